@@ -1,0 +1,383 @@
+use primitives::{Bytes32, CommitmentHash};
+use proptest::prelude::*;
+
+use super::*;
+use crate::attest::Opening;
+use crate::workflow::{Condition, FillEvent, Output, OutputKind, Reference};
+
+fn bps(value: u16) -> Premium {
+    Premium::new(value).expect("a test's premium is small")
+}
+
+fn reference(step: &str, output: &str) -> Reference {
+    Reference { step: step.into(), output: output.into() }
+}
+
+fn step(id: &str, kind: StepKind) -> Step {
+    Step { id: id.into(), kind }
+}
+
+fn compute(outputs: Vec<Output>) -> StepKind {
+    StepKind::ConfidentialCompute {
+        image: "image".into(),
+        feed: "FEED".into(),
+        threshold: None,
+        outputs,
+    }
+}
+
+/// The seed's workflow, as the parser hands it over.
+fn setup(disclosure: Disclosure) -> Setup {
+    let status = || Output { name: "status".into(), kind: OutputKind::Boolean };
+    let attest_args = vec![
+        ("recovered".to_owned(), Argument::Reference(reference("verify-recovery", "status"))),
+        ("timestamp".to_owned(), Argument::Now),
+    ];
+    let fill_args = vec![
+        ("request_id".to_owned(), Argument::Reference(reference("create-request", "id"))),
+        ("proof".to_owned(), Argument::Proof),
+    ];
+    let nested = vec![
+        step(
+            "create-request",
+            StepKind::DarkPool {
+                pool: "POOL".into(),
+                asset: "CASH".into(),
+                amount: reference("check-reserves", "deficit"),
+                premium: bps(50),
+                timeout: Duration(3_600),
+            },
+        ),
+        step(
+            "monitor-fill",
+            StepKind::Wait { event: FillEvent::ClearingReady, timeout: Duration(3_600) },
+        ),
+        step(
+            "settle",
+            StepKind::OnchainTx {
+                contract: "POOL".into(),
+                function: "confidentialFill".into(),
+                args: fill_args,
+            },
+        ),
+    ];
+    let steps = vec![
+        step(
+            "check-reserves",
+            compute(vec![status(), Output { name: "deficit".into(), kind: OutputKind::Encrypted }]),
+        ),
+        step(
+            "trigger-recovery",
+            StepKind::Conditional {
+                condition: Condition {
+                    step: "check-reserves".into(),
+                    output: "status".into(),
+                    equals: false,
+                },
+                steps: nested,
+            },
+        ),
+        step("verify-recovery", compute(vec![status()])),
+        step(
+            "publish-attestation",
+            StepKind::OnchainTx {
+                contract: "POR".into(),
+                function: "attestRecovery".into(),
+                args: attest_args,
+            },
+        ),
+    ];
+    let cron = "*/5 * * * *".parse().expect("the seed's cron");
+    Setup {
+        workflow: Workflow { name: "test".into(), cron, steps },
+        disclosure,
+        escalation: Escalation {
+            ladder: vec![bps(50), bps(100), bps(300)],
+            premium_cap: bps(800),
+            attempts_max: 3,
+        },
+        schedule: Schedule {
+            call_every: 3,
+            epoch_ticks: 12,
+            round_ticks: vec![2, 5, 8],
+            opening_delay: 0,
+        },
+    }
+}
+
+fn at(tick: u32) -> Timestamp {
+    Timestamp(u64::from(tick) * 300)
+}
+
+/// Answers effects the way the chain and the enclave do, from a script of what each tick finds.
+struct World {
+    mission: Mission,
+    writes: Vec<(u32, &'static str)>,
+    epochs: Vec<u64>,
+    premiums: Vec<u16>,
+    attempts: u8,
+    /// Fills left before a request is whole; `None` never has anything to clear.
+    rounds_to_fill: Option<u32>,
+    delivered: bool,
+}
+
+impl World {
+    fn new(disclosure: Disclosure) -> Self {
+        Self {
+            mission: Mission::new(setup(disclosure)),
+            writes: Vec::new(),
+            epochs: Vec::new(),
+            premiums: Vec::new(),
+            attempts: 0,
+            rounds_to_fill: None,
+            delivered: true,
+        }
+    }
+
+    fn tick(&mut self, backed: bool) {
+        let tick = self.mission.tick() + 1;
+        let now = at(tick);
+        self.mission.step(now, &Event::Ticked { tick }).expect("a tick in order");
+        while let Some(effect) = self.mission.outstanding().front().cloned() {
+            let event = self.answer(&effect, tick, backed);
+            self.mission.step(now, &event).expect("an answer to what is outstanding");
+        }
+    }
+
+    fn answer(&mut self, effect: &Effect, tick: u32, backed: bool) -> Event {
+        match effect {
+            Effect::Observe { .. } => {
+                let sealed = self.mission.setup.disclosure == Disclosure::Sealed;
+                let status = if sealed {
+                    Status::Sealed(CommitmentHash([9; 32]))
+                } else {
+                    Status::Backed(backed)
+                };
+                let opening =
+                    (sealed && self.mission.setup.schedule.opens_on(tick)).then_some(Opening {
+                        status: RequestStatus::Filled,
+                        salt: [1; 32],
+                        recovered: backed,
+                    });
+                let deficit = CommitmentHash([u8::try_from(tick).expect("short tests"); 32]);
+                let observed =
+                    Observed { tick, now: at(tick), status, deficit, notice: Vec::new(), opening };
+                Event::Observed { observed, signature: Vec::new() }
+            }
+            Effect::Write(write) => {
+                self.writes.push((tick, write.call.function()));
+                self.epochs.push(write.epoch);
+                let facts = if self.delivered { self.facts(&write.call, tick) } else { Vec::new() };
+                Event::Written { transaction: Bytes32([0; 32]), delivered: self.delivered, facts }
+            }
+            Effect::Clear { request, round, .. } => {
+                let ready = self.rounds_to_fill.filter(|left| *left > 0).map(|_| Ready {
+                    request: *request,
+                    round: *round,
+                    zk_proof: vec![1],
+                    tee_attestation: vec![2],
+                });
+                Event::Cleared { ready }
+            }
+        }
+    }
+
+    fn facts(&mut self, call: &Call, tick: u32) -> Vec<Fact> {
+        let id = self.mission.request().map_or(RequestId([1; 32]), |request| request.id);
+        match call {
+            Call::RequestCollateral { encrypted_amount, premium, timeout } => {
+                self.premiums.push(premium.bps());
+                vec![Fact::RequestOpened {
+                    id: RequestId(encrypted_amount.0),
+                    commitment: *encrypted_amount,
+                    premium: *premium,
+                    opened: at(tick),
+                    expires: at(tick) + *timeout,
+                }]
+            }
+            Call::ConfidentialFill { request, .. } => {
+                let left = self.rounds_to_fill.map_or(0, |left| left - 1);
+                self.rounds_to_fill = Some(left);
+                let status =
+                    if left == 0 { RequestStatus::Filled } else { RequestStatus::PartiallyFilled };
+                vec![Fact::RoundSettled { id: *request, round: 1, status }]
+            }
+            Call::ExpireRequest { request } => {
+                self.attempts += 1;
+                let expired = Fact::RequestExpired { id: *request, attempts: self.attempts };
+                if self.attempts == 3 { vec![expired, Fact::Halted] } else { vec![expired] }
+            }
+            Call::OpenRequest { status, .. } => vec![Fact::RequestRevealed { id, status: *status }],
+            Call::AttestRecovery { recovered, .. } => {
+                vec![Fact::RecoveryAttested { recovered: *recovered }]
+            }
+            Call::ReportStatus { commitment } => {
+                vec![Fact::StatusReported { commitment: *commitment }]
+            }
+        }
+    }
+
+    fn functions(&self, tick: u32) -> Vec<&'static str> {
+        self.writes.iter().filter(|(t, _)| *t == tick).map(|(_, function)| *function).collect()
+    }
+}
+
+#[test]
+fn a_healthy_tick_only_attests() {
+    let mut world = World::new(Disclosure::Immediate);
+    world.tick(true);
+    assert_eq!(world.functions(1), ["attestRecovery"]);
+    assert_eq!(world.mission.outcome(), Outcome::Healthy);
+}
+
+#[test]
+fn a_shortfall_asks_once_and_settles_on_later_ticks_until_filled() {
+    let mut world = World::new(Disclosure::Immediate);
+    world.rounds_to_fill = Some(2);
+    (0..6).for_each(|_| world.tick(false));
+    world.tick(true);
+    assert_eq!(world.functions(1), ["requestCollateral", "attestRecovery"]);
+    assert_eq!(world.functions(2), ["attestRecovery"]);
+    // The call closed on tick 4, its first round settles on 5 and its second on 6.
+    assert_eq!(world.functions(5), ["confidentialFill", "attestRecovery"]);
+    assert_eq!(world.functions(6), ["confidentialFill", "attestRecovery"]);
+    assert_eq!(world.mission.rounds(), 2);
+    assert_eq!(world.mission.request().map(|request| request.status), Some(RequestStatus::Filled));
+    assert_eq!(
+        (world.mission.outcome(), world.mission.recovered_tick()),
+        (Outcome::Recovered, Some(7))
+    );
+}
+
+#[test]
+fn an_expired_request_is_asked_again_a_rung_higher_and_then_halts() {
+    let mut world = World::new(Disclosure::Immediate);
+    (0..60).for_each(|_| world.tick(false));
+    assert_eq!(world.premiums, [50, 100, 300]);
+    assert_eq!(world.functions(13), ["expireRequest", "attestRecovery"]);
+    assert_eq!(world.functions(14), ["requestCollateral", "attestRecovery"]);
+    assert_eq!(world.mission.outcome(), Outcome::Halted);
+    // Invariant 4.
+    assert_eq!(world.functions(60), ["attestRecovery"]);
+}
+
+#[test]
+fn a_refused_delivery_is_tried_again_on_the_next_tick() {
+    let mut world = World::new(Disclosure::Immediate);
+    world.delivered = false;
+    world.tick(false);
+    assert!(world.mission.request().is_none());
+    world.delivered = true;
+    world.tick(false);
+    assert_eq!(world.functions(2), ["requestCollateral", "attestRecovery"]);
+}
+
+#[test]
+fn a_round_that_misses_its_deadline_is_void() {
+    let mut world = World::new(Disclosure::Immediate);
+    world.tick(false);
+    world.mission.ready = world.mission.request().map(|r| Ready {
+        request: r.id,
+        round: 1,
+        zk_proof: vec![],
+        tee_attestation: vec![],
+    });
+    world.mission.tick = 12;
+    world.tick(false);
+    assert_eq!(world.functions(13), ["expireRequest", "attestRecovery"]);
+    assert_eq!(world.mission.ready, None);
+}
+
+#[test]
+fn sealed_ticks_are_alike_whatever_the_status() {
+    let run = |backed: bool| {
+        let mut world = World::new(Disclosure::Sealed);
+        world.rounds_to_fill = Some(u32::MAX);
+        (0..30).for_each(|_| world.tick(backed));
+        (world.writes, world.epochs)
+    };
+    let healthy = run(true);
+    assert_eq!(healthy, run(false));
+    let on =
+        |tick| healthy.0.iter().filter(|(t, _)| *t == tick).map(|(_, f)| *f).collect::<Vec<_>>();
+    assert_eq!(on(1), ["requestCollateral", "reportStatus"]);
+    assert_eq!(on(4), ["confidentialFill", "reportStatus"]);
+    assert_eq!(on(5), ["reportStatus"]);
+    assert_eq!(on(13), ["openRequest", "attestRecovery", "requestCollateral", "reportStatus"]);
+}
+
+#[test]
+fn answers_to_nothing_change_nothing() {
+    let mut mission = Mission::new(setup(Disclosure::Immediate));
+    let before = mission.clone();
+    for event in [
+        Event::Cleared { ready: None },
+        Event::Unwritten { agreeing: 2 },
+        Event::Written {
+            transaction: Bytes32([0; 32]),
+            delivered: true,
+            facts: vec![Fact::Halted],
+        },
+        Event::Unobserved { tick: 1 },
+        Event::Ticked { tick: 2 },
+    ] {
+        assert!(mission.step(at(1), &event).is_err(), "{event:?}");
+        assert_eq!(mission, before);
+    }
+    mission.step(at(1), &Event::Ticked { tick: 1 }).expect("the first tick");
+    assert!(mission.step(at(2), &Event::Ticked { tick: 2 }).is_err(), "a tick while one is open");
+    let wrong = Observed {
+        tick: 1,
+        now: at(1),
+        status: Status::Sealed(CommitmentHash([0; 32])),
+        deficit: CommitmentHash([0; 32]),
+        notice: Vec::new(),
+        opening: None,
+    };
+    let refused = mission.step(at(1), &Event::Observed { observed: wrong, signature: Vec::new() });
+    assert_eq!(refused, Err(Refused::WrongDisclosure { expected: "immediate", got: "sealed" }));
+}
+
+/// The request's life as a table, written without looking at the machine.
+fn model(status: RequestStatus, function: &str) -> &'static [RequestStatus] {
+    use RequestStatus::{Expired, Filled, PartiallyFilled, Pending};
+    match (status, function) {
+        (Pending | PartiallyFilled, "confidentialFill") => &[PartiallyFilled, Filled],
+        (Pending | PartiallyFilled, "expireRequest") => &[Expired],
+        (Filled | Expired, "requestCollateral") => &[Pending],
+        (_, "attestRecovery") => &[Pending, PartiallyFilled, Filled, Expired],
+        _ => &[],
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_worlds_follow_the_model(
+        ticks in prop::collection::vec((any::<bool>(), any::<bool>(), 0u32..4), 1..80),
+    ) {
+        let mut world = World::new(Disclosure::Immediate);
+        for (backed, delivered, supply) in ticks {
+            world.delivered = delivered;
+            if world.rounds_to_fill.is_none_or(|left| left == 0) {
+                world.rounds_to_fill = (supply > 0).then_some(supply);
+            }
+            let halted = world.mission.halted();
+            let before = world.mission.request().copied();
+            world.tick(backed);
+            let after = world.mission.request().copied();
+            let functions = world.functions(world.mission.tick());
+            if halted {
+                prop_assert!(!functions.contains(&"requestCollateral"));
+            }
+            if let (Some(before), Some(after)) = (before, after) {
+                let moved = functions.iter().find(|function| **function != "attestRecovery").copied();
+                let unmoved = [before.status];
+                let allowed = moved.map_or(unmoved.as_slice(), |function| model(before.status, function));
+                prop_assert!(after.status == before.status || allowed.contains(&after.status));
+                prop_assert!(moved.is_none() || !delivered || allowed.contains(&after.status));
+                prop_assert!(after.id == before.id || !before.is_live());
+            }
+            prop_assert!(world.epochs.is_sorted_by(|a, b| a < b));
+        }
+    }
+}
