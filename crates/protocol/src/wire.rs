@@ -62,22 +62,10 @@ pub struct Configuration {
 /// The issuer's brief, sealed to the enclave: openings of what the chain holds as commitments.
 #[derive(Clone, BorshSerialize, BorshDeserialize)]
 pub struct Brief {
-    /// Mandate: most collateral one request may ask for.
-    pub amount_max: Amount,
-    /// Mandate: no clearing above it.
-    pub premium_max: Premium,
-    /// Mandate: lowest price it pays at.
-    pub price_min: Price,
-    /// Mandate: highest price it pays at.
-    pub price_max: Price,
-    /// Mandate: nothing settles after it.
-    pub expiry: Timestamp,
-    /// Mandate: instrument number.
-    pub instrument: u8,
-    /// Mandate: hides the rest.
-    pub mandate_salt: Word,
-    /// Opens the initial position commitment (amount zero).
-    pub position_salt: Word,
+    /// The mandate, in the pool's encoding.
+    pub mandate: Vec<u8>,
+    /// The position, in the pool's encoding.
+    pub position: Vec<u8>,
     /// The consideration note the first settlement spends.
     pub consideration: LockedNote,
     /// X25519 key the issuer reads its notices with.
@@ -89,8 +77,8 @@ pub struct Brief {
 pub struct Order {
     /// The note.
     pub note: LockedNote,
-    /// Its terms.
-    pub terms: OrderTerms,
+    /// Its terms, in the pool's encoding.
+    pub terms: Vec<u8>,
     /// X25519 key the maker reads its fills with.
     pub viewing_key: Word,
 }
@@ -110,27 +98,6 @@ pub struct LockedNote {
     pub index: u64,
 }
 
-/// A locked note's terms, as hashed into it.
-#[derive(Clone, BorshSerialize, BorshDeserialize)]
-pub struct OrderTerms {
-    /// Instrument number.
-    pub instrument: u8,
-    /// Owner of payout notes.
-    pub payout_owner: Word,
-    /// Least premium.
-    pub premium_min: Premium,
-    /// Lowest price.
-    pub price_min: Price,
-    /// Highest price.
-    pub price_max: Price,
-    /// Least fill.
-    pub fill_min: Amount,
-    /// Widest gap band.
-    pub gap_band_max: u8,
-    /// Good until.
-    pub expiry: Timestamp,
-}
-
 /// A custodian's statement for one node and tick, sealed to the enclave: borsh of the observation,
 /// then the custodian's 64-byte ECDSA signature over its SHA-256.
 #[derive(Clone, BorshSerialize, BorshDeserialize)]
@@ -139,6 +106,23 @@ pub struct Statement {
     pub observation: Vec<u8>,
     /// r ‖ s.
     pub signature: Vec<u8>,
+}
+
+/// HPKE `info` of an order envelope; no `aad`.
+pub const ORDER_INFO: &[u8] = b"cdpr/order/v1";
+/// HPKE `info` of the issuer's brief; no `aad`.
+pub const BRIEF_INFO: &[u8] = b"cdpr/brief/v1";
+/// HPKE `info` of a custodian's statement; `aad` is [`statement_aad`].
+pub const STATEMENT_INFO: &[u8] = b"cdpr/statement/v1";
+/// HPKE `info` of a tick notice; `aad` is the tick, four bytes big-endian.
+pub const TICK_NOTICE_INFO: &[u8] = b"cdpr/tick-notice/v1";
+
+/// Binds a statement to its tick and to the node it was made for, four bytes each, big-endian.
+pub fn statement_aad(tick: u32, node_idx: u32) -> [u8; 8] {
+    let mut aad = [0; 8];
+    aad[..4].copy_from_slice(&tick.to_be_bytes());
+    aad[4..].copy_from_slice(&node_idx.to_be_bytes());
+    aad
 }
 
 /// What the issuer reads of a tick with its viewing key: the transcript's private column.

@@ -1,0 +1,86 @@
+//! The project's chores. CI does nothing that a person can't do with one of these commands.
+//!
+//! - [`ci`]: the gate, step by step, with seconds;
+//! - [`tidy`]: structural claims of the documents, executed;
+//! - [`artifacts`]: generated Solidity and compiled contracts, rebuilt or compared.
+#![allow(clippy::print_stdout, reason = "a command line tool reports on stdout")]
+#![allow(clippy::print_stderr, reason = "and complains on stderr")]
+
+mod artifacts;
+mod ci;
+mod shell;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  ci [--quick | --full] [--skip-tests]
+                        the gate; --quick: fmt, tidy, clippy, tests; --full: a clean release build too, and Node is a must
+  tidy [--bless]        check crate graph, purity, sources, licences, enclave closure, stages, pins, files and links;
+                        --bless rewrites crates/enclave/closure.txt
+  artifacts [--check]   regenerate verifier and contract artifacts; --check: only compare with the committed ones
+  fix                   what clippy and rustfmt can mend by themselves";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[&str]) -> Result<ExitCode> {
+    let (command, flags) = args.split_first().unwrap_or((&"help", &[]));
+    let known: &[&str] = match *command {
+        "ci" => &["--quick", "--full", "--skip-tests"],
+        "tidy" => &["--bless"],
+        "artifacts" => &["--check"],
+        "fix" => &[],
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        other => return Ok(misused(other)),
+    };
+    if let Some(unknown) = flags.iter().find(|flag| !known.contains(flag)) {
+        return Ok(misused(unknown));
+    }
+    let has = |flag| flags.contains(&flag);
+    match *command {
+        "ci" => {
+            let scope = match (has("--quick"), has("--full")) {
+                (true, true) => return Ok(misused("--quick with --full")),
+                (true, false) => ci::Scope::Quick,
+                (false, true) => ci::Scope::Full,
+                (false, false) => ci::Scope::Default,
+            };
+            return ci::run(scope, has("--skip-tests"));
+        }
+        "tidy" => tidy::run(has("--bless"))?,
+        "artifacts" => artifacts::run(has("--check"))?,
+        _fix => fix()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn misused(what: &str) -> ExitCode {
+    eprintln!("error: don't know what to do with `{what}`\n\n{USAGE}");
+    ExitCode::from(2)
+}
+
+/// Clippy first: what it rewrites still needs formatting.
+fn fix() -> Result<()> {
+    shell::Call::new(
+        "cargo clippy --fix --allow-dirty --allow-staged --workspace --all-targets --all-features",
+    )
+    .run()?;
+    shell::Call::new("cargo fmt --all").run()
+}

@@ -1,0 +1,97 @@
+//! Structural claims of README, ARCHITECTURE and CONTRIBUTING, executed.
+//!
+//! Each check is a function from data (metadata, file names, text) to findings, so that its tests can feed it a bad
+//! repository. A claim that nothing checks is gone in two years.
+
+mod crates;
+mod licences;
+mod tree;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::shell::{self, Call};
+use crates::Metadata;
+
+const CLOSURE: &str = "crates/enclave/closure.txt";
+const LICENCES: &str = "xtask/licences.txt";
+const README: &str = "README.md";
+
+/// One broken claim, and what to do about it.
+#[derive(Debug)]
+struct Finding {
+    rule: &'static str,
+    what: String,
+    hint: String,
+}
+
+impl Finding {
+    fn new(rule: &'static str, what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { rule, what: what.into(), hint: hint.into() }
+    }
+}
+
+/// Runs every check and prints what it found.
+///
+/// # Errors
+/// When something was found, or a fact couldn't be read.
+pub(crate) fn run(bless: bool) -> Result<()> {
+    let root = shell::root();
+    let mut metadata =
+        Metadata::parse(&Call::new("cargo metadata --format-version 1 --all-features").read()?)?;
+    let compiled =
+        Call::new("cargo tree --workspace --all-features --target all --prefix none").read()?;
+    // The enclave's one target, so that the list is the same on every developer's machine.
+    let enclave_tree = Call::new(
+        "cargo tree --package enclave --edges normal --prefix none --target x86_64-unknown-linux-gnu",
+    )
+    .read()?;
+    if bless {
+        let closure = crates::closure(&enclave_tree);
+        fs::write(root.join(CLOSURE), &closure).with_context(|| format!("writing {CLOSURE}"))?;
+        println!("{CLOSURE}: {} crates", closure.lines().count());
+    }
+    let listing = Call::new("git ls-files -z --cached --others --exclude-standard").read()?;
+    let files = tree::files(&root, &listing);
+    let text = |path: &str| fs::read_to_string(root.join(path)).ok();
+
+    let mut findings = crates::check_sources(&metadata);
+    metadata.keep_compiled(&compiled);
+    findings.extend(crates::check_graph(&metadata, text(README).as_deref()));
+    findings.extend(crates::check_purity(&metadata));
+    findings.extend(tree::check_purity_line(&files));
+    let rules = text(LICENCES).with_context(|| format!("reading {LICENCES}"))?;
+    findings.extend(licences::check(&metadata, &rules)?);
+    findings.extend(crates::check_closure(&enclave_tree, text(CLOSURE).as_deref()));
+    findings.extend(tree::check_pins(|path| fs::read(root.join(path)).ok()));
+    findings.extend(tree::check_sizes(&files));
+    for path in files.keys() {
+        let Some(source) = source_of(&root, path) else {
+            continue;
+        };
+        findings.extend(tree::check_stage(path, &source));
+        findings.extend(tree::check_unfinished(path, &source));
+        findings.extend(tree::check_links(path, &source, &files));
+    }
+    report(&findings)
+}
+
+/// The text of a file that a check reads: Rust and Markdown.
+fn source_of(root: &Path, path: &str) -> Option<String> {
+    let is_read = [".rs", ".md"].iter().any(|extension| path.ends_with(extension));
+    is_read.then(|| fs::read_to_string(root.join(path)).ok()).flatten()
+}
+
+fn report(findings: &[Finding]) -> Result<()> {
+    for Finding { rule, what, hint } in findings {
+        eprintln!("tidy({rule}): {what}\n  hint: {hint}");
+    }
+    match findings.len() {
+        0 => println!("tidy: nothing to mend"),
+        1 => bail!("tidy found 1 thing to mend"),
+        n => bail!("tidy found {n} things to mend"),
+    }
+    Ok(())
+}

@@ -1,0 +1,352 @@
+//! Claims about the files of the repository.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use super::Finding;
+use super::crates::PURE;
+
+/// The mission's stages, in order. They meet in `mission.rs` and never import each other.
+const STAGES: [&str; 5] = ["detect", "request", "matching", "settle", "attest"];
+
+/// Byte-identical to what the project came from; SHA-256, hexadecimal. The seed's own folder is compared as well
+/// where it is there, beside the repository.
+const PINS: [(&str, &str, &str); 2] = [
+    (
+        "workflows/confidential-recovery-darkpool.yaml",
+        "../shared/seed/confidential-recovery-darkpool.yaml",
+        "7841ea4399df1d789144b91c40383153939c58b9adcb749491f3bae8d6741893",
+    ),
+    (
+        "contracts/src/ICREDarkPool.sol",
+        "../shared/seed/ICREDarkPool.sol",
+        "5dfc6058b8e67e6fd90c0ace6943831c4669b1acd167570897a8448a7d6c8402",
+    ),
+];
+
+/// What a clone costs everyone for ever is argued here: (path, why).
+const LARGE_FILES: [(&str, &str); 0] = [];
+const FILE_LEN_MAX: u64 = 2_000_000;
+
+/// Paths relative to the repository's root, and their lengths in bytes.
+type Files = BTreeMap<String, u64>;
+
+/// The files that `git ls-files -z` lists and that are there.
+pub(super) fn files(root: &Path, listing: &str) -> Files {
+    let paths = listing.split_terminator('\0');
+    let sized =
+        paths.filter_map(|path| Some((path.to_owned(), fs::metadata(root.join(path)).ok()?.len())));
+    sized.collect()
+}
+
+/// The root's `clippy.toml` draws the purity line, and no pure crate replaces it by one of its own.
+pub(super) fn check_purity_line(files: &Files) -> Vec<Finding> {
+    const RULE: &str = "purity";
+    let mut findings = Vec::new();
+    if !files.contains_key("clippy.toml") {
+        let hint =
+            "bring it back: it forbids clocks, files and hash-ordered maps to the pure crates";
+        findings.push(Finding::new(RULE, "clippy.toml is missing at the root", hint));
+    }
+    for path in files.keys() {
+        let is_lint_file = path.ends_with("/clippy.toml") || path.ends_with("/.clippy.toml");
+        let owner = path.split('/').rev().nth(1).unwrap_or_default();
+        if is_lint_file && PURE.contains(&owner) {
+            let hint = "remove it: a pure crate lives by the root's clippy.toml";
+            findings.push(Finding::new(RULE, format!("{path} replaces the purity line"), hint));
+        }
+    }
+    findings
+}
+
+/// The files of [`PINS`] are what they were; `read` gives a file's bytes by its path from the root.
+pub(super) fn check_pins(read: impl Fn(&str) -> Option<Vec<u8>>) -> Vec<Finding> {
+    const RULE: &str = "pins";
+    const HINT: &str = "take the seed's file again; what must differ belongs beside it";
+    let mut findings = Vec::new();
+    for (path, seed, pin) in PINS {
+        let Some(bytes) = read(path) else {
+            findings.push(Finding::new(RULE, format!("{path} is missing"), HINT));
+            continue;
+        };
+        let hash = hex(&Sha256::digest(&bytes));
+        if hash != pin {
+            findings.push(Finding::new(
+                RULE,
+                format!("{path} has SHA-256 {hash}, pinned is {pin}"),
+                HINT,
+            ));
+        }
+        if read(seed).is_some_and(|original| original != bytes) {
+            findings.push(Finding::new(RULE, format!("{path} differs from {seed}"), HINT));
+        }
+    }
+    findings
+}
+
+/// No file is longer than [`FILE_LEN_MAX`] but those of [`LARGE_FILES`].
+pub(super) fn check_sizes(files: &Files) -> Vec<Finding> {
+    let is_allowed = |path: &str| LARGE_FILES.iter().any(|(allowed, _why)| *allowed == path);
+    let large = files.iter().filter(|(path, len)| **len > FILE_LEN_MAX && !is_allowed(path));
+    large
+        .map(|(path, len)| {
+            let hint = "generate it, cut it, or argue it in LARGE_FILES of xtask/src/tidy/tree.rs";
+            Finding::new("sizes", format!("{path} is {len} bytes, limit {FILE_LEN_MAX}"), hint)
+        })
+        .collect()
+}
+
+/// A stage's module in `protocol` names no other stage, and doesn't glob-import what might be one.
+///
+/// What `lib.rs` re-exports under another path is not seen.
+pub(super) fn check_stage(path: &str, source: &str) -> Vec<Finding> {
+    let Some(module) = path.strip_prefix("crates/protocol/src/") else {
+        return Vec::new();
+    };
+    let stage = module.split(['/', '.']).next().unwrap_or_default();
+    if !STAGES.contains(&stage) {
+        return Vec::new();
+    }
+    let code: String =
+        source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+    let code: String = code.split_whitespace().collect();
+    let mut named: Vec<&str> = Vec::new();
+    // `super` is the crate in `settle.rs`, and the stage itself in its `mod tests`, where it names no sibling.
+    for (at, root) in code.match_indices("crate::").chain(code.match_indices("super::")) {
+        let is_another_crate = code[..at].ends_with('_');
+        if is_another_crate {
+            continue;
+        }
+        for name in first_names(&code[at + root.len()..]) {
+            let is_sibling = STAGES.contains(&name) && name != stage;
+            if is_sibling || (name == "*" && root == "crate::") {
+                named.push(name);
+            }
+        }
+    }
+    let findings = named.into_iter().map(|name| {
+        let what = format!(
+            "{path} names `{name}` of the crate's root, but stages never import each other"
+        );
+        Finding::new(
+            "stages",
+            what,
+            "let them meet in mission.rs, or move what both need to a module of its own",
+        )
+    });
+    findings.collect()
+}
+
+/// No unfinished code on a path someone may reach.
+pub(super) fn check_unfinished(path: &str, source: &str) -> Vec<Finding> {
+    if !path.ends_with(".rs") {
+        return Vec::new();
+    }
+    let markers = ["todo", "unimplemented"].map(|name| format!("{name}!("));
+    let lines = source.lines().enumerate();
+    let unfinished = lines.filter(|(_, line)| markers.iter().any(|marker| line.contains(marker)));
+    unfinished
+        .map(|(idx, line)| {
+            let what = format!("{path}:{} is unfinished: `{}`", idx + 1, line.trim());
+            Finding::new("unfinished", what, "finish it, or leave it out")
+        })
+        .collect()
+}
+
+/// Relative links of a Markdown file lead to files or folders that a clone has.
+pub(super) fn check_links(path: &str, markdown: &str, files: &Files) -> Vec<Finding> {
+    if !path.ends_with(".md") {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    let mut is_code = false;
+    for (idx, line) in markdown.lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+        }
+        if is_code {
+            continue;
+        }
+        for target in link_targets(line) {
+            if !leads_somewhere(path, &target, files) {
+                let what =
+                    format!("{path}:{} links to {target}, which a clone doesn't have", idx + 1);
+                findings.push(Finding::new(
+                    "links",
+                    what,
+                    "mend the link; what is linked to is committed",
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// The names that stand right behind a path's root: `a` of `a::b`, `a` and `b` of `{a::x,b}`. No white space in `code`.
+fn first_names(code: &str) -> Vec<&str> {
+    let name =
+        |text| str::split(text, |c: char| !c.is_alphanumeric() && c != '_' && c != '*').next();
+    let Some(group) = code.strip_prefix('{') else {
+        return name(code).into_iter().collect();
+    };
+    let (mut depth, mut start, mut names) = (0_u32, 0, Vec::new());
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            ',' | '}' if depth == 0 => {
+                names.extend(name(&group[start..at]));
+                start = at + 1;
+                if c == '}' {
+                    break;
+                }
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    names
+}
+
+/// Targets of `[text](target "title")` and `[label]: target`, outside code spans.
+fn link_targets(line: &str) -> Vec<String> {
+    let prose: String = line.split('`').step_by(2).collect();
+    let inline = prose.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
+    let defined =
+        prose.strip_prefix('[').and_then(|rest| rest.split_once("]: ")?.1.split(' ').next());
+    let targets = inline.chain(defined).map(|target| target.trim_matches(['<', '>']));
+    targets.filter(|target| !target.is_empty()).map(String::from).collect()
+}
+
+fn leads_somewhere(from: &str, target: &str, files: &Files) -> bool {
+    let target = target.split('#').next().unwrap_or_default();
+    if target.is_empty() || target.contains("://") || target.starts_with("mailto:") {
+        return true;
+    }
+    let mut place: Vec<&str> = from.split('/').collect();
+    place.pop();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if place.pop().is_none() => return false,
+            ".." => {}
+            name => place.push(name),
+        }
+    }
+    let place = place.join("/");
+    let is_folder = || {
+        files.keys().any(|path| path.strip_prefix(&place).is_some_and(|rest| rest.starts_with('/')))
+    };
+    place.is_empty() || files.contains_key(&place) || is_folder()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::crates::tests::whats;
+    use super::*;
+
+    fn tree(paths: &[&str]) -> Files {
+        paths.iter().map(|path| ((*path).to_owned(), 1)).collect()
+    }
+
+    #[test]
+    fn the_purity_line_is_at_the_root_and_no_pure_crate_replaces_it() {
+        assert!(check_purity_line(&tree(&["clippy.toml", "crates/host/clippy.toml"])).is_empty());
+        let findings = check_purity_line(&tree(&[
+            "crates/pool/.clippy.toml",
+            "workflows/recovery/clippy.toml",
+        ]));
+        assert_eq!(
+            whats(&findings),
+            [
+                "clippy.toml is missing at the root",
+                "crates/pool/.clippy.toml replaces the purity line",
+                "workflows/recovery/clippy.toml replaces the purity line",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_edited_or_missing_pinned_file_is_named() {
+        let findings = check_pins(|path| (!path.starts_with("contracts")).then(|| path.into()));
+        let whats = whats(&findings);
+        assert!(
+            whats[0].starts_with("workflows/confidential-recovery-darkpool.yaml has SHA-256 "),
+            "{whats:?}"
+        );
+        assert!(
+            whats[1].ends_with("differs from ../shared/seed/confidential-recovery-darkpool.yaml"),
+            "{whats:?}"
+        );
+        assert_eq!(whats[2], "contracts/src/ICREDarkPool.sol is missing");
+    }
+
+    #[test]
+    fn a_large_file_is_named() {
+        let files =
+            Files::from([("small".into(), FILE_LEN_MAX), ("large".into(), FILE_LEN_MAX + 1)]);
+        assert_eq!(whats(&check_sizes(&files)), ["large is 2000001 bytes, limit 2000000"]);
+    }
+
+    #[test]
+    fn a_stage_that_names_a_sibling_is_refused() {
+        let path = "crates/protocol/src/settle.rs";
+        for source in [
+            "use crate::matching::Clearing;",
+            "use crate::{event::Event, matching::{self, Clearing}};",
+            "use crate::{\n    event::{Event, x},\n    matching,\n};",
+            "fn f() { super :: matching::clear() }",
+        ] {
+            let findings = check_stage(path, source);
+            assert_eq!(findings.len(), 1, "{source}");
+            assert!(findings[0].what.contains("names `matching`"), "{source}");
+        }
+        assert_eq!(check_stage("crates/protocol/src/settle/proof.rs", "use crate::*;").len(), 1);
+    }
+
+    #[test]
+    fn a_stage_may_name_itself_and_the_shared_modules_and_the_mission_may_name_all() {
+        let source = "//! After [`crate::matching`].\nuse crate::{settle::Round, event::matching_of};\nuse super::*;\n\
+                      use other_crate::detect;";
+        assert!(check_stage("crates/protocol/src/settle.rs", source).is_empty());
+        assert!(
+            check_stage("crates/protocol/src/mission.rs", "use crate::{settle, matching};")
+                .is_empty()
+        );
+        assert!(check_stage("crates/sim/src/settle.rs", "use crate::matching;").is_empty());
+    }
+
+    #[test]
+    fn unfinished_code_is_named_with_its_line() {
+        let source = concat!("fn f() {\n    to", "do!()\n}");
+        assert_eq!(
+            whats(&check_unfinished("a.rs", source)),
+            [concat!("a.rs:2 is unfinished: `to", "do!()`")]
+        );
+        assert!(check_unfinished("a.md", source).is_empty());
+    }
+
+    #[test]
+    fn dead_relative_links_are_named_and_live_ones_pass() {
+        let files = tree(&["README.md", "book/src/intro.md", "contracts/src/A.sol"]);
+        let live = "[a](book/src/intro.md#top) [b](contracts) ![c](./README.md \"t\") [d](https://x.y/z) [e](#f)\n\
+                    `[code](nowhere)`\n```\n[fenced](nowhere)\n```\n[g]: README.md";
+        assert!(check_links("README.md", live, &files).is_empty());
+        assert!(check_links("book/src/intro.md", "[up](../../README.md)", &files).is_empty());
+        let dead = "[a](book/none.md) [b](../outside.md)\n[c]: gone.md";
+        assert_eq!(
+            whats(&check_links("README.md", dead, &files)),
+            [
+                "README.md:1 links to book/none.md, which a clone doesn't have",
+                "README.md:1 links to ../outside.md, which a clone doesn't have",
+                "README.md:2 links to gone.md, which a clone doesn't have",
+            ]
+        );
+    }
+}
