@@ -511,7 +511,6 @@ const fn month_and_day(day: u64) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use alloc::format;
     use alloc::string::ToString;
     use alloc::vec;
 
@@ -683,7 +682,7 @@ mod tests {
         let ids: Vec<&str> = workflow.steps().map(|step| step.id.as_str()).collect();
 
         assert_eq!(ids, ["a", "b", "c", "d", "e"]);
-        assert_eq!(workflow.step("d").map(|step| format!("{}", step.id)), Some("d".into()));
+        assert_eq!(workflow.step("d").map(|step| step.id.as_str()), Some("d"));
         assert_eq!(workflow.step("f"), None);
     }
 }

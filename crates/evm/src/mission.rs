@@ -1,0 +1,131 @@
+//! The core's calls as calldata, and logs as the core's facts. Translation only: no rule lives here.
+
+use alloy::primitives::{B256, Bytes, U256};
+use alloy::rpc::types::TransactionReceipt;
+use alloy::sol_types::{SolCall, SolEvent};
+use primitives::{CommitmentHash, Premium, RequestId, Timestamp};
+use protocol::{Call, Fact, RequestStatus};
+
+use crate::abi::{ConfidentialPoR, DarkPool, KeystoneForwarder, RecoveryGuard, ShieldedPool};
+
+/// Public input that carries the round's status.
+const STATUS_INPUT: usize = 11;
+/// Public input that says how it is disclosed: 0 immediate, 1 sealed.
+const DISCLOSURE_INPUT: usize = 6;
+
+/// The calldata of a call.
+#[must_use]
+pub fn calldata(call: &Call) -> Bytes {
+    match call {
+        Call::RequestCollateral { encrypted_amount, premium, timeout } => DarkPool::requestCollateralCall {
+            encryptedAmount: B256::from(encrypted_amount.0),
+            premiumBps: U256::from(premium.bps()),
+            timeout: U256::from(timeout.0),
+        }
+        .abi_encode(),
+        Call::ConfidentialFill { request, zk_proof, tee_attestation } => DarkPool::confidentialFillCall {
+            requestId: B256::from(request.0),
+            zkProof: zk_proof.clone().into(),
+            teeAttestation: tee_attestation.clone().into(),
+        }
+        .abi_encode(),
+        Call::ExpireRequest { request } => {
+            DarkPool::expireRequestCall { requestId: B256::from(request.0) }.abi_encode()
+        }
+        Call::OpenRequest { request, status, salt } => DarkPool::openRequestCall {
+            requestId: B256::from(request.0),
+            status: *status as u8,
+            salt: U256::from_be_bytes(*salt),
+        }
+        .abi_encode(),
+        Call::AttestRecovery { recovered, timestamp } => {
+            ConfidentialPoR::attestRecoveryCall { recovered: *recovered, timestamp: U256::from(timestamp.0) }
+                .abi_encode()
+        }
+        Call::ReportStatus { commitment } => {
+            ConfidentialPoR::reportStatusCall { statusCommitment_: B256::from(commitment.0) }.abi_encode()
+        }
+    }
+    .into()
+}
+
+/// What a report's transaction did to the mission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whether the receiver took it; the transaction itself succeeds either way.
+    pub delivered: bool,
+    /// What changed, in log order.
+    pub facts: Vec<Fact>,
+}
+
+/// Reads the receipt of a `KeystoneForwarder.report`.
+#[must_use]
+pub fn delivery(receipt: &TransactionReceipt) -> Delivery {
+    let delivered = receipt.logs().iter().any(|log| {
+        log.log_decode::<KeystoneForwarder::ReportProcessed>().is_ok_and(|event| event.inner.data.result)
+    });
+    Delivery { delivered, facts: facts(receipt) }
+}
+
+/// The facts in a receipt's logs, in order. Logs that say nothing to the mission are skipped.
+#[must_use]
+pub fn facts(receipt: &TransactionReceipt) -> Vec<Fact> {
+    receipt.logs().iter().filter_map(|log| fact(log.topic0()?, &log.inner)).collect()
+}
+
+fn fact(topic: &B256, log: &alloy::primitives::Log) -> Option<Fact> {
+    let word = |value: U256| value.to_be_bytes::<32>();
+    Some(match *topic {
+        DarkPool::CollateralRequested::SIGNATURE_HASH => {
+            let event = DarkPool::CollateralRequested::decode_log(log).ok()?.data;
+            Fact::RequestOpened {
+                id: RequestId(event.requestId.0),
+                commitment: CommitmentHash(event.encryptedAmount.0),
+                premium: Premium::new(event.premiumBps.try_into().ok()?)?,
+                opened: Timestamp(event.opened.try_into().ok()?),
+                expires: Timestamp(event.expires.try_into().ok()?),
+            }
+        }
+        DarkPool::Settled::SIGNATURE_HASH => {
+            let event = DarkPool::Settled::decode_log(log).ok()?.data;
+            let status = if event.publicInputs[DISCLOSURE_INPUT].is_zero() {
+                RequestStatus::from_number(event.publicInputs[STATUS_INPUT].try_into().ok()?)?
+            } else {
+                RequestStatus::Pending
+            };
+            Fact::RoundSettled { id: RequestId(event.requestId.0), round: event.round.try_into().ok()?, status }
+        }
+        RecoveryGuard::AttemptFailed::SIGNATURE_HASH => {
+            let event = RecoveryGuard::AttemptFailed::decode_log(log).ok()?.data;
+            Fact::RequestExpired { id: RequestId(event.requestId.0), attempts: event.attempts.try_into().ok()? }
+        }
+        RecoveryGuard::Halted::SIGNATURE_HASH => Fact::Halted,
+        DarkPool::RequestOpened::SIGNATURE_HASH => {
+            let event = DarkPool::RequestOpened::decode_log(log).ok()?.data;
+            Fact::RequestRevealed {
+                id: RequestId(event.requestId.0),
+                status: RequestStatus::from_number(event.status)?,
+            }
+        }
+        ConfidentialPoR::RecoveryAttested::SIGNATURE_HASH => Fact::RecoveryAttested {
+            recovered: ConfidentialPoR::RecoveryAttested::decode_log(log).ok()?.data.recovered,
+        },
+        ConfidentialPoR::StatusReported::SIGNATURE_HASH => Fact::StatusReported {
+            commitment: CommitmentHash(
+                ConfidentialPoR::StatusReported::decode_log(log).ok()?.data.statusCommitment.0,
+            ),
+        },
+        ShieldedPool::LeavesInserted::SIGNATURE_HASH => {
+            let event = ShieldedPool::LeavesInserted::decode_log(log).ok()?.data;
+            Fact::LeavesInserted {
+                start: event.startIndex.try_into().ok()?,
+                leaves: event.leaves.into_iter().map(word).collect(),
+            }
+        }
+        ShieldedPool::Deposited::SIGNATURE_HASH => {
+            let event = ShieldedPool::Deposited::decode_log(log).ok()?.data;
+            Fact::LeavesInserted { start: event.index.try_into().ok()?, leaves: vec![word(event.cm)] }
+        }
+        _ => return None,
+    })
+}
