@@ -55,12 +55,9 @@ pub fn payout_ceil(fill: u128, price: u64, premium_bps: u16) -> Option<u128> {
     // up to 206 bits.
     let (rate_low, rate_high) = (rate & u128::from(u64::MAX), rate >> 64);
     let mut limbs = [0_u64; 4];
-    for (at, left, right) in [
-        (0, low, rate_low),
-        (1, low, rate_high),
-        (1, high, rate_low),
-        (2, high, rate_high),
-    ] {
+    for (at, left, right) in
+        [(0, low, rate_low), (1, low, rate_high), (1, high, rate_low), (2, high, rate_high)]
+    {
         let mut carry = left * right;
         for limb in &mut limbs[at..] {
             let sum = u128::from(*limb) + (carry & u128::from(u64::MAX));

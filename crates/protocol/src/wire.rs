@@ -47,7 +47,9 @@ pub struct Configuration {
     pub schedule: Schedule,
     /// Fills are multiples of it.
     pub lot: Amount,
-    /// No maker is filled for more than this share of a call's demand.
+    /// Less than this in all and a call fills nobody, unless less than this is missing.
+    pub aggregate_min: Amount,
+    /// No maker is filled for more than this share of the request in one call.
     pub share_max: Premium,
     /// The custodian's secp256k1 public key, SEC1 compressed.
     pub custodian: Vec<u8>,

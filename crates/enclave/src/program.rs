@@ -1,0 +1,302 @@
+//! One enclave's life: commands in, answers out, state rebuilt from the sealed journal.
+
+use std::time::Instant;
+
+use attestation::{KeyBundle, Measurement};
+use circuits::keys::Keys;
+use circuits::prove::Prover;
+use k256::ecdsa::SigningKey;
+use primitives::{Address, decode, encode, keccak256, sha256};
+use protocol::wire::{Answer, Command, Configuration, Reply};
+use zeroize::Zeroizing;
+
+use crate::entropy::Entropy;
+use crate::round;
+use crate::sealed::Sealer;
+use crate::state::State;
+
+/// What the enclave asks of the hardware under it.
+pub trait Platform {
+    /// A register's value.
+    ///
+    /// # Errors
+    /// [`Error::Platform`] if the platform refuses.
+    fn register(&mut self, index: u8) -> Result<[u8; 48], Error>;
+    /// 32 fresh random bytes for this purpose.
+    ///
+    /// # Errors
+    /// [`Error::Platform`] if the platform refuses.
+    fn random(&mut self, label: &str) -> Result<[u8; 32], Error>;
+    /// The key this measurement, and no other, may have.
+    ///
+    /// # Errors
+    /// [`Error::Platform`] if the platform refuses.
+    fn sealing_key(&mut self) -> Result<[u8; 32], Error>;
+    /// A signed document over the registers.
+    ///
+    /// # Errors
+    /// [`Error::Platform`] if the platform refuses.
+    fn attest(&mut self, user_data: &[u8], nonce: &[u8]) -> Result<Vec<u8>, Error>;
+}
+
+/// Why a command was refused. Names what was wrong, never what was inside.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Not a command.
+    #[error("not a command")]
+    Malformed,
+    /// The platform refused.
+    #[error("the platform refused to {what}")]
+    Platform {
+        /// What was asked.
+        what: &'static str,
+    },
+    /// The configuration is not the measured one.
+    #[error("the configuration measures {found}, the platform measured {measured}")]
+    Configuration {
+        /// Of the bytes that came.
+        found: Measurement,
+        /// Register 2.
+        measured: Measurement,
+    },
+    /// The proving key is not the configured one.
+    #[error("the proving key is not the one the configuration names")]
+    ProvingKey,
+    /// The sealed journal is not this measurement's.
+    #[error("sealed entry {index} was not written by this measurement, or not here")]
+    Sealed {
+        /// Number of the entry, from 0.
+        index: usize,
+    },
+    /// Something has to come first.
+    #[error("{what} has to come first")]
+    TooEarly {
+        /// What.
+        what: &'static str,
+    },
+    /// A sealed message does not open.
+    #[error("the {what} does not open with this enclave's key")]
+    Unreadable {
+        /// Which message.
+        what: &'static str,
+    },
+    /// A sealed message opens to something that cannot be used.
+    #[error("the {what} is refused: {reason}")]
+    Unusable {
+        /// Which message.
+        what: &'static str,
+        /// Why; a fixed text.
+        reason: &'static str,
+    },
+    /// No such request or round.
+    #[error("there is no such round to clear")]
+    UnknownRound,
+    /// The round does not satisfy the statement. Which rule it breaks stays inside.
+    #[error("the round cannot be proved")]
+    Unprovable,
+}
+
+/// The enclave.
+pub struct Program<P> {
+    platform: P,
+    booted: Option<Booted>,
+    prover: Option<Prover>,
+}
+
+impl<P> core::fmt::Debug for Program<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Program")
+    }
+}
+
+struct Booted {
+    configuration_bytes: Vec<u8>,
+    signer: SigningKey,
+    sealer: Sealer,
+    state: State,
+    /// Whether the seed is in the sealed journal yet: it is its first entry.
+    seed_is_sealed: bool,
+}
+
+impl<P: Platform> Program<P> {
+    /// An enclave before its first command.
+    pub const fn new(platform: P) -> Self {
+        Self { platform, booted: None, prover: None }
+    }
+
+    /// Handles one frame. Never panics on input; a refusal is an answer too, and changes nothing.
+    pub fn handle(&mut self, frame: &[u8]) -> Vec<u8> {
+        let answer = decode(frame)
+            .map_err(|_| Error::Malformed)
+            .and_then(|command| self.command(command))
+            .unwrap_or_else(|error| Answer { sealed: None, reply: Reply::Refused(error.to_string()) });
+        encode(&answer)
+    }
+
+    fn command(&mut self, command: Command) -> Result<Answer, Error> {
+        let unsealed = |reply| Answer { sealed: None, reply };
+        match command {
+            Command::Configure(bytes) => self.configure(bytes).map(unsealed),
+            Command::ProvingKey(bytes) => self.proving_key(&bytes).map(unsealed),
+            Command::Restore(entries) => self.restore(&entries).map(unsealed),
+            Command::Attest { nonce } => {
+                let bundle = self.booted()?.key_bundle();
+                let document = self.platform.attest(&bundle.user_data(), &nonce)?;
+                Ok(unsealed(Reply::Attested { document, key_bundle: bundle.encode() }))
+            }
+            Command::Brief(_)
+            | Command::Order(_)
+            | Command::Observe { .. }
+            | Command::Inform(_)
+            | Command::Clear { .. } => self.journaled(&command),
+        }
+    }
+
+    fn booted(&mut self) -> Result<&mut Booted, Error> {
+        self.booted.as_mut().ok_or(Error::TooEarly { what: "the configuration" })
+    }
+
+    fn configure(&mut self, bytes: Vec<u8>) -> Result<Reply, Error> {
+        let (found, measured) = (Measurement::of(&bytes), Measurement(self.platform.register(2)?));
+        if found != measured {
+            return Err(Error::Configuration { found, measured });
+        }
+        let configuration: Configuration = decode(&bytes).map_err(|_| Error::Malformed)?;
+        let seed = self.platform.random("enclave")?;
+        let sealer = Sealer::new(self.platform.sealing_key()?);
+        self.booted = Some(Booted::new(bytes, configuration, Entropy::new(seed), sealer, false));
+        Ok(Reply::Done)
+    }
+
+    fn proving_key(&mut self, bytes: &[u8]) -> Result<Reply, Error> {
+        let configuration = &self.booted()?.state.configuration;
+        let keys = Keys::from_bytes(bytes, &configuration.proving_key.0, configuration.chain_id);
+        self.prover = Some(keys.ok().and_then(|keys| Prover::new(keys).ok()).ok_or(Error::ProvingKey)?);
+        Ok(Reply::Done)
+    }
+
+    fn restore(&mut self, entries: &[Vec<u8>]) -> Result<Reply, Error> {
+        let mut sealer = Sealer::new(self.platform.sealing_key()?);
+        let booted = self.booted()?;
+        let mut commands = Vec::with_capacity(entries.len());
+        for (index, group) in entries.iter().enumerate() {
+            let group: Vec<Vec<u8>> = decode(group).map_err(|_| Error::Sealed { index })?;
+            for entry in &group {
+                commands.push(sealer.open(entry).map_err(|_| Error::Sealed { index })?);
+            }
+        }
+        let Some((seed, commands)) = commands.split_first() else { return Ok(Reply::Done) };
+        let seed = <[u8; 32]>::try_from(seed.as_slice()).map_err(|_| Error::Sealed { index: 0 })?;
+        let (bytes, configuration) = (booted.configuration_bytes.clone(), booted.state.configuration.clone());
+        let mut restored = Booted::new(bytes, configuration, Entropy::new(seed), sealer, true);
+        for (index, command) in commands.iter().enumerate() {
+            let sealed = |_| Error::Sealed { index: index + 1 };
+            let command = decode(command).map_err(|_| Error::Sealed { index: index + 1 })?;
+            restored.state.apply(&command).map_err(sealed)?;
+        }
+        self.booted = Some(restored);
+        Ok(Reply::Done)
+    }
+
+    /// Applies a state-changing command and seals it. A command that changes nothing because it was
+    /// heard before is answered again and not sealed again.
+    fn journaled(&mut self, command: &Command) -> Result<Answer, Error> {
+        let booted = self.booted.as_mut().ok_or(Error::TooEarly { what: "the configuration" })?;
+        let is_news = booted.state.apply(command)?;
+        let reply = match command {
+            Command::Order(envelope) => Reply::Receipt(booted.sign(&receipt_digest(envelope))),
+            Command::Observe { .. } => match &booted.state.observed {
+                Some(observed) => Reply::Observed {
+                    signature: booted.sign(&observed.digest()),
+                    observed: observed.clone(),
+                },
+                None => Reply::Unobserved,
+            },
+            Command::Clear { .. } => match &booted.state.round {
+                None => Reply::Cleared { ready: None, prove_ms: 0, constraints: 0 },
+                Some(_) => {
+                    let prover = self.prover.as_mut().ok_or(Error::TooEarly { what: "the proving key" })?;
+                    let started = Instant::now();
+                    let proved = round::prove(&booted.state, prover)?;
+                    let prove_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    let tee_attestation = booted.sign(&proved.digest);
+                    Reply::Cleared {
+                        ready: Some(proved.ready(tee_attestation)),
+                        prove_ms,
+                        constraints: prover.n_constraints() as u64,
+                    }
+                }
+            },
+            Command::Configure(_)
+            | Command::ProvingKey(_)
+            | Command::Restore(_)
+            | Command::Attest { .. }
+            | Command::Brief(_)
+            | Command::Inform(_) => Reply::Done,
+        };
+        let sealed = is_news.then(|| booted.seal(command));
+        Ok(Answer { sealed, reply })
+    }
+}
+
+impl Booted {
+    fn new(bytes: Vec<u8>, configuration: Configuration, entropy: Entropy, sealer: Sealer, sealed: bool) -> Self {
+        let signer = signing_key(&entropy);
+        let state = State::new(configuration, entropy);
+        Self { configuration_bytes: bytes, signer, sealer, state, seed_is_sealed: sealed }
+    }
+
+    fn key_bundle(&self) -> KeyBundle {
+        let configuration = &self.state.configuration;
+        KeyBundle {
+            chain_id: configuration.chain_id,
+            registry: configuration.registry.0,
+            epoch: 1,
+            hpke_public_key: self.state.hpke.public_key(),
+            settlement_signer: signer_address(&self.signer).0,
+            config_hash: Measurement::of(&self.configuration_bytes).0,
+            not_after: configuration.not_after.0,
+        }
+    }
+
+    /// 65 bytes: r ‖ s ‖ v with v 27 or 28, s in the lower half.
+    fn sign(&self, digest: &[u8; 32]) -> Vec<u8> {
+        let (signature, recovery) =
+            self.signer.sign_prehash_recoverable(digest);
+        let mut bytes = signature.to_bytes().to_vec();
+        bytes.push(27 + recovery.to_byte());
+        bytes
+    }
+
+    /// The first sealing carries the seed along, in an entry of its own before the command's: the two
+    /// are framed as one, because the parent makes one answer durable at a time.
+    fn seal(&mut self, command: &Command) -> Vec<u8> {
+        let mut entries = Vec::new();
+        if !self.seed_is_sealed {
+            entries.push(self.sealer.seal(self.state.entropy.expose()));
+            self.seed_is_sealed = true;
+        }
+        let command = Zeroizing::new(encode(command));
+        entries.push(self.sealer.seal(&command));
+        encode(&entries)
+    }
+}
+
+/// The settlement key of an enclave, from its seed. A scalar is zero or too large once in 2^128 seeds;
+/// the next counter is tried then.
+fn signing_key(entropy: &Entropy) -> SigningKey {
+    (0u8..=u8::MAX)
+        .find_map(|counter| SigningKey::from_slice(&entropy.derive("signer", &[&[counter]])).ok())
+        .expect("256 scalars in a row are not out of range")
+}
+
+fn signer_address(signer: &SigningKey) -> Address {
+    let point = signer.verifying_key().to_sec1_point(false);
+    let hash = keccak256(&[&point.as_bytes()[1..]]);
+    Address(*hash[12..].first_chunk().expect("32 bytes less 12 are 20"))
+}
+
+/// What a receipt signs: `keccak256("cdpr/receipt/v1" ‖ sha256(envelope))`.
+fn receipt_digest(envelope: &[u8]) -> [u8; 32] {
+    keccak256(&[b"cdpr/receipt/v1", &sha256(&[envelope])])
+}

@@ -1,0 +1,488 @@
+//! Everything an enclave knows, as a function of the commands it has heard.
+
+use std::collections::BTreeMap;
+
+use k256::ecdsa::signature::Verifier as _;
+use k256::ecdsa::{Signature, VerifyingKey};
+use pool::keys::NullifierSecret;
+use pool::mandate::Mandate;
+use pool::note::Note;
+use pool::position::Position;
+use pool::seal::SecretKey;
+use pool::terms::Terms;
+use pool::tree::Tree;
+use pool::{Fr, field, keys, seal, status};
+use primitives::{Amount, CommitmentHash, Premium, Price, RequestId, Timestamp, decode, encode, sha256};
+use protocol::attest::{Observed, Opening, Status};
+use protocol::detect::{self, Detector, Observation, Reading};
+use protocol::event::Fact;
+use protocol::matching::{self, Demand, Fill, Offer};
+use protocol::settle::Queue;
+use protocol::wire::{self, Brief, Command, Configuration, ENVELOPE_LEN, LockedNote, Order, Statement, TickNotice};
+use protocol::{Disclosure, RequestStatus, request};
+
+use crate::entropy::Entropy;
+use crate::program::Error;
+use crate::{context, pool_id};
+
+/// Requests that could still be made from recent ticks' commitments: a day of the seed's cron.
+const DEFICITS_MAX: usize = 288;
+
+pub(crate) struct State {
+    pub(crate) configuration: Configuration,
+    pub(crate) entropy: Entropy,
+    pub(crate) hpke: SecretKey,
+    pub(crate) tree: Tree,
+    /// Answer to the last tick; none if it had no quorum.
+    pub(crate) observed: Option<Observed>,
+    /// The round that awaits its settlement.
+    pub(crate) round: Option<Round>,
+    issuer: Option<Issuer>,
+    observed_tick: u32,
+    detector: Detector,
+    deficits: BTreeMap<(u32, CommitmentHash), pool::request::Request>,
+    request: Option<Live>,
+    book: BTreeMap<CommitmentHash, Line>,
+    queue: Option<Queue<Fill>>,
+    places: BTreeMap<CommitmentHash, u64>,
+}
+
+/// What the issuer entrusted.
+pub(crate) struct Issuer {
+    pub(crate) mandate: Mandate,
+    pub(crate) position: Position,
+    pub(crate) consideration: Held,
+    pub(crate) viewing_key: [u8; 32],
+}
+
+/// A note the enclave may put into a settlement.
+#[derive(Clone)]
+pub(crate) struct Held {
+    pub(crate) ak: Fr,
+    pub(crate) nsk: NullifierSecret,
+    pub(crate) note: Note,
+    pub(crate) index: u64,
+}
+
+/// A maker's standing line.
+#[derive(Clone)]
+pub(crate) struct Line {
+    pub(crate) held: Held,
+    pub(crate) terms: Terms,
+    pub(crate) viewing_key: [u8; 32],
+}
+
+struct Live {
+    id: RequestId,
+    premium: Premium,
+    rounds: u32,
+    request: pool::request::Request,
+    /// Plain status of the last settled round, and what opens its commitment.
+    status: Option<(u8, Fr)>,
+}
+
+/// A round with its fills, before its settlement is final.
+pub(crate) struct Round {
+    pub(crate) id: RequestId,
+    pub(crate) number: u32,
+    pub(crate) closed_at: Timestamp,
+    pub(crate) price: Price,
+    pub(crate) premium_cap: Premium,
+    pub(crate) premium: Premium,
+    pub(crate) request: pool::request::Request,
+    pub(crate) fills: Vec<(Line, Amount)>,
+}
+
+impl Round {
+    pub(crate) fn filled(&self) -> u128 {
+        self.fills.iter().map(|(_, amount)| amount.units()).sum()
+    }
+
+    pub(crate) fn payout(&self) -> Option<u128> {
+        self.fills
+            .iter()
+            .map(|(_, amount)| amount.payout_ceil(self.price, self.premium).ok().map(Amount::units))
+            .sum()
+    }
+}
+
+impl State {
+    pub(crate) fn new(configuration: Configuration, entropy: Entropy) -> Self {
+        let hpke = SecretKey::from_ikm(&entropy.derive("hpke", &[]));
+        Self {
+            configuration,
+            entropy,
+            hpke,
+            tree: Tree::new(),
+            observed: None,
+            round: None,
+            issuer: None,
+            observed_tick: 0,
+            detector: Detector::default(),
+            deficits: BTreeMap::new(),
+            request: None,
+            book: BTreeMap::new(),
+            queue: None,
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a command in. True if it changed anything; a repetition does not.
+    pub(crate) fn apply(&mut self, command: &Command) -> Result<bool, Error> {
+        match command {
+            Command::Brief(sealed) => self.brief(sealed),
+            Command::Order(envelope) => self.order(envelope),
+            Command::Observe { tick, now, statements } => self.observe(*tick, *now, statements),
+            Command::Inform(facts) => Ok(facts.iter().fold(false, |news, fact| self.learn(fact) | news)),
+            Command::Clear { request, round, closed_at, price } => self.clear(*request, *round, *closed_at, *price),
+            Command::Configure(_) | Command::ProvingKey(_) | Command::Restore(_) | Command::Attest { .. } => {
+                Err(Error::Malformed)
+            }
+        }
+    }
+
+    pub(crate) fn issuer(&self) -> Result<&Issuer, Error> {
+        self.issuer.as_ref().ok_or(Error::TooEarly { what: "the issuer's brief" })
+    }
+
+    fn brief(&mut self, sealed: &[u8]) -> Result<bool, Error> {
+        const WHAT: &str = "issuer's brief";
+        if self.issuer.is_some() {
+            return Ok(false);
+        }
+        let unusable = |reason| Error::Unusable { what: WHAT, reason };
+        let plain =
+            seal::open(&self.hpke, wire::BRIEF_INFO, &[], sealed).map_err(|_| Error::Unreadable { what: WHAT })?;
+        let brief: Brief = decode(&plain).map_err(|_| unusable("not a brief"))?;
+        let mandate = Mandate::from_bytes(&brief.mandate).map_err(|_| unusable("not a mandate"))?;
+        let position = Position::from_bytes(&brief.position).map_err(|_| unusable("not a position"))?;
+        if mandate.pool_id != pool_id(&self.configuration) || mandate.issuer != position.issuer {
+            return Err(unusable("the mandate is for another pool or issuer"));
+        }
+        let asset = mandate.consideration_asset;
+        let consideration = self.held(&brief.consideration, asset, mandate.commitment(), WHAT)?;
+        self.issuer = Some(Issuer { mandate, position, consideration, viewing_key: brief.viewing_key });
+        Ok(true)
+    }
+
+    fn order(&mut self, envelope: &[u8]) -> Result<bool, Error> {
+        const WHAT: &str = "order";
+        let unusable = |reason| Error::Unusable { what: WHAT, reason };
+        if envelope.len() != ENVELOPE_LEN {
+            return Err(unusable("an envelope is 4096 bytes"));
+        }
+        let plain =
+            seal::open(&self.hpke, wire::ORDER_INFO, &[], envelope).map_err(|_| Error::Unreadable { what: WHAT })?;
+        let message = seal::unpad(&plain).map_err(|_| unusable("bad padding"))?;
+        let order: Order = decode(message).map_err(|_| unusable("not an order"))?;
+        let terms = Terms::from_bytes(&order.terms).map_err(|_| unusable("not terms"))?;
+        let asset = field::from_address(&self.configuration.collateral.0);
+        let held = self.held(&order.note, asset, terms.hash(), WHAT)?;
+        let id = CommitmentHash(field::to_bytes(&held.note.commitment()));
+        let line = Line { held, terms, viewing_key: order.viewing_key };
+        let is_news = !self.book.contains_key(&id) && self.places.contains_key(&id);
+        if is_news {
+            self.book.insert(id, line);
+        }
+        Ok(is_news)
+    }
+
+    /// Rebuilds a note from its opening and finds it in the tree. Whoever altered its terms after
+    /// locking it has another commitment, which is not there.
+    fn held(&self, locked: &LockedNote, asset: Fr, order_hash: Fr, what: &'static str) -> Result<Held, Error> {
+        let unusable = |reason| Error::Unusable { what, reason };
+        let scalar = |bytes| field::from_bytes(bytes).map_err(|_| unusable("a number is not a scalar"));
+        let nsk = NullifierSecret::from_bytes(&locked.nsk).map_err(|_| unusable("a number is not a scalar"))?;
+        let ak = scalar(&locked.ak)?;
+        let owner = keys::owner(ak, nsk.nullifier_key());
+        let note = Note { asset, amount: locked.amount.units(), owner, order_hash, rho: scalar(&locked.rho)? };
+        if locked.index >= self.tree.len() || self.tree.leaf(locked.index) != note.commitment() {
+            return Err(unusable("the note is not in the tree under these terms"));
+        }
+        Ok(Held { ak, nsk, note, index: locked.index })
+    }
+
+    fn observe(&mut self, tick: u32, now: Timestamp, statements: &[Option<Vec<u8>>]) -> Result<bool, Error> {
+        if tick <= self.observed_tick {
+            return if tick == self.observed_tick { Ok(false) } else { Err(Error::UnknownRound) };
+        }
+        let issuer = self.issuer()?;
+        let observations: Vec<Option<Observation>> = statements
+            .iter()
+            .enumerate()
+            .map(|(node_idx, sealed)| self.statement(tick, node_idx, sealed.as_deref()?))
+            .collect();
+        let position =
+            Amount::new(issuer.position.amount).expect("a position is the sum of proved fills, range-checked");
+        let reading = detect::read(&observations, position, &self.configuration.policy, tick, now);
+        self.observed_tick = tick;
+        self.observed = match reading {
+            Err(_) => None,
+            Ok(reading) => Some(self.judge(tick, now, &reading, position)?),
+        };
+        Ok(true)
+    }
+
+    /// A node's statement, if it opens and the custodian signed it. A node that relays anything else
+    /// has said nothing.
+    fn statement(&self, tick: u32, node_idx: usize, sealed: &[u8]) -> Option<Observation> {
+        let aad = wire::statement_aad(tick, u32::try_from(node_idx).ok()?);
+        let plain = seal::open(&self.hpke, wire::STATEMENT_INFO, &aad, sealed).ok()?;
+        let statement: Statement = decode(&plain).ok()?;
+        let custodian = VerifyingKey::from_sec1_bytes(&self.configuration.custodian).ok()?;
+        let signature = Signature::from_slice(&statement.signature).ok()?;
+        custodian.verify(&statement.observation, &signature).ok()?;
+        decode(&statement.observation).ok()
+    }
+
+    fn judge(&mut self, tick: u32, now: Timestamp, reading: &Reading, position: Amount) -> Result<Observed, Error> {
+        let sealed = self.configuration.disclosure == Disclosure::Sealed;
+        let backed = self.detector.observe(reading, self.configuration.policy.readings);
+        let issuer = self.issuer()?;
+        let wanted = if backed { Amount::ZERO } else { reading.gap };
+        let ask = request::ask(wanted, self.configuration.lot).unwrap_or(Amount::MAX).units();
+        let ask = ask.min(Amount::new(issuer.mandate.amount_max).unwrap_or(Amount::MAX).units());
+
+        // Everything below is derived from what was read as well as from the tick, so that a parent who
+        // replays a tick with other statements gets other salts.
+        let notice = TickNotice {
+            liabilities: reading.liabilities,
+            reserves: reading.reserves,
+            position,
+            gap: reading.gap,
+            backed,
+        };
+        let notice = encode(&notice);
+        let seen = sha256(&[&tick.to_be_bytes(), &now.0.to_be_bytes(), &notice]);
+        let salt = |label| field::from_entropy(&self.entropy.derive(label, &[&seen]));
+        let request = pool::request::Request {
+            requested: ask,
+            remaining: ask,
+            instrument: issuer.mandate.instrument,
+            mandate: issuer.mandate.commitment(),
+            gap_band: request::gap_band(wanted, reading.liabilities),
+            salt: salt("request.salt"),
+        };
+        let deficit = CommitmentHash(field::to_bytes(&request.commitment()));
+        let status = if sealed {
+            let commitment = status::commitment(u8::from(backed), salt("status.salt"));
+            Status::Sealed(CommitmentHash(field::to_bytes(&commitment)))
+        } else {
+            Status::Backed(backed)
+        };
+        let opening = if sealed && self.configuration.schedule.opens_on(tick) { self.opening(backed) } else { None };
+        let ephemeral = self.entropy.derive("tick-notice", &[&seen]);
+        let notice =
+            seal::seal(&issuer.viewing_key, wire::TICK_NOTICE_INFO, &tick.to_be_bytes(), &notice, ephemeral)
+                .map_err(|_| Error::Unusable { what: "issuer's brief", reason: "its viewing key is not a point" })?;
+        self.deficits.insert((tick, deficit), request);
+        while self.deficits.len() > DEFICITS_MAX {
+            self.deficits.pop_first();
+        }
+        Ok(Observed { tick, now, status, deficit, notice, opening })
+    }
+
+    fn opening(&self, recovered: bool) -> Option<Opening> {
+        let (plain, salt) = self.request.as_ref()?.status?;
+        Some(Opening { status: RequestStatus::from_number(plain)?, salt: field::to_bytes(&salt), recovered })
+    }
+
+    fn learn(&mut self, fact: &Fact) -> bool {
+        match fact {
+            Fact::LeavesInserted { start, leaves } => self.insert(*start, leaves),
+            Fact::RequestOpened { id, commitment, premium, .. } => {
+                if self.request.as_ref().is_some_and(|live| live.id == *id) {
+                    return false;
+                }
+                let secret = self.deficits.iter().find(|((_, known), _)| known == commitment);
+                let Some((_, request)) = secret else { return false };
+                let live = Live { id: *id, premium: *premium, rounds: 0, request: *request, status: None };
+                self.request = Some(live);
+                self.queue = None;
+                self.round = None;
+                true
+            }
+            Fact::RoundSettled { id, round, .. } => self.settled(*id, *round),
+            Fact::RequestExpired { id, .. } => {
+                let is_live = self.request.as_ref().is_some_and(|live| live.id == *id);
+                if is_live {
+                    self.request = None;
+                    self.queue = None;
+                    self.round = None;
+                }
+                is_live
+            }
+            Fact::RequestRevealed { .. }
+            | Fact::RecoveryAttested { .. }
+            | Fact::StatusReported { .. }
+            | Fact::Halted => false,
+        }
+    }
+
+    /// Leaves arrive as the chain inserted them: a deposit's one by one, a settlement's as an aligned
+    /// batch. A range that does not continue the tree is not the chain's, and is ignored.
+    fn insert(&mut self, start: u64, leaves: &[[u8; 32]]) -> bool {
+        let Ok(leaves) = leaves.iter().map(field::from_bytes).collect::<Result<Vec<Fr>, _>>() else { return false };
+        let is_settlement = leaves.len() == pool::notice::LEAVES;
+        let expected = if is_settlement {
+            self.tree.len().next_multiple_of(pool::tree::BATCH_LEAVES as u64)
+        } else {
+            self.tree.len()
+        };
+        if start != expected || leaves.is_empty() {
+            return false;
+        }
+        for (leaf, index) in leaves.iter().zip(start..) {
+            self.places.insert(CommitmentHash(field::to_bytes(leaf)), index);
+        }
+        if is_settlement {
+            self.tree.append_batch(&leaves).is_ok()
+        } else {
+            leaves.iter().all(|leaf| self.tree.append(*leaf).is_ok())
+        }
+    }
+
+    /// The round is final on chain: what it spent is gone, what it made is held.
+    fn settled(&mut self, id: RequestId, number: u32) -> bool {
+        let Some(round) = self.round.take_if(|round| round.id == id && round.number == number) else { return false };
+        let context = context(&self.configuration, id, number);
+        let (Some(live), Some(issuer)) = (self.request.as_mut(), self.issuer.as_mut()) else { return false };
+        let filled = round.filled();
+        let payout = round.payout().expect("a proved round's payouts are amounts");
+        live.status = Some((
+            status::of(&live.request.after(filled, context).expect("a proved round fills no more than remains")),
+            status::salt(live.request.salt, context),
+        ));
+        live.request = live.request.after(filled, context).expect("a proved round fills no more than remains");
+        live.rounds = number;
+        issuer.position = issuer.position.after(filled, context).expect("a proved round keeps the position in range");
+        let consideration = &mut issuer.consideration;
+        consideration.note.amount -= payout;
+        consideration.note.rho = pool::note::consideration_rho(consideration.nsk.expose(), context);
+        let place = |note: &Note, places: &BTreeMap<CommitmentHash, u64>| {
+            places.get(&CommitmentHash(field::to_bytes(&note.commitment()))).copied()
+        };
+        consideration.index = place(&consideration.note, &self.places).unwrap_or(u64::MAX);
+        for (slot, (mut line, amount)) in round.fills.into_iter().enumerate() {
+            self.book.remove(&CommitmentHash(field::to_bytes(&line.held.note.commitment())));
+            line.held.note.amount -= amount.units();
+            line.held.note.rho = pool::note::change_rho(line.held.nsk.expose(), context, slot);
+            let id = CommitmentHash(field::to_bytes(&line.held.note.commitment()));
+            if let Some(index) = place(&line.held.note, &self.places).filter(|_| line.held.note.amount > 0) {
+                line.held.index = index;
+                self.book.insert(id, line);
+            }
+        }
+        true
+    }
+
+    fn clear(&mut self, id: RequestId, number: u32, closed_at: Timestamp, price: Price) -> Result<bool, Error> {
+        let live = self.request.as_ref().ok_or(Error::UnknownRound)?;
+        if live.id != id || number != live.rounds + 1 {
+            return Err(Error::UnknownRound);
+        }
+        if let Some(round) = &self.round {
+            if round.number == number && round.closed_at == closed_at && round.price == price {
+                return Ok(false);
+            }
+            // The earlier attempt at this round never settled, and is void: its fills stand again.
+            self.round = None;
+            self.queue = None;
+        }
+        let premium_cap = match self.configuration.disclosure {
+            Disclosure::Immediate => live.premium,
+            // The private ladder: one rung a round, under the public cap.
+            Disclosure::Sealed => {
+                let rung = u8::try_from(number - 1).unwrap_or(u8::MAX);
+                self.configuration.escalation.premium(self.configuration.premium, rung)
+            }
+        };
+        if self.queue.as_ref().is_none_or(Queue::is_empty) {
+            self.queue = Some(self.call(live, premium_cap, closed_at, price)?);
+        }
+        let queue = self.queue.as_mut().ok_or(Error::UnknownRound)?;
+        let premium = queue.premium;
+        let fills: Vec<(Line, Amount)> = queue
+            .next_round()
+            .into_iter()
+            .filter_map(|fill| Some((self.book.get(&fill.id)?.clone(), fill.amount)))
+            .collect();
+        if fills.is_empty() && self.configuration.disclosure == Disclosure::Immediate {
+            self.queue = None;
+            return Ok(false);
+        }
+        let request = live.request;
+        self.round = Some(Round { id, number, closed_at, price, premium_cap: live.premium, premium, request, fills });
+        Ok(true)
+    }
+
+    /// One call over the whole book, at most as much as remains and as the consideration can pay for.
+    fn call(
+        &self,
+        live: &Live,
+        premium_cap: Premium,
+        closed_at: Timestamp,
+        price: Price,
+    ) -> Result<Queue<Fill>, Error> {
+        let configuration = &self.configuration;
+        let issuer = self.issuer()?;
+        let mandate_holds = closed_at.0 <= issuer.mandate.expiry
+            && (issuer.mandate.price_min..=issuer.mandate.price_max).contains(&price.0);
+        // A maker's share is of the request, not of what is left of it, or a last remainder could never fill.
+        let requested = Amount::new(live.request.requested).unwrap_or(Amount::ZERO);
+        let share = requested.share_floor(configuration.share_max);
+        let offers: Vec<Offer> = self
+            .book
+            .iter()
+            .filter(|(_, line)| mandate_holds && matches(line, issuer, &live.request, closed_at, price))
+            .map(|(id, line)| Offer {
+                id: *id,
+                capacity: Amount::new(line.held.note.amount).unwrap_or(Amount::ZERO).min(share),
+                premium_min: Premium::new(line.terms.premium_bps_min).unwrap_or(Premium::MAX),
+                fill_min: Amount::new(line.terms.fill_min).unwrap_or(Amount::MAX),
+            })
+            .collect();
+        let remaining = Amount::new(live.request.remaining).unwrap_or(Amount::ZERO);
+        let demand = Demand {
+            amount: remaining.min(affordable(issuer.consideration.note.amount, price, premium_cap)),
+            premium_cap,
+            lot: configuration.lot,
+            aggregate_min: configuration.aggregate_min.min(remaining),
+            share_max: Premium::new(10_000).unwrap_or_default(),
+        };
+        let clearing = matching::clear(&offers, &demand);
+        Ok(Queue::new(clearing.premium, clearing.fills))
+    }
+}
+
+/// Whether a line's terms admit this request now: the circuit will ask the same.
+fn matches(
+    line: &Line,
+    issuer: &Issuer,
+    request: &pool::request::Request,
+    closed_at: Timestamp,
+    price: Price,
+) -> bool {
+    let (terms, mandate) = (&line.terms, &issuer.mandate);
+    terms.issuer == mandate.issuer
+        && terms.instrument == mandate.instrument
+        && terms.consideration_asset == mandate.consideration_asset
+        && terms.pool_id == mandate.pool_id
+        && (terms.price_min..=terms.price_max).contains(&price.0)
+        && request.gap_band <= terms.gap_band_max
+        && closed_at.0 <= terms.expiry
+}
+
+/// Collateral that this much consideration pays for at the highest premium, rounded **down**, less one
+/// unit a slot for the ceilings of payouts.
+fn affordable(consideration: u128, price: Price, premium: Premium) -> Amount {
+    let rate = u128::from(price.0) * (u128::from(primitives::BPS_ONE) + u128::from(premium.bps()));
+    let scale = u128::from(primitives::PRICE_ONE) * u128::from(primitives::BPS_ONE);
+    if rate == 0 {
+        return Amount::ZERO;
+    }
+    // Split at the divisor: a remainder is below 2^79, so its product with 10^12 fits.
+    let whole = (consideration / rate).checked_mul(scale);
+    let units = whole.and_then(|whole| whole.checked_add(consideration % rate * scale / rate));
+    Amount::new(units.unwrap_or(u128::MAX).saturating_sub(pool::SLOTS as u128)).unwrap_or(Amount::MAX)
+}

@@ -1,0 +1,396 @@
+//! A scenario: what happens to reserves, when, and who stands ready. Facts and assumptions, in TOML.
+
+use std::collections::BTreeMap;
+
+use primitives::{Amount, Premium, Ratio, Timestamp, sha256};
+use protocol::detect::Reserve;
+use serde::Deserialize;
+
+/// One scenario, parsed and checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Its name.
+    pub name: String,
+    /// Just before the first tick.
+    pub start: Timestamp,
+    /// Nothing runs past it.
+    pub guarantee: Timestamp,
+    /// Longest run in ticks.
+    pub ticks_max: u32,
+    /// Ticks shown after the recovery.
+    pub ticks_after: u32,
+    /// Coins outstanding at instants, ascending.
+    pub supply: Vec<(Timestamp, Amount)>,
+    /// What stops counting, ascending.
+    pub shocks: Vec<Shock>,
+    /// Reserves over supply before the first shock.
+    pub ratio: Ratio,
+    /// Who stands ready.
+    pub panel: Panel,
+    /// SHA-256 of the file.
+    pub hash: [u8; 32],
+}
+
+/// Reserves that stop counting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shock {
+    /// When.
+    pub at: Timestamp,
+    /// How much, at face value.
+    pub amount: Amount,
+    /// Which part of it no longer counts.
+    pub haircut: Premium,
+    /// In words.
+    pub what: String,
+}
+
+/// The makers, as distributions. Premiums in fractions of one, times in the unit named.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Panel {
+    /// Number of makers, 1 to 256.
+    pub makers: usize,
+    /// Median capacity over supply.
+    pub capacity_median: f64,
+    /// Standard deviation of its logarithm.
+    pub capacity_sigma: f64,
+    /// Mean minutes from a request to an order.
+    pub latency_minutes: f64,
+    /// Yearly funding rate, from and to.
+    pub funding: [f64; 2],
+    /// Days until the claim pays, from and to.
+    pub days: [f64; 2],
+    /// Median inventory and effort charge.
+    pub effort_median: f64,
+    /// Standard deviation of its logarithm.
+    pub effort_sigma: f64,
+    /// Chance that the claim fails, from and to.
+    pub failure: [f64; 2],
+    /// Loss given failure, from and to.
+    pub loss: [f64; 2],
+}
+
+/// Why a scenario file is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Not TOML, or not this shape.
+    #[error("{file}: {message}")]
+    Syntax {
+        /// The file.
+        file: String,
+        /// The parser's words, with line and column.
+        message: String,
+    },
+    /// A value that cannot be.
+    #[error("{file}: key \"{key}\": {reason}\n  hint: {hint}")]
+    Value {
+        /// The file.
+        file: String,
+        /// The key.
+        key: &'static str,
+        /// Why not.
+        reason: String,
+        /// What would do.
+        hint: &'static str,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    name: String,
+    time: RawTime,
+    supply: Vec<RawSupply>,
+    #[serde(default)]
+    shock: Vec<RawShock>,
+    reserves: RawReserves,
+    panel: RawPanel,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTime {
+    start: String,
+    guarantee: String,
+    ticks_max: u32,
+    ticks_after: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSupply {
+    at: String,
+    tokens: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawShock {
+    at: String,
+    tokens: u64,
+    haircut: String,
+    what: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawReserves {
+    ratio: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPanel {
+    makers: usize,
+    capacity_median: String,
+    capacity_sigma: f64,
+    latency_minutes: f64,
+    pricing: RawPricing,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPricing {
+    funding: [String; 2],
+    days: [f64; 2],
+    effort_median: String,
+    effort_sigma: f64,
+    failure: [String; 2],
+    loss: [String; 2],
+}
+
+impl Scenario {
+    /// Parses and checks a scenario.
+    ///
+    /// # Errors
+    /// [`Error`], naming the file, the key and a way out.
+    pub fn parse(source: &str, file: &str) -> Result<Self, Error> {
+        let raw: Raw = toml::from_str(source)
+            .map_err(|error| Error::Syntax { file: file.to_owned(), message: error.to_string() })?;
+        let refuse = |key, reason: String, hint| Error::Value { file: file.to_owned(), key, reason, hint };
+        let instant = |key, text: &str| {
+            timestamp(text).ok_or_else(|| {
+                refuse(key, format!("\"{text}\" is not an instant"), "write UTC as 2023-03-10T16:40:00Z")
+            })
+        };
+        let percent = |key, text: &str| {
+            millionths(text.strip_suffix('%').unwrap_or("")).map(|m| m / 100).ok_or_else(|| {
+                refuse(key, format!("\"{text}\" is not a percentage"), "write \"0.5%\", at most four decimals")
+            })
+        };
+        #[expect(clippy::cast_precision_loss, reason = "percentages are far below 2^53 millionths")]
+        let fraction = |key, text: &str| percent(key, text).map(|m| m as f64 / 1e6);
+        let pair = |key, texts: &[String; 2]| -> Result<[f64; 2], Error> {
+            let [from, to] = [fraction(key, &texts[0])?, fraction(key, &texts[1])?];
+            if from > to || to >= 1.0 {
+                return Err(refuse(key, format!("{from} to {to} is not a range in [0, 1)"), "put the lower bound first"));
+            }
+            Ok([from, to])
+        };
+        let start = instant("time.start", &raw.time.start)?;
+        let guarantee = instant("time.guarantee", &raw.time.guarantee)?;
+        if guarantee <= start {
+            return Err(refuse("time.guarantee", "it is not after the start".to_owned(), "a run needs room"));
+        }
+        if raw.time.ticks_max == 0 || raw.time.ticks_max > 2_016 {
+            let reason = format!("{} ticks", raw.time.ticks_max);
+            return Err(refuse("time.ticks_max", reason, "between 1 and 2016, a week of the seed's cron"));
+        }
+        let mut supply = Vec::new();
+        for point in &raw.supply {
+            supply.push((instant("supply.at", &point.at)?, Amount::from_tokens(point.tokens)));
+        }
+        if supply.is_empty() || !supply.is_sorted_by(|a, b| a.0 < b.0) || supply[0].0 > start {
+            let reason = "it does not cover the start in ascending order".to_owned();
+            return Err(refuse("supply", reason, "give at least one point at or before time.start, earliest first"));
+        }
+        let mut shocks = Vec::new();
+        for shock in &raw.shock {
+            let haircut = percent("shock.haircut", &shock.haircut)?;
+            let haircut = u16::try_from(haircut / 100).ok().filter(|bps| *bps <= 10_000).and_then(Premium::new);
+            shocks.push(Shock {
+                at: instant("shock.at", &shock.at)?,
+                amount: Amount::from_tokens(shock.tokens),
+                haircut: haircut.ok_or_else(|| {
+                    refuse("shock.haircut", format!("{} is above 100%", shock.haircut), "0% to 100%")
+                })?,
+                what: shock.what.clone(),
+            });
+        }
+        let ratio = millionths(&raw.reserves.ratio)
+            .filter(|m| (1..10_000_000).contains(m))
+            .ok_or_else(|| refuse("reserves.ratio", raw.reserves.ratio.clone(), "a decimal such as \"1.025\""))?;
+        let first = supply[0].1;
+        let reserves = Ratio(ratio).of_ceil(first).unwrap_or(Amount::MAX);
+        let shocked = shocks.iter().try_fold(Amount::ZERO, |sum, shock| sum.checked_add(shock.amount));
+        if shocked.is_ok_and(|sum| sum > reserves) {
+            let reason = "shocks take more than there are reserves".to_owned();
+            return Err(refuse("shock.tokens", reason, "lower the shocks or raise reserves.ratio"));
+        }
+        let (panel, pricing) = (&raw.panel, &raw.panel.pricing);
+        if !(1..=256).contains(&panel.makers) {
+            return Err(refuse("panel.makers", format!("{} makers", panel.makers), "between 1 and 256"));
+        }
+        for (key, value) in [
+            ("panel.capacity_sigma", panel.capacity_sigma),
+            ("panel.latency_minutes", panel.latency_minutes),
+            ("panel.pricing.effort_sigma", pricing.effort_sigma),
+            ("panel.pricing.days", pricing.days[0]),
+            ("panel.pricing.days", pricing.days[1] - pricing.days[0]),
+        ] {
+            if !(0.0..=1_000.0).contains(&value) {
+                return Err(refuse(key, format!("{value} is out of range"), "between 0 and 1000"));
+            }
+        }
+        Ok(Self {
+            name: raw.name,
+            start,
+            guarantee,
+            ticks_max: raw.time.ticks_max,
+            ticks_after: raw.time.ticks_after,
+            supply,
+            shocks,
+            ratio: Ratio(ratio),
+            panel: Panel {
+                makers: panel.makers,
+                capacity_median: fraction("panel.capacity_median", &panel.capacity_median)?,
+                capacity_sigma: panel.capacity_sigma,
+                latency_minutes: panel.latency_minutes,
+                funding: pair("panel.pricing.funding", &pricing.funding)?,
+                days: pricing.days,
+                effort_median: fraction("panel.pricing.effort_median", &pricing.effort_median)?,
+                effort_sigma: pricing.effort_sigma,
+                failure: pair("panel.pricing.failure", &pricing.failure)?,
+                loss: pair("panel.pricing.loss", &pricing.loss)?,
+            },
+            hash: sha256(&[source.as_bytes()]),
+        })
+    }
+
+    /// Coins outstanding at `now`, interpolated, rounded **down** to the unit; the last point holds on.
+    pub fn supply_at(&self, now: Timestamp) -> Amount {
+        let after = self.supply.iter().position(|(at, _)| *at > now);
+        match after {
+            None | Some(0) => self.supply[after.map_or(self.supply.len() - 1, |_| 0)].1,
+            Some(index) => {
+                let ((t0, a), (t1, b)) = (self.supply[index - 1], self.supply[index]);
+                let (span, gone) = (u128::from(t1.since(t0).0), u128::from(now.since(t0).0));
+                let (a, b) = (a.units(), b.units());
+                let units = if b >= a { a + (b - a) * gone / span } else { a - (a - b) * gone / span };
+                Amount::new(units).unwrap_or(Amount::MAX)
+            }
+        }
+    }
+
+    /// Reserve units at `now`. Redemptions are paid from the liquid unit, one for one.
+    pub fn reserves_at(&self, now: Timestamp) -> Vec<Reserve> {
+        let initial = self.supply_at(self.start);
+        let at_start = self.ratio.of_ceil(initial).unwrap_or(Amount::MAX);
+        let redeemed = initial.saturating_sub(self.supply_at(now));
+        let issued = self.supply_at(now).saturating_sub(initial);
+        let exposed = self.shocks.iter().fold(Amount::ZERO, |sum, shock| sum.checked_add(shock.amount).unwrap_or(sum));
+        let liquid = at_start.saturating_sub(exposed).saturating_sub(redeemed);
+        let liquid = liquid.checked_add(issued).unwrap_or(Amount::MAX);
+        let none = Premium::default();
+        let mut units = vec![Reserve { id: 0, amount: liquid, haircut: none }];
+        units.extend(self.shocks.iter().zip(1..).map(|(shock, id)| Reserve {
+            id,
+            amount: shock.amount,
+            haircut: if now >= shock.at { shock.haircut } else { none },
+        }));
+        units
+    }
+
+    /// The shock that struck in `(before, now]`, for a transcript.
+    pub fn shock_between(&self, before: Timestamp, now: Timestamp) -> Option<&Shock> {
+        self.shocks.iter().find(|shock| before < shock.at && shock.at <= now)
+    }
+}
+
+/// `1.025` → 1 025 000, exactly; nothing for more than six decimals, signs or exponents.
+fn millionths(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > 6 || text.ends_with('.') {
+        return None;
+    }
+    let fraction: u64 = format!("{fraction:0<6}").parse().ok()?;
+    whole.parse::<u64>().ok()?.checked_mul(1_000_000)?.checked_add(fraction)
+}
+
+/// `2023-03-10T16:40:00Z`, nothing else. Inverse of `Timestamp`'s display, found by bisection over it,
+/// so that there is one calendar.
+fn timestamp(text: &str) -> Option<Timestamp> {
+    let (mut low, mut high) = (0u64, 4_102_444_800u64);
+    while low < high {
+        let middle = low.midpoint(high);
+        if Timestamp(middle).to_string().as_str() < text { low = middle + 1 } else { high = middle }
+    }
+    (Timestamp(low).to_string() == text).then_some(Timestamp(low))
+}
+
+/// The scenarios that ship with the program, by name.
+pub fn shipped() -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([
+        ("usdc-2023-03", include_str!("../../../scenarios/usdc-2023-03.toml")),
+        ("healthy", include_str!("../../../scenarios/healthy.toml")),
+        ("thin-panel", include_str!("../../../scenarios/thin-panel.toml")),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usdc() -> Scenario {
+        Scenario::parse(shipped()["usdc-2023-03"], "usdc").unwrap()
+    }
+
+    #[test]
+    fn shipped_scenarios_parse_and_carry_their_names() {
+        for (name, source) in shipped() {
+            assert_eq!(Scenario::parse(source, name).unwrap().name, name);
+        }
+    }
+
+    #[test]
+    fn the_shock_opens_the_gap_and_redemptions_do_not() {
+        let scenario = usdc();
+        let counted = |now| {
+            scenario
+                .reserves_at(now)
+                .iter()
+                .map(|unit| unit.amount.share_floor(Premium::new(10_000 - unit.haircut.bps()).unwrap()).units())
+                .sum::<u128>()
+        };
+        let (before, at) = (timestamp("2023-03-10T16:39:59Z").unwrap(), timestamp("2023-03-10T16:40:00Z").unwrap());
+        let ratio = |now| counted(now) * 10_000 / scenario.supply_at(now).units();
+        assert_eq!(ratio(before), 10_250);
+        assert_eq!(ratio(at), 9_473);
+        assert_eq!(counted(before) - counted(at) - (scenario.supply_at(before).units() - scenario.supply_at(at).units()), 3_300_000_000_000_000);
+    }
+
+    #[test]
+    fn instants_round_trip() {
+        assert_eq!(timestamp("2023-03-12T22:15:00Z"), Some(Timestamp(1_678_659_300)));
+        assert_eq!(timestamp("2023-02-30T00:00:00Z"), None);
+        assert_eq!(timestamp("tomorrow"), None);
+    }
+
+    #[test]
+    fn a_bad_value_names_file_key_and_hint() {
+        let check = |from: &str, to: &str, key: &str| {
+            let source = shipped()["usdc-2023-03"].replacen(from, to, 1);
+            let error = Scenario::parse(&source, "x.toml").expect_err(key).to_string();
+            assert!(error.starts_with("x.toml") && error.contains(key), "{error}");
+        };
+        check("start = \"2023-03-10T15:55:00Z\"", "start = \"today\"", "time.start");
+        check("guarantee = \"2023-03-12", "guarantee = \"2023-03-09", "time.guarantee");
+        check("ticks_max = 144", "ticks_max = 0", "time.ticks_max");
+        check("makers = 12", "makers = 0", "panel.makers");
+        check("haircut = \"100%\"", "haircut = \"101%\"", "shock.haircut");
+        check("tokens = 3_300_000_000", "tokens = 99_300_000_000", "shock.tokens");
+        check("ratio = \"1.025\"", "ratio = \"lots\"", "reserves.ratio");
+        check("failure = [\"3%\", \"7%\"]", "failure = [\"7%\", \"3%\"]", "panel.pricing.failure");
+        check("makers = 12", "maker = 12", "maker");
+    }
+}
