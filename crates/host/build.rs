@@ -72,7 +72,8 @@ fn build(workspace: &Path, target: &Path, triple: &str) {
     assert!(
         status.success(),
         "the enclave's image was not built, see above\n\
-         hint: it is linked statically; Debian has the static C library in libc6-dev, Fedora in glibc-static"
+         hint: if the linker found no library: the image is linked statically; Debian has the static C \
+         library in libc6-dev, Fedora in glibc-static"
     );
 }
 

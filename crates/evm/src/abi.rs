@@ -26,6 +26,11 @@ sol!(
 );
 sol!(
     #[sol(rpc, all_derives)]
+    ClearingVerifier,
+    "../../contracts/artifacts/ClearingVerifier.json"
+);
+sol!(
+    #[sol(rpc, all_derives)]
     ConfidentialPoR,
     "../../contracts/artifacts/ConfidentialPoR.json"
 );

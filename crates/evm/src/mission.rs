@@ -17,18 +17,22 @@ const DISCLOSURE_INPUT: usize = 6;
 #[must_use]
 pub fn calldata(call: &Call) -> Bytes {
     match call {
-        Call::RequestCollateral { encrypted_amount, premium, timeout } => DarkPool::requestCollateralCall {
-            encryptedAmount: B256::from(encrypted_amount.0),
-            premiumBps: U256::from(premium.bps()),
-            timeout: U256::from(timeout.0),
+        Call::RequestCollateral { encrypted_amount, premium, timeout } => {
+            DarkPool::requestCollateralCall {
+                encryptedAmount: B256::from(encrypted_amount.0),
+                premiumBps: U256::from(premium.bps()),
+                timeout: U256::from(timeout.0),
+            }
+            .abi_encode()
         }
-        .abi_encode(),
-        Call::ConfidentialFill { request, zk_proof, tee_attestation } => DarkPool::confidentialFillCall {
-            requestId: B256::from(request.0),
-            zkProof: zk_proof.clone().into(),
-            teeAttestation: tee_attestation.clone().into(),
+        Call::ConfidentialFill { request, zk_proof, tee_attestation } => {
+            DarkPool::confidentialFillCall {
+                requestId: B256::from(request.0),
+                zkProof: zk_proof.clone().into(),
+                teeAttestation: tee_attestation.clone().into(),
+            }
+            .abi_encode()
         }
-        .abi_encode(),
         Call::ExpireRequest { request } => {
             DarkPool::expireRequestCall { requestId: B256::from(request.0) }.abi_encode()
         }
@@ -38,12 +42,14 @@ pub fn calldata(call: &Call) -> Bytes {
             salt: U256::from_be_bytes(*salt),
         }
         .abi_encode(),
-        Call::AttestRecovery { recovered, timestamp } => {
-            ConfidentialPoR::attestRecoveryCall { recovered: *recovered, timestamp: U256::from(timestamp.0) }
-                .abi_encode()
+        Call::AttestRecovery { recovered, timestamp } => ConfidentialPoR::attestRecoveryCall {
+            recovered: *recovered,
+            timestamp: U256::from(timestamp.0),
         }
+        .abi_encode(),
         Call::ReportStatus { commitment } => {
-            ConfidentialPoR::reportStatusCall { statusCommitment_: B256::from(commitment.0) }.abi_encode()
+            ConfidentialPoR::reportStatusCall { statusCommitment_: B256::from(commitment.0) }
+                .abi_encode()
         }
     }
     .into()
@@ -62,7 +68,8 @@ pub struct Delivery {
 #[must_use]
 pub fn delivery(receipt: &TransactionReceipt) -> Delivery {
     let delivered = receipt.logs().iter().any(|log| {
-        log.log_decode::<KeystoneForwarder::ReportProcessed>().is_ok_and(|event| event.inner.data.result)
+        log.log_decode::<KeystoneForwarder::ReportProcessed>()
+            .is_ok_and(|event| event.inner.data.result)
     });
     Delivery { delivered, facts: facts(receipt) }
 }
@@ -93,11 +100,18 @@ fn fact(topic: &B256, log: &alloy::primitives::Log) -> Option<Fact> {
             } else {
                 RequestStatus::Pending
             };
-            Fact::RoundSettled { id: RequestId(event.requestId.0), round: event.round.try_into().ok()?, status }
+            Fact::RoundSettled {
+                id: RequestId(event.requestId.0),
+                round: event.round.try_into().ok()?,
+                status,
+            }
         }
         RecoveryGuard::AttemptFailed::SIGNATURE_HASH => {
             let event = RecoveryGuard::AttemptFailed::decode_log(log).ok()?.data;
-            Fact::RequestExpired { id: RequestId(event.requestId.0), attempts: event.attempts.try_into().ok()? }
+            Fact::RequestExpired {
+                id: RequestId(event.requestId.0),
+                attempts: event.attempts.try_into().ok()?,
+            }
         }
         RecoveryGuard::Halted::SIGNATURE_HASH => Fact::Halted,
         DarkPool::RequestOpened::SIGNATURE_HASH => {
@@ -124,7 +138,10 @@ fn fact(topic: &B256, log: &alloy::primitives::Log) -> Option<Fact> {
         }
         ShieldedPool::Deposited::SIGNATURE_HASH => {
             let event = ShieldedPool::Deposited::decode_log(log).ok()?.data;
-            Fact::LeavesInserted { start: event.index.try_into().ok()?, leaves: vec![word(event.cm)] }
+            Fact::LeavesInserted {
+                start: event.index.try_into().ok()?,
+                leaves: vec![word(event.cm)],
+            }
         }
         _ => return None,
     })

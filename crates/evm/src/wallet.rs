@@ -50,12 +50,18 @@ impl Call {
 }
 
 /// A signed transaction, ready to be kept and sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RawTransaction {
     /// Keccak-256 of `bytes`.
     pub hash: TxHash,
     /// EIP-2718 encoding.
     pub bytes: Bytes,
+}
+
+impl fmt::Debug for RawTransaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RawTransaction({}, {} bytes)", self.hash, self.bytes.len())
+    }
 }
 
 /// A secp256k1 key bound to one chain.

@@ -257,6 +257,8 @@ fn invalid_requests_get_json_rpc_errors() {
     check("eth_getFilterChanges", json!(["0x7"]), -32000, "filter not found");
     check("evm_setNextBlockTimestamp", json!([1]), -32602, "before the chain's time");
     check("eth_getLogs", json!([{"fromBlock": "0x5", "toBlock": "0x2"}]), -32602, "after toBlock");
+    check("anvil_mine", json!([100_001]), -32602, "at most 100000");
+    check("anvil_setCode", json!([Address::ZERO, "0xef0100"]), -32602, "invalid params");
 }
 
 #[test]
@@ -295,6 +297,24 @@ async fn filters_report_each_block_and_log_once() {
     assert!(found.iter().all(|log| log.address() == feed) && !found.is_empty());
     assert!(provider.get_filter_changes::<B256>(blocks).await.unwrap().is_empty());
     assert!(provider.get_filter_changes::<alloy::rpc::types::Log>(logs).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn logs_are_found_in_the_range_asked_for() {
+    let chain = chain();
+    deploy_and_answer(&chain);
+    let provider = chain.connect();
+    let count = async |filter: Filter| provider.get_logs(&filter).await.unwrap().len();
+
+    let topic = PriceFeed::AnswerUpdated::SIGNATURE_HASH;
+    let answers = || Filter::new().event_signature(topic);
+    assert_eq!(count(answers().from_block(0)).await, 2);
+    assert_eq!(count(answers().from_block(2)).await, 1);
+    assert_eq!(count(answers().from_block(0).to_block(1)).await, 1);
+    assert_eq!(count(answers()).await, 1, "by default the latest block");
+    assert_eq!(count(answers().from_block(7)).await, 0);
+    assert_eq!(count(answers().at_block_hash(chain.tip())).await, 1);
+    assert_eq!(count(answers().from_block(0).address(Address::ZERO)).await, 0);
 }
 
 #[tokio::test]
@@ -498,6 +518,41 @@ async fn second_provider_over_http_sees_the_same_chain() {
     assert_eq!(receipt.block_hash, Some(chain.tip()));
     let refused = provider.raw_request::<_, Value>("eth_nonsense".into(), ()).await.unwrap_err();
     assert_eq!(refused.as_error_resp().unwrap().code, -32601);
+}
+
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn http_server_refuses_pages_of_other_origins() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let chain = chain();
+    let server = chain.serve(0).await.unwrap();
+    let ask = async |host: &str, kind: &str, body: &str| {
+        let mut stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+        let length = body.len();
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#;
+    let json = "application/json";
+
+    assert!(
+        ask("127.0.0.1:80", json, body)
+            .await
+            .ends_with(r#"{"id":1,"jsonrpc":"2.0","result":"0x7a69"}"#)
+    );
+    assert!(ask("localhost", json, body).await.starts_with("HTTP/1.1 200"));
+    assert!(ask("evil.example", json, body).await.starts_with("HTTP/1.1 403"));
+    assert!(ask("127.0.0.1", "text/plain", body).await.starts_with("HTTP/1.1 415"));
+    assert!(ask("127.0.0.1", json, "{").await.contains("-32700"));
+    assert!(ask("127.0.0.1", json, "[]").await.contains("-32600"));
+    assert!(ask("127.0.0.1", json, &format!("[{body},{body}]")).await.contains("},{"));
+    let notification = r#"{"jsonrpc":"2.0","method":"eth_chainId"}"#;
+    assert!(ask("127.0.0.1", json, notification).await.starts_with("HTTP/1.1 204"));
 }
 
 fn genesis() -> Genesis {

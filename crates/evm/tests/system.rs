@@ -347,32 +347,10 @@ async fn identifiers_and_digest_are_the_contracts_own() {
 #[tokio::test]
 async fn settlement_reaches_the_contract_as_it_was_encoded() {
     let mut system = System::deploy(Disclosure::Immediate).await;
-    let Deployment { dark_pool, registry, pool, .. } = system.at;
-    let enclave = wallet(7);
-    let register = EnclaveRegistry::registerCall {
-        signer: enclave.address(),
-        workloadId: WORKLOAD,
-        keyBundleHash: B256::repeat_byte(1),
-        expiry: START + 3600,
-        trust: 1,
-    };
-    let registered = system.report(registry, register.abi_encode().into(), 1, 2);
-    let receipt = system.send(system.at.forwarder, registered.calldata(registry)).await;
-    assert!(report::outcome(&receipt).unwrap().delivered);
-    let request = system.request().await;
-
-    let root = abi::ShieldedPool::new(pool, &system.provider).currentRoot().call().await.unwrap();
-    let mut proof = zk_proof(settlement::context(CHAIN_ID, dark_pool, request, 1));
-    proof.public_inputs[1] = root;
-    let signature = enclave.sign_hash(&proof.digest(CHAIN_ID, dark_pool, request, 1));
-    let fill = DarkPool::confidentialFillCall {
-        requestId: request,
-        zkProof: proof.encode(),
-        teeAttestation: signature.as_bytes().into(),
-    };
-    let receipt = system.send(dark_pool, fill.abi_encode().into()).await;
+    let (request, proof, receipt) = system.settle().await;
 
     assert!(receipt.status());
+    let dark_pool = system.at.dark_pool;
     let expected = Settled {
         dark_pool,
         request,
@@ -384,6 +362,24 @@ async fn settlement_reaches_the_contract_as_it_was_encoded() {
     let contract = DarkPool::new(dark_pool, &system.provider);
     let status = contract.getRequestStatus(request).call().await.unwrap();
     assert_eq!(status, 1, "partially filled, as public input 11 says");
+}
+
+#[tokio::test]
+async fn committed_verifier_refuses_an_invented_proof() {
+    let mut config = config(Disclosure::Immediate);
+    config.verifier = Verifier::Development(abi::ClearingVerifier::BYTECODE.clone());
+    let mut system = System::deploy_with(config).await;
+
+    let (_, proof, receipt) = system.settle().await;
+
+    assert!(!receipt.status());
+    let error = abi::ClearingVerifier::new(system.at.verifier, &system.provider)
+        .verifyProof(proof.proof, proof.public_inputs)
+        .call()
+        .await
+        .err()
+        .unwrap();
+    assert!(error.as_decoded_error::<abi::ClearingVerifier::ProofInvalid>().is_some(), "{error}");
 }
 
 #[test]
@@ -517,6 +513,35 @@ impl System {
         let mut opened =
             logs.filter_map(|log| log.log_decode::<DarkPool::CollateralRequested>().ok());
         opened.next().unwrap().inner.data.requestId
+    }
+
+    /// Registers an enclave, opens a request and settles its first round with a made-up proof.
+    async fn settle(&mut self) -> (B256, ZkProof, TransactionReceipt) {
+        let Deployment { dark_pool, registry, pool, .. } = self.at;
+        let enclave = wallet(7);
+        let register = EnclaveRegistry::registerCall {
+            signer: enclave.address(),
+            workloadId: WORKLOAD,
+            keyBundleHash: B256::repeat_byte(1),
+            expiry: START + 3600,
+            trust: 1,
+        };
+        let registered = self.report(registry, register.abi_encode().into(), 1, 2);
+        let receipt = self.send(self.at.forwarder, registered.calldata(registry)).await;
+        assert!(report::outcome(&receipt).unwrap().delivered);
+        let request = self.request().await;
+
+        let root = abi::ShieldedPool::new(pool, &self.provider).currentRoot().call().await.unwrap();
+        let mut proof = zk_proof(settlement::context(CHAIN_ID, dark_pool, request, 1));
+        proof.public_inputs[1] = root;
+        let signature = enclave.sign_hash(&proof.digest(CHAIN_ID, dark_pool, request, 1));
+        let fill = DarkPool::confidentialFillCall {
+            requestId: request,
+            zkProof: proof.encode(),
+            teeAttestation: signature.as_bytes().into(),
+        };
+        let receipt = self.send(dark_pool, fill.abi_encode().into()).await;
+        (request, proof, receipt)
     }
 
     /// A receiver that supports every interface but the invalid one, and logs its calldata.

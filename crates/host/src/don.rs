@@ -134,7 +134,7 @@ impl Don {
     /// Signs an agreed payload with the first f + 1 of its voters. `sequence` makes the execution id
     /// unique: one delivery per report succeeds.
     pub fn sign(&self, agreement: &Agreement<Vec<u8>>, sequence: u64, now: Timestamp) -> SignedReport {
-        let execution = sha256(&[b"cdpr/execution/v1", &self.workflow.id, &sequence.to_be_bytes()]);
+        let execution = sha256(&[&b"cdpr/execution/v1"[..], &self.workflow.id, &sequence.to_be_bytes()]);
         let seconds = u32::try_from(now.0).unwrap_or(u32::MAX);
         let raw_report = [
             &[1][..],
@@ -159,7 +159,7 @@ impl Don {
     /// OCR3's EVM form: config digest (type 0x000e), sequence number in bytes 59 to 62, zeros.
     fn context(&self, sequence: u64) -> Vec<u8> {
         let mut context = vec![0; 96];
-        let digest = sha256(&[b"cdpr/don-config/v1", &self.don_id.to_be_bytes(), &self.config_version.to_be_bytes()]);
+        let digest = sha256(&[&b"cdpr/don-config/v1"[..], &self.don_id.to_be_bytes(), &self.config_version.to_be_bytes()]);
         context[..32].copy_from_slice(&digest);
         context[..2].copy_from_slice(&[0x00, 0x0e]);
         let sequence = u32::try_from(sequence).unwrap_or(u32::MAX);

@@ -4,6 +4,7 @@
 //! Nouns: the enclave's [`image`] as this build made it, [`launch::Enclave`] as it runs, and
 //! [`nsm::Nsmd`], the development security module that vouches for it.
 
+pub mod don;
 pub mod image;
 pub mod launch;
 pub mod nsm;

@@ -1,1 +1,401 @@
-//! placeholder
+//! The same journal on another machine: nothing is taken from it that can be computed again.
+//!
+//! An audit runs the core over the events and the EVM over the raw transactions, checks that every
+//! transaction carries what the core asked for, that every fact is in a log of the re-run, and every
+//! signature, attestation and proof. It stops at the first thing that differs and says which.
+
+use std::collections::BTreeMap;
+
+use attestation::KeyBundle;
+use circuits::clearing::Statement;
+use circuits::keys::VerifyingKey;
+use circuits::prove::{Proof, verify};
+use evm::abi;
+use evm::alloy::consensus::transaction::SignerRecoverable as _;
+use evm::alloy::consensus::{Transaction as _, TxEnvelope};
+use evm::alloy::eips::Decodable2718 as _;
+use evm::alloy::primitives::{Address, B256, Bytes, TxKind};
+use evm::alloy::rpc::types::TransactionReceipt;
+use evm::local::LocalChain;
+use evm::report::{Payload, SignedReport};
+use evm::settlement::ZkProof;
+use primitives::{Bytes32, decode, keccak256, sha256};
+use protocol::event::Ready;
+use protocol::journal::{Damaged, Included, Journal, Opening, Record};
+use protocol::wire::Configuration;
+use protocol::{Effect, Event, Mission, Outcome};
+
+use crate::world::{challenge, check_evidence, genesis, receiver, setup};
+use crate::{Error, node};
+
+/// What an audit established.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    /// The journal hash, recomputed.
+    pub journal_hash: Bytes32,
+    /// How the mission ended.
+    pub outcome: Outcome,
+    /// Checks made, with how many times each held, in order of first use.
+    pub checks: Vec<(&'static str, u64)>,
+    /// What is public of the run.
+    pub opening: Opening,
+}
+
+/// What cannot be rechecked from a journal alone, said to whoever audits.
+pub const BLIND_SPOTS: [&str; 4] = [
+    "whether the custodian told the truth about reserves: its statements are sealed and not in the journal",
+    "whether the enclave's status bit follows from them: its signature is checked, its inputs are secret",
+    "whether the order book held a cheaper order than those filled: the proof binds fills to terms, not to the whole book",
+    "amounts, premiums and parties of fills: commitments and ciphertexts here; --reveal SEED runs it all again",
+];
+
+/// The first thing that differs.
+#[derive(Debug, thiserror::Error)]
+pub enum Finding {
+    /// The bytes are damaged.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+    /// A journal without its last record.
+    #[error("the journal ends after record {records} without a closing record: the run was interrupted")]
+    Unfinished {
+        /// Intact records.
+        records: usize,
+    },
+    /// A record says something that does not hold.
+    #[error("record {index} at byte {offset}: {what}")]
+    Differs {
+        /// Number of the record, from 0.
+        index: usize,
+        /// Where its frame starts.
+        offset: usize,
+        /// What does not hold.
+        what: String,
+    },
+}
+
+/// Audits a journal's bytes.
+///
+/// # Errors
+/// [`Finding`], the first thing that differs.
+pub fn audit(bytes: &[u8]) -> Result<Audit, Finding> {
+    let (journal, damage) = Journal::read(bytes);
+    if let Some(damage) = damage {
+        return Err(damage.into());
+    }
+    let at = |index: usize| {
+        let offset = journal.offsets[index];
+        move |what: String| Finding::Differs { index, offset, what }
+    };
+    let Some(Record::Opening(opening)) = journal.records.first() else {
+        return Err(Finding::Unfinished { records: journal.records.len() });
+    };
+    let mut auditor = Auditor::new(opening, &journal).map_err(at(0))?;
+    let mut included = None;
+    let mut outcome = None;
+    for (index, record) in journal.records.iter().enumerate().skip(1) {
+        if outcome.is_some() {
+            return Err(at(index)("a record after the closing one".to_owned()));
+        }
+        match record {
+            Record::Opening(_) => return Err(at(index)("a second opening".to_owned())),
+            Record::Included(transaction) => {
+                included = Some(auditor.execute(transaction).map_err(at(index))?);
+            }
+            Record::Happened { now, event } => {
+                auditor.happened(*now, event, included.take()).map_err(at(index))?;
+            }
+            Record::Closing { outcome: claimed, n_events, chain } => {
+                auditor.close(*claimed, *n_events, *chain).map_err(at(index))?;
+                outcome = Some(*claimed);
+            }
+        }
+    }
+    let Some(outcome) = outcome else { return Err(Finding::Unfinished { records: journal.records.len() }) };
+    Ok(Audit { journal_hash: journal.head(), outcome, checks: auditor.checks.0, opening: (**opening).clone() })
+}
+
+#[derive(Default)]
+struct Checks(Vec<(&'static str, u64)>);
+
+impl Checks {
+    fn held(&mut self, what: &'static str) {
+        match self.0.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, times)) => *times += 1,
+            None => self.0.push((what, 1)),
+        }
+    }
+}
+
+/// A transaction as it ran again.
+struct Ran {
+    receipt: TransactionReceipt,
+    hash: B256,
+    to: Option<Address>,
+    input: Bytes,
+}
+
+struct Auditor {
+    chain: LocalChain,
+    runtime: tokio::runtime::Runtime,
+    mission: Mission,
+    file: recovery::Deployment,
+    configuration: Configuration,
+    bundle: KeyBundle,
+    verifying_key: VerifyingKey,
+    contracts: BTreeMap<&'static str, Address>,
+    n_events: u64,
+    checks: Checks,
+}
+
+impl Auditor {
+    fn new(opening: &Opening, journal: &Journal) -> Result<Self, String> {
+        let text = |error: &dyn core::fmt::Display| error.to_string();
+        let mode = match opening.disclosure {
+            protocol::Disclosure::Immediate => recovery::DisclosureMode::Immediate,
+            protocol::Disclosure::Sealed => recovery::DisclosureMode::Sealed,
+        };
+        let file = recovery::Deployment::parse(&opening.deployment, "the journal's deployment file")
+            .and_then(|file| file.with_disclosure(mode))
+            .map_err(|error| text(&error))?;
+        let workflow = recovery::parse(&opening.workflow, "the journal's workflow").map_err(|error| text(&error))?;
+        recovery::check(&workflow, &file).map_err(|error| text(&error))?;
+        if file.chain_id != opening.chain_id {
+            return Err(format!("chain {} in the opening, {} in its deployment", opening.chain_id, file.chain_id));
+        }
+        let configuration: Configuration =
+            decode(&opening.configuration).map_err(|_| "the enclave's configuration does not decode".to_owned())?;
+        let mut checks = Checks::default();
+        let expected = host::image::measurements(&opening.configuration);
+        let (bundle, _) = check_evidence(
+            "the auditor",
+            &opening.attestation,
+            &opening.key_bundle,
+            expected,
+            opening.chain_id,
+            &challenge(opening.seed_commitment),
+            opening.started,
+        )
+        .map_err(|error| chain_of(&error))?;
+        if bundle.settlement_signer != opening.signer.0 {
+            return Err("the opening names another settlement signer than the key bundle".to_owned());
+        }
+        checks.held("attestation of this build's enclave");
+        let funded = journal.records.iter().filter_map(|record| match record {
+            Record::Included(included) => sender(&included.raw),
+            Record::Opening(_) | Record::Happened { .. } | Record::Closing { .. } => None,
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| format!("no runtime: {error}"))?;
+        Ok(Self {
+            chain: LocalChain::new(genesis(opening.chain_id, opening.started, funded)),
+            runtime,
+            mission: Mission::new(setup(&workflow, &file)),
+            file,
+            configuration,
+            bundle,
+            verifying_key: VerifyingKey::development(opening.chain_id).map_err(|error| text(&error))?,
+            contracts: BTreeMap::new(),
+            n_events: 0,
+            checks,
+        })
+    }
+
+    fn execute(&mut self, included: &Included) -> Result<Ran, String> {
+        let envelope = TxEnvelope::decode_2718(&mut &included.raw[..]).map_err(|_| "not a transaction".to_owned())?;
+        self.chain.set_next_timestamp(included.timestamp.0).map_err(|error| error.to_string())?;
+        let provider = self.chain.connect();
+        let receipt = self
+            .runtime
+            .block_on(evm::send(&provider, &included.raw))
+            .map_err(|error| format!("the chain refuses the transaction: {}", chain_of(&error)))?;
+        if receipt.status() != included.success || receipt.gas_used != included.gas_used {
+            return Err(format!(
+                "the transaction ran to success {} with {} gas, the journal says {} with {}",
+                receipt.status(),
+                receipt.gas_used,
+                included.success,
+                included.gas_used
+            ));
+        }
+        self.checks.held("transaction run again: same success, same gas");
+        let ran = Ran {
+            hash: *envelope.tx_hash(),
+            to: match envelope.kind() {
+                TxKind::Call(to) => Some(to),
+                TxKind::Create => None,
+            },
+            input: envelope.input().clone(),
+            receipt,
+        };
+        if let (None, Some(address)) = (ran.to, ran.receipt.contract_address) {
+            self.created(&ran.input, address)?;
+        }
+        Ok(ran)
+    }
+
+    /// Recognises a created contract by its creation code: it is this build's or it is none of ours.
+    fn created(&mut self, code: &Bytes, address: Address) -> Result<(), String> {
+        let known: [(&'static str, &Bytes); 12] = [
+            ("KeystoneForwarder", &abi::KeystoneForwarder::BYTECODE),
+            ("CashToken", &abi::CashToken::BYTECODE),
+            ("ClaimToken", &abi::ClaimToken::BYTECODE),
+            ("PriceFeed", &abi::PriceFeed::BYTECODE),
+            ("TimelockController", &abi::TimelockController::BYTECODE),
+            ("ShieldedPool", &abi::ShieldedPool::BYTECODE),
+            ("RecoveryGuard", &abi::RecoveryGuard::BYTECODE),
+            ("EnclaveRegistry", &abi::EnclaveRegistry::BYTECODE),
+            ("ConfidentialPoR", &abi::ConfidentialPoR::BYTECODE),
+            ("ClearingVerifier", &abi::ClearingVerifier::BYTECODE),
+            ("DarkPool", &abi::DarkPool::BYTECODE),
+            ("DemoStablecoin", &abi::DemoStablecoin::BYTECODE),
+        ];
+        let name = known.iter().find(|(_, creation)| code.starts_with(creation)).map(|(name, _)| *name);
+        let name = name.ok_or_else(|| format!("contract {address} was created from code this build does not know"))?;
+        if self.contracts.insert(name, address).is_some() {
+            return Err(format!("a second {name}"));
+        }
+        self.checks.held("contract created from this build's code");
+        Ok(())
+    }
+
+    fn contract(&self, name: &'static str) -> Result<Address, String> {
+        self.contracts.get(name).copied().ok_or_else(|| format!("no {name} was created"))
+    }
+
+    fn happened(&mut self, now: primitives::Timestamp, event: &Event, ran: Option<Ran>) -> Result<(), String> {
+        let effect = self.mission.outstanding().front().cloned();
+        match event {
+            Event::Ordered { envelope, receipt } => {
+                let digest = keccak256(&[b"cdpr/receipt/v1", &sha256(&[envelope])]);
+                self.signed(&digest, receipt, "order receipt")?;
+            }
+            Event::Observed { observed, signature } => {
+                self.signed(&observed.digest(), signature, "tick answer signed by the attested key")?;
+            }
+            Event::Written { transaction, delivered, facts } => {
+                let ran = ran.ok_or("a receipt without its transaction")?;
+                let Some(Effect::Write(write)) = &effect else {
+                    return Err("a receipt although the core asked for none".to_owned());
+                };
+                if ran.hash.0 != transaction.0 {
+                    return Err(format!("the receipt is of {transaction}, the transaction before it is {}", ran.hash));
+                }
+                self.carries(&ran, write)?;
+                let again = evm::mission::delivery(&ran.receipt);
+                if again.delivered != *delivered || again.facts != *facts {
+                    return Err("the logs of the re-run say something else than the journal".to_owned());
+                }
+                self.checks.held("report carries what the core asked for, and its logs say what the journal says");
+            }
+            Event::Cleared { ready: Some(ready) } => self.proved(ready)?,
+            Event::Ticked { .. }
+            | Event::Unobserved { .. }
+            | Event::Unwritten { .. }
+            | Event::Cleared { ready: None } => {}
+        }
+        self.mission.step(now, event).map_err(|refused| format!("the core refuses the event: {refused}"))?;
+        self.checks.held("event taken by the core");
+        self.n_events += 1;
+        Ok(())
+    }
+
+    fn signed(&mut self, digest: &[u8; 32], signature: &[u8], what: &'static str) -> Result<(), String> {
+        if node::recover(digest, signature) != Some(self.bundle.settlement_signer) {
+            return Err(format!("the {what} is not signed by the attested key"));
+        }
+        self.checks.held(what);
+        Ok(())
+    }
+
+    fn carries(&self, ran: &Ran, write: &protocol::Write) -> Result<(), String> {
+        if ran.to != Some(self.contract("KeystoneForwarder")?) {
+            return Err("the report does not go through the forwarder".to_owned());
+        }
+        let (to, report) = SignedReport::decode(&ran.input).map_err(|error| chain_of(&error))?;
+        let report = evm::report::Report::parse(&report.raw).map_err(|error| chain_of(&error))?;
+        let contracts = evm::deploy::Deployment {
+            chain_id: self.configuration.chain_id,
+            por: self.contract("ConfidentialPoR")?,
+            dark_pool: self.contract("DarkPool")?,
+            forwarder: Address::ZERO,
+            cash: Address::ZERO,
+            claim: Address::ZERO,
+            price_feed: Address::ZERO,
+            timelock: Address::ZERO,
+            pool: Address::ZERO,
+            guard: Address::ZERO,
+            registry: Address::ZERO,
+            verifier: Address::ZERO,
+            stablecoin: Address::ZERO,
+        };
+        let receiver = receiver(&self.file, &contracts, &write.contract);
+        let asked = Payload {
+            chain_id: self.configuration.chain_id,
+            receiver,
+            epoch: write.epoch,
+            expiry: write.expiry.0,
+            call: evm::mission::calldata(&write.call),
+        };
+        if to != receiver || report.payload != asked.encode() {
+            return Err(format!("the report does not carry the {} the core asked for", write.call.function()));
+        }
+        Ok(())
+    }
+
+    /// Checks a round's proof and signature without the chain's help.
+    fn proved(&mut self, ready: &Ready) -> Result<(), String> {
+        let decoded = ZkProof::decode(&ready.zk_proof).map_err(|error| chain_of(&error))?;
+        let words = decoded.public_inputs.map(|input| input.to_be_bytes());
+        let statement = Statement::from_words(&words).map_err(|error| error.to_string())?;
+        let proof = Proof::from_words(&decoded.proof.map(|word| word.to_be_bytes())).map_err(|error| error.to_string())?;
+        verify(&self.verifying_key, &statement, &proof).map_err(|_| format!("the proof of round {} does not verify", ready.round))?;
+        self.checks.held("proof verified natively");
+        let digest = decoded.digest(
+            self.configuration.chain_id,
+            self.contract("DarkPool")?,
+            ready.request.0.into(),
+            ready.round.into(),
+        );
+        self.signed(&digest.0, &ready.tee_attestation, "settlement signed by the attested key")
+    }
+
+    fn close(&mut self, outcome: Outcome, n_events: u64, chain: Bytes32) -> Result<(), String> {
+        if self.mission.outcome() != outcome {
+            return Err(format!("the core ends {:?}, the journal {outcome:?}", self.mission.outcome()));
+        }
+        if self.n_events != n_events {
+            return Err(format!("{} events, the journal counts {n_events}", self.n_events));
+        }
+        if self.chain.digest().0 != chain.0 {
+            return Err("blocks and receipts of the re-run hash to something else".to_owned());
+        }
+        self.checks.held("closing record");
+        Ok(())
+    }
+}
+
+fn sender(raw: &[u8]) -> Option<Address> {
+    TxEnvelope::decode_2718(&mut &raw[..]).ok()?.recover_signer().ok()
+}
+
+/// An error and its causes on one line.
+fn chain_of(error: &dyn core::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// Whether a seed is the one the journal commits to.
+///
+/// # Errors
+/// [`Error::OffDevnet`] if the journal's chain is not the development chain.
+pub fn reveals(opening: &Opening, seed: u64) -> Result<bool, Error> {
+    Ok(crate::world::seed_commitment(seed, opening.chain_id)? == opening.seed_commitment)
+}

@@ -360,8 +360,7 @@ impl Node {
                 let (agent, index) = &self.world.makers[*maker];
                 let envelope = agent.envelope(&self.world.evidence.key_bundle.hpke_public_key, *index)?;
                 let now = (*at).max(self.now);
-                let reply = self.world.ask("take an order", &Command::Order(envelope.clone()))?;
-                let Reply::Receipt(receipt) = reply else { return Err(Error::Answer { what: "an order" }) };
+                let receipt = self.world.order(envelope.clone())?;
                 return Ok(Some((now, Event::Ordered { envelope, receipt })));
             }
         }

@@ -119,6 +119,13 @@ pub struct Report {
     pub journal_hash: Bytes32,
 }
 
+impl Report {
+    /// Nothing happened, or it was mended: exit code 0.
+    pub const fn is_success(&self) -> bool {
+        matches!(self.outcome, Outcome::Healthy | Outcome::Recovered)
+    }
+}
+
 /// Builds a report while events pass.
 pub(crate) struct Recorder {
     lines: Vec<Line>,

@@ -570,6 +570,17 @@ impl World {
         }
     }
 
+    /// Hands an envelope to the enclave and returns its signed receipt.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the enclave's reason.
+    pub fn order(&mut self, envelope: Vec<u8>) -> Result<Vec<u8>, Error> {
+        match self.ask("take an order", &Command::Order(envelope))? {
+            Reply::Receipt(receipt) => Ok(receipt),
+            _ => Err(Error::Answer { what: "an order" }),
+        }
+    }
+
     /// The price the chain will pin.
     pub(crate) const fn price(&self) -> Price {
         self.inputs.deployment.instrument.price
@@ -579,20 +590,20 @@ impl World {
     pub(crate) fn verify_gas(&self, zk_proof: &[u8]) -> Option<u64> {
         let proof = evm::settlement::ZkProof::decode(zk_proof).ok()?;
         let verifier = evm::abi::ClearingVerifier::new(self.contracts.verifier, &self.provider);
-        self.runtime.block_on(verifier.verifyProof(proof.proof, proof.public_inputs).estimate_gas()).ok()
+        self.runtime.block_on(async { verifier.verifyProof(proof.proof, proof.public_inputs).estimate_gas().await }).ok()
     }
 
     /// What the chain says of a request.
     pub fn request_status(&self, id: primitives::RequestId) -> Option<protocol::RequestStatus> {
         let pool = evm::abi::DarkPool::new(self.contracts.dark_pool, &self.provider);
-        let status = self.runtime.block_on(pool.getRequestStatus(B256::from(id.0)).call()).ok()?;
+        let status = self.runtime.block_on(async { pool.getRequestStatus(B256::from(id.0)).call().await }).ok()?;
         protocol::RequestStatus::from_number(status)
     }
 
     /// Whether the stablecoin may be minted now.
     pub fn mint_allowed(&self) -> Option<bool> {
         let guard = evm::abi::RecoveryGuard::new(self.contracts.guard, &self.provider);
-        self.runtime.block_on(guard.mintAllowed().call()).ok()
+        self.runtime.block_on(async { guard.mintAllowed().call().await }).ok()
     }
 
     /// Process id of the enclave, for whoever wants to kill it.

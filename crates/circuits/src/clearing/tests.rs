@@ -562,12 +562,12 @@ fn no_wire_is_loose() {
 /// The exceptions are again the inverse hints of what is zero.
 #[test]
 fn what_is_chosen_determines_every_other_wire() {
+    let r1cs = circuit();
     for (shape, seed) in [(FOUR, 19), (TWO, 20)] {
         let witness = witness_of(seed, shape);
         let statement = witness.statement().expect("satisfiable");
         CHOSEN.take();
         let values = assign(Clearing { assignment: Assignment::of(&witness), statement });
-        let r1cs = circuit();
         let chosen: Vec<_> =
             CHOSEN.take().into_iter().map(|index| r1cs.n_instance + index).collect();
         // Mandate, request, position, premium, slots, consideration, and all the siblings.

@@ -172,6 +172,9 @@ impl Chain {
             return Err(Rejected::Blobs);
         }
         let transaction: TxEnvelope = transaction.into();
+        if *transaction.tx_hash() != hash {
+            return Err(Rejected::Malformed { reason: "the encoding is not canonical".into() });
+        }
         let sender = transaction
             .recover_signer()
             .map_err(|_| Rejected::Malformed { reason: "the signature recovers no key".into() })?;
@@ -356,6 +359,7 @@ impl Chain {
         match entry {
             Entry::Balance { address, balance } => self.state.set_balance(*address, *balance),
             Entry::Nonce { address, nonce } => self.state.set_nonce(*address, *nonce),
+            // Checked when it was asked for.
             Entry::Code { address, code } => {
                 self.state.set_code(*address, Bytecode::new_raw(code.clone()));
             }

@@ -85,7 +85,16 @@ pub fn connect_http(url: &str) -> Result<DynProvider, UrlError> {
 }
 
 fn respond(chain: &LocalChain, headers: &HeaderMap, body: &[u8]) -> Response<Body> {
-    // A page in a browser can post here without asking only if it does not call its body JSON.
+    // A page whose name was made to resolve to loopback would be of the same origin as this server.
+    let is_ours =
+        headers.get(header::HOST).and_then(|host| host.to_str().ok()).is_none_or(|host| {
+            let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+            name == "localhost" || name.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+        });
+    if !is_ours {
+        return reply(StatusCode::FORBIDDEN, Body::from("ask for 127.0.0.1"));
+    }
+    // Any other page can post here without asking only if it does not call its body JSON.
     let is_json = headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));

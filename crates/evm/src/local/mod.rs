@@ -19,6 +19,7 @@ mod state;
 mod transport;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use alloy::primitives::{Address, B256, U256};
@@ -146,9 +147,15 @@ pub struct TimeError {
 }
 
 /// A handle on the chain; clones share it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LocalChain {
     shared: Arc<Mutex<Shared>>,
+}
+
+impl fmt::Debug for LocalChain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LocalChain({} at block {})", self.chain_id(), self.height())
+    }
 }
 
 #[derive(Debug)]

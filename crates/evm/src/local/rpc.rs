@@ -12,6 +12,7 @@ use alloy::rpc::types::{
     TransactionReceipt, TransactionRequest,
 };
 use alloy::sol_types::decode_revert_reason;
+use revm::bytecode::Bytecode;
 use revm::context::TxEnv;
 use revm::context::result::{ExecutionResult, Output};
 use serde::Serialize;
@@ -220,10 +221,12 @@ fn dispatch(
                 nonce: quantity(params, 1, "nonce")?,
             },
         ),
-        "anvil_setCode" | "hardhat_setCode" => edit(
-            chain,
-            &Entry::Code { address: params.get(0, "address")?, code: params.get(1, "code")? },
-        ),
+        "anvil_setCode" | "hardhat_setCode" => {
+            let code: Bytes = params.get(1, "code")?;
+            // What begins like an EIP-7702 delegation has to be one.
+            Bytecode::new_raw_checked(code.clone()).map_err(RpcError::params)?;
+            edit(chain, &Entry::Code { address: params.get(0, "address")?, code })
+        }
         "anvil_setStorageAt" | "hardhat_setStorageAt" => {
             let entry = Entry::Slot {
                 address: params.get(0, "address")?,
@@ -460,7 +463,7 @@ fn finish(result: ExecutionResult) -> Result<Bytes, RpcError> {
     }
 }
 
-/// Matching logs of block `from` and later, and within the filter's own range.
+/// Matching logs of block `from` and later, within the filter's own range.
 fn logs(chain: &Chain, filter: &Filter, from: usize) -> Result<Vec<RpcLog>, RpcError> {
     let (first, last) = match filter.block_option {
         FilterBlockOption::AtBlockHash(hash) => {
@@ -469,6 +472,10 @@ fn logs(chain: &Chain, filter: &Filter, from: usize) -> Result<Vec<RpcLog>, RpcE
                 block.ok_or_else(|| RpcError::new(RpcError::NOT_FOUND, "block not found"))?;
             (to_height(block), to_height(block))
         }
+        FilterBlockOption::Range {
+            from_block: Some(BlockNumberOrTag::Number(first)),
+            to_block: Some(BlockNumberOrTag::Number(last)),
+        } if first > last => return Err(RpcError::params("fromBlock is after toBlock")),
         FilterBlockOption::Range { from_block, to_block } => {
             let bound = |tag: Option<BlockNumberOrTag>| match tag.unwrap_or_default() {
                 BlockNumberOrTag::Number(number) => usize::try_from(number).unwrap_or(usize::MAX),
@@ -481,9 +488,6 @@ fn logs(chain: &Chain, filter: &Filter, from: usize) -> Result<Vec<RpcLog>, RpcE
             (bound(from_block), bound(to_block))
         }
     };
-    if first > last {
-        return Err(RpcError::params("fromBlock is after toBlock"));
-    }
     let blocks = chain.blocks.iter().skip(first.max(from));
     Ok(blocks
         .take_while(|block| to_height(block) <= last)
@@ -508,16 +512,16 @@ fn filter_changes(filters: &mut Filters, chain: &Chain, id: U64) -> Result<Value
     let from = std::mem::replace(next, chain.blocks.len());
     match filter {
         None => value(chain.blocks.iter().skip(from).map(|block| block.hash).collect::<Vec<_>>()),
-        Some(filter) => {
-            // A range that ends at the latest block moves on with the chain.
-            let filter = filter.as_ref().clone().from_block(from as u64);
-            match filter.get_to_block() {
-                Some(to) if to < from as u64 => value(Vec::<RpcLog>::new()),
-                Some(_) => value(logs(chain, &filter, from)?),
-                None if from >= chain.blocks.len() => value(Vec::<RpcLog>::new()),
-                None => value(logs(chain, &filter, from)?),
+        // A range that ends at the latest block moves on with the chain; one that begins there began with the filter.
+        Some(filter) => match filter.block_option {
+            FilterBlockOption::Range { from_block, to_block } => {
+                let from_block = from_block.filter(BlockNumberOrTag::is_number);
+                let from_block = Some(from_block.unwrap_or(BlockNumberOrTag::Earliest));
+                let block_option = FilterBlockOption::Range { from_block, to_block };
+                value(logs(chain, &Filter { block_option, ..filter.as_ref().clone() }, from)?)
             }
-        }
+            FilterBlockOption::AtBlockHash(_) => value(logs(chain, filter, from)?),
+        },
     }
 }
 
@@ -540,6 +544,9 @@ fn mine(chain: &mut Chain, params: &Params) -> Result<Value, RpcError> {
     value("0x0")
 }
 
+/// Every block is kept in memory.
+const MINED_MAX: u64 = 100_000;
+
 fn mine_many(chain: &mut Chain, params: &Params) -> Result<Value, RpcError> {
     let optional = |idx, name| match params.0.get(idx) {
         None | Some(Value::Null) => Ok(None),
@@ -547,6 +554,9 @@ fn mine_many(chain: &mut Chain, params: &Params) -> Result<Value, RpcError> {
     };
     let count = optional(0, "blocks")?.unwrap_or(1);
     let interval = optional(1, "interval")?.unwrap_or(0);
+    if count > MINED_MAX {
+        return Err(RpcError::params(format_args!("at most {MINED_MAX} blocks at once")));
+    }
     for idx in 0..count {
         if idx > 0 {
             chain.time = chain

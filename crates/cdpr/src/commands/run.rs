@@ -1,0 +1,195 @@
+//! `cdpr run`: one mission, end to end.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use clap::{Args, ValueEnum};
+use evm::local::{FileStorage, MemoryStorage, Storage};
+use indicatif::{ProgressBar, ProgressStyle};
+use recovery::{Deployment, DisclosureMode};
+use sim::{Faults, Inputs, Point, Report, Scenario, Stores};
+
+use crate::{Ending, Failure, keys, transcript};
+
+/// The deployment that ships with the program.
+const EMBEDDED: &str = include_str!("../../../../deployments/embedded.toml");
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Workflow to run; the seed's by default.
+    #[arg(value_name = "WORKFLOW.yaml")]
+    workflow: Option<PathBuf>,
+    /// Scenario: a file, or one that ships with the program (usdc-2023-03, healthy, thin-panel).
+    #[arg(long, value_name = "FILE", default_value = "usdc-2023-03")]
+    scenario: PathBuf,
+    /// Deployment file; the embedded one by default.
+    #[arg(long, value_name = "FILE")]
+    deployment: Option<PathBuf>,
+    /// Overrides the deployment's disclosure.
+    #[arg(long, value_enum)]
+    disclosure: Option<Mode>,
+    /// Everything random comes from it.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// One JSON object on stdout instead of the transcript.
+    #[arg(long)]
+    json: bool,
+    /// Keep the journal here; chain and enclave persist beside it (.chain, .enclave) until the run is
+    /// over. Running again goes on where it stopped.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+    /// For tests of recovery: kill this process (SIGKILL) at the first event of a kind, given as
+    /// POINT:KIND, for example after-append:written.
+    #[arg(long, value_name = "POINT:KIND", hide = true)]
+    crash_at: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Mode {
+    /// Status, fills and recovery are public as they happen.
+    Immediate,
+    /// The world learns an epoch at a time.
+    Sealed,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
+    let inputs = inputs(arguments)?;
+    let crash_at = arguments.crash_at.as_deref().map(parse_crash).transpose()?;
+    let stores = stores(arguments.journal.as_deref())?;
+    let bar = progress(inputs.scenario.ticks_max);
+    let report = sim::run(
+        inputs,
+        stores,
+        &mut |tick, _| bar.set_position(tick.into()),
+        &mut |point, _, kind| {
+            if crash_at.as_ref().is_some_and(|(p, k)| *p == point && k == kind) {
+                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            }
+            false
+        },
+    );
+    bar.finish_and_clear();
+    let report = report.map_err(|error| match error {
+        sim::Error::OtherRun { .. } | sim::Error::Journal(_) => Failure::Input(anyhow::Error::from(error).context(
+            "the journal given by --journal cannot be continued\n  hint: give another file, or the arguments of that run",
+        )),
+        error => Failure::Internal(error.into()),
+    })?;
+    if let Some(journal) = &arguments.journal {
+        for name in ["chain", "enclave"] {
+            // The run is over: what outlived a crash has served. The journal stays.
+            let _ = std::fs::remove_file(beside(journal, name));
+        }
+    }
+    print(&report, arguments.json).context("writing to stdout")?;
+    Ok(if report.is_success() { Ending::Done } else { Ending::MissionFailed })
+}
+
+/// Reads and checks everything before anything starts.
+fn inputs(arguments: &Arguments) -> Result<Inputs, Failure> {
+    let (deployment_source, deployment_name) = match &arguments.deployment {
+        Some(path) => (read(path)?, path.display().to_string()),
+        None => (EMBEDDED.to_owned(), "deployments/embedded.toml".to_owned()),
+    };
+    let (workflow_source, workflow_name) = match &arguments.workflow {
+        Some(path) => (read(path)?, path.display().to_string()),
+        None => (recovery::SEED.to_owned(), "workflows/confidential-recovery-darkpool.yaml".to_owned()),
+    };
+    let mut deployment = Deployment::parse(&deployment_source, &deployment_name).map_err(bad)?;
+    if let Some(mode) = arguments.disclosure {
+        deployment = deployment
+            .with_disclosure(match mode {
+                Mode::Immediate => DisclosureMode::Immediate,
+                Mode::Sealed => DisclosureMode::Sealed,
+            })
+            .map_err(bad)?;
+    }
+    let workflow = recovery::parse(&workflow_source, &workflow_name).map_err(bad)?;
+    recovery::check(&workflow, &deployment).map_err(bad)?;
+    let shipped = arguments.scenario.to_str().and_then(|name| sim::shipped().get(name).copied());
+    let (scenario_source, scenario_name) = match shipped {
+        Some(source) => (source.to_owned(), format!("scenarios/{}.toml", arguments.scenario.display())),
+        None => (read(&arguments.scenario)?, arguments.scenario.display().to_string()),
+    };
+    let scenario = Scenario::parse(&scenario_source, &scenario_name).map_err(bad)?;
+    if deployment.chain_id != 31_337 {
+        return Err(bad(anyhow!(
+            "{deployment_name}: key \"chain.id\": {} is not the embedded chain\n  hint: `cdpr run` brings its own chain, \
+             31337, and development keys are refused anywhere else",
+            deployment.chain_id
+        )));
+    }
+    let proving_key = keys::development(deployment.chain_id)?;
+    Ok(Inputs {
+        scenario,
+        workflow,
+        workflow_source,
+        deployment,
+        deployment_source,
+        seed: arguments.seed,
+        proving_key,
+        faults: Faults::default(),
+    })
+}
+
+fn bad(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Input(error.into())
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| bad(anyhow!("{}: {error}\n  hint: give a readable UTF-8 file", path.display())))
+}
+
+fn beside(journal: &Path, name: &str) -> PathBuf {
+    let mut path = journal.as_os_str().to_owned();
+    path.push(".");
+    path.push(name);
+    path.into()
+}
+
+fn stores(journal: Option<&Path>) -> Result<Stores, Failure> {
+    let Some(journal) = journal else {
+        let memory = || Box::new(MemoryStorage::new()) as Box<dyn Storage>;
+        return Ok(Stores { journal: memory(), chain: memory(), enclave: memory() });
+    };
+    let open = |path: PathBuf| {
+        FileStorage::open(&path).map(|file| Box::new(file) as Box<dyn Storage>).map_err(|error| {
+            bad(anyhow!("{}: {error}\n  hint: give a file this user may write, used by no other run", path.display()))
+        })
+    };
+    Ok(Stores {
+        journal: open(journal.to_owned())?,
+        chain: open(beside(journal, "chain"))?,
+        enclave: open(beside(journal, "enclave"))?,
+    })
+}
+
+fn parse_crash(text: &str) -> Result<(Point, String), Failure> {
+    let (point, kind) = text.split_once(':').ok_or_else(|| bad(anyhow!("--crash-at takes POINT:KIND")))?;
+    let point = match point {
+        "before-effect" => Point::BeforeEffect,
+        "before-append" => Point::BeforeAppend,
+        "after-append" => Point::AfterAppend,
+        _ => return Err(bad(anyhow!("--crash-at knows before-effect, before-append, after-append"))),
+    };
+    Ok((point, kind.to_owned()))
+}
+
+fn progress(ticks_max: u32) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} tick {pos} of at most {len} {wide_bar} {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(ticks_max.into()).with_style(style)
+}
+
+fn print(report: &Report, json: bool) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        serde_json::to_writer(&mut out, &transcript::json(report))?;
+        writeln!(out)
+    } else {
+        let style = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        out.write_all(transcript::text(report, style).as_bytes())
+    }
+}

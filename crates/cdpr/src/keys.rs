@@ -1,0 +1,63 @@
+//! The development proving key: derived once, cached for the user, checked against the pin each time.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use circuits::keys::{Keys, Step};
+use indicatif::{ProgressBar, ProgressStyle};
+use primitives::sha256;
+
+/// The clearing circuit's development keys, as bytes. Made under a progress bar the first time, some
+/// seconds; read from the user's cache afterwards. A damaged cache is made again.
+pub(crate) fn development(chain_id: u64) -> anyhow::Result<Vec<u8>> {
+    let pin = sim::proving_key_pin();
+    let path = cache_file(&pin);
+    if let Some(bytes) = path.as_ref().and_then(|path| std::fs::read(path).ok()).filter(|b| sha256(&[b]) == pin) {
+        return Ok(bytes);
+    }
+    let bar = ProgressBar::new_spinner()
+        .with_style(ProgressStyle::with_template("{spinner} {msg} ({elapsed})").context("a progress template")?)
+        .with_message("deriving development keys for the clearing circuit, once");
+    bar.enable_steady_tick(Duration::from_millis(120));
+    let keys = Keys::development(chain_id, |step| {
+        bar.set_message(match step {
+            Step::Circuit => "development keys, once: synthesising the clearing circuit",
+            Step::Keys => "development keys, once: computing the proving key",
+            Step::Check => "development keys, once: checking them",
+        });
+    })?;
+    let bytes = keys.to_bytes();
+    bar.finish_and_clear();
+    anyhow::ensure!(
+        sha256(&[&bytes]) == pin,
+        "the derived keys are not the ones this build pins; run `cargo xtask artifacts` after changing the circuit"
+    );
+    if let Some(path) = path {
+        // A cache that cannot be written costs time, not correctness.
+        if let Err(error) = write_whole(&path, &bytes) {
+            eprintln!("note: keys are not cached at {}: {error}", path.display());
+        }
+    }
+    Ok(bytes)
+}
+
+/// Writes beside the file and renames, so that a reader never sees half a key.
+fn write_whole(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let part = path.with_extension(format!("part-{}", std::process::id()));
+    std::fs::write(&part, bytes)?;
+    std::fs::rename(&part, path)
+}
+
+/// `$XDG_CACHE_HOME/cdpr`, else `~/.cache/cdpr`.
+fn cache_file(pin: &[u8; 32]) -> Option<PathBuf> {
+    let folder = std::env::var_os("XDG_CACHE_HOME")
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    let name: String = pin[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(folder.join("cdpr").join(format!("clearing-development-{name}.keys")))
+}

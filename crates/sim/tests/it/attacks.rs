@@ -1,0 +1,154 @@
+//! What the chain refuses, tried with a real proof that it would otherwise take.
+
+use evm::abi::DarkPool;
+use evm::alloy::primitives::{Address, B256, Bytes, U256};
+use evm::alloy::sol_types::{SolCall, SolError};
+use evm::local::LocalChain;
+use evm::settlement::ZkProof;
+use k256::ecdsa::SigningKey;
+use protocol::event::{Event, Ready};
+use protocol::journal::{Journal, Record};
+use recovery::DisclosureMode::Immediate;
+use sim::{Faults, World};
+
+use crate::{Disks, inputs, quick, run, run_until};
+
+/// A world that stops with its first round ready, and that round.
+fn ready() -> (World, Ready) {
+    let disks = Disks::default();
+    run_until(inputs(&quick(), Immediate, 1, Faults::default()), &disks, "cleared");
+    let journal = Journal::read(&disks.journal.bytes()).0;
+    let ready = journal.records.iter().rev().find_map(|record| match record {
+        Record::Happened { event: Event::Cleared { ready }, .. } => ready.clone(),
+        _ => None,
+    });
+    let stores = disks.stores();
+    let world = World::open(inputs(&quick(), Immediate, 1, Faults::default()), stores.chain, stores.enclave).unwrap();
+    (world, ready.expect("the first call of this scenario fills"))
+}
+
+/// What `confidentialFill` would do now, called by nobody in particular: nothing, or the revert data.
+fn attempt(world: &World, request: B256, zk_proof: &Bytes, signature: &[u8]) -> Result<(), Bytes> {
+    let call = DarkPool::confidentialFillCall {
+        requestId: request,
+        zkProof: zk_proof.clone(),
+        teeAttestation: signature.to_vec().into(),
+    };
+    eth_call(&world.chain, world.contracts.dark_pool, &call.abi_encode())
+}
+
+fn eth_call(chain: &LocalChain, to: Address, data: &[u8]) -> Result<(), Bytes> {
+    let params = serde_json::json!([{ "to": to, "data": Bytes::from(data.to_vec()) }, "latest"]);
+    match chain.request("eth_call", params) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let text = error.data.as_ref().and_then(|data| data.as_str().map(str::to_owned)).unwrap_or_default();
+            Err(text.parse().unwrap_or_default())
+        }
+    }
+}
+
+fn sign(key: &SigningKey, digest: B256) -> Vec<u8> {
+    let (signature, recovery) = key.sign_prehash_recoverable(&digest.0);
+    let mut bytes = signature.to_bytes().to_vec();
+    bytes.push(27 + recovery.to_byte());
+    bytes
+}
+
+fn refused<E: SolError>(result: Result<(), Bytes>, what: &str) {
+    let data = result.expect_err(what);
+    assert!(E::abi_decode(&data).is_ok(), "{what}: expected {}, got {data}", E::SIGNATURE);
+}
+
+#[test]
+fn the_chain_refuses_every_altered_settlement_and_takes_the_real_one() {
+    let (world, ready) = ready();
+    let request = B256::from(ready.request.0);
+    let zk_proof = Bytes::from(ready.zk_proof.clone());
+    let proof = ZkProof::decode(&zk_proof).unwrap();
+    let attest = &ready.tee_attestation;
+
+    // The control: as it is, anyone may settle it.
+    assert_eq!(attempt(&world, request, &zk_proof, attest), Ok(()));
+
+    // One bit of the proof. The attestation does not cover proof bytes, so the verifier must refuse.
+    for word in 0..8 {
+        let mut altered = proof.clone();
+        altered.proof[word] ^= U256::from(1);
+        assert!(attempt(&world, request, &altered.encode(), attest).is_err(), "proof word {word}");
+    }
+
+    // Another request.
+    refused::<DarkPool::RequestUnknown>(attempt(&world, B256::repeat_byte(7), &zk_proof, attest), "another request");
+
+    // Any public input, with a signature of the attested key's domain that no longer covers it.
+    for input in 0..proof.public_inputs.len() {
+        let mut altered = proof.clone();
+        altered.public_inputs[input] ^= U256::from(1);
+        assert!(attempt(&world, request, &altered.encode(), attest).is_err(), "public input {input}");
+    }
+
+    // A ciphertext swapped by whoever delivers.
+    let mut altered = proof.clone();
+    altered.ciphertexts.swap(0, 4);
+    refused::<DarkPool::EnclaveNotActive>(attempt(&world, request, &altered.encode(), attest), "swapped ciphertexts");
+
+    // An enclave key nobody registered.
+    let stranger = SigningKey::from_slice(&[3; 32]).unwrap();
+    let round = u64::from(ready.round);
+    let chain_id = world.contracts.chain_id;
+    let digest = proof.digest(chain_id, world.contracts.dark_pool, request, round);
+    refused::<DarkPool::EnclaveNotActive>(attempt(&world, request, &zk_proof, &sign(&stranger, digest)), "a stranger's key");
+
+    // Another chain, another contract, another round: signed for elsewhere, it is a stranger's here.
+    for (chain, pool, round) in [
+        (1, world.contracts.dark_pool, round),
+        (chain_id, world.contracts.pool, round),
+        (chain_id, world.contracts.dark_pool, round + 1),
+    ] {
+        let elsewhere = sign(&stranger, proof.digest(chain, pool, request, round));
+        refused::<DarkPool::EnclaveNotActive>(attempt(&world, request, &zk_proof, &elsewhere), "signed for elsewhere");
+        // And the proof itself is bound there too: its context is another.
+        let context = evm::settlement::context(chain, pool, request, round);
+        assert_ne!(context, proof.public_inputs[0]);
+    }
+
+    // An expired enclave: a day past its key bundle nobody settles with it. The request has expired by
+    // then as well, so the registry is asked.
+    let registry = evm::abi::EnclaveRegistry::isActiveCall { signer: world.evidence.signer().0.into() };
+    let active = |chain: &LocalChain| {
+        let params = serde_json::json!([{ "to": world.contracts.registry, "data": Bytes::from(registry.abi_encode()) }, "latest"]);
+        chain.request("eth_call", params).unwrap().as_str().unwrap().ends_with('1')
+    };
+    assert!(active(&world.chain));
+    world.chain.set_next_timestamp(world.evidence.key_bundle.not_after + 86_400).unwrap();
+    assert!(!active(&world.chain), "expired");
+}
+
+#[test]
+fn a_settlement_cannot_be_replayed() {
+    let (world, ready) = ready();
+    let disks = Disks::default();
+    let report = run(inputs(&quick(), Immediate, 1, Faults::default()), &disks).unwrap();
+    assert!(report.is_success());
+    let stores = disks.stores();
+    let after = World::open(inputs(&quick(), Immediate, 1, Faults::default()), stores.chain, stores.enclave).unwrap();
+    assert_eq!(world.contracts, after.contracts);
+    let (request, zk_proof) = (B256::from(ready.request.0), Bytes::from(ready.zk_proof.clone()));
+    refused::<DarkPool::RequestNotOpen>(attempt(&after, request, &zk_proof, &ready.tee_attestation), "after FILLED");
+}
+
+#[test]
+fn terms_altered_after_locking_are_refused_by_the_enclave() {
+    let (world, _) = ready();
+    let (agent, index) = &world.makers[0];
+    let mut cheaper = agent.terms();
+    cheaper.premium_bps_min = 0;
+    let key = &world.evidence.key_bundle.hpke_public_key;
+    let forged = agent.envelope_with(key, *index, cheaper).unwrap();
+    let mut world = world;
+    let refused = world.order(forged).expect_err("another commitment than the locked one");
+    assert!(refused.to_string().contains("not in the tree under these terms"), "{refused}");
+    let honest = world.makers[0].0.envelope(&world.evidence.key_bundle.hpke_public_key, 1).unwrap();
+    assert!(world.order(honest).is_ok());
+}

@@ -1,0 +1,50 @@
+use recovery::DisclosureMode::Sealed;
+use sim::{Faults, Report, Transaction};
+
+use crate::{Disks, inputs_with, quick, run};
+
+/// What an observer can compare of a transaction. Zero bytes of calldata cost 4 gas instead of 16; nothing
+/// else may differ.
+fn seen(transaction: &Transaction) -> (u32, &str, &str, usize, u64, bool) {
+    let gas = transaction.gas_used + 12 * transaction.calldata_zeros as u64;
+    (transaction.tick, &transaction.contract, transaction.function, transaction.calldata_len, gas, transaction.success)
+}
+
+fn before_opening(report: &Report, opens: u32) -> Vec<&Transaction> {
+    report.transactions.iter().filter(|transaction| transaction.tick < opens).collect()
+}
+
+#[test]
+fn sealed_ticks_of_a_healthy_and_of_an_emergency_run_are_alike_until_the_opening() {
+    // Epochs short enough for a test: the shock strikes in the first, the second fills it.
+    let deployment = include_str!("../../../../deployments/embedded.toml")
+        .replace("rounds_per_epoch = 4", "rounds_per_epoch = 2");
+    let emergency = quick().replace("ticks_max = 40", "ticks_max = 26");
+    let begin = emergency.find("[[shock]]").unwrap();
+    let end = emergency.find("# ---- Assumptions").unwrap();
+    let healthy = format!("{}{}", &emergency[..begin], &emergency[end..]);
+    let go = |scenario: &str| {
+        let inputs = inputs_with(scenario, &deployment, Sealed, 1, Faults::default());
+        run(inputs, &Disks::default()).unwrap()
+    };
+    let (healthy, emergency) = (go(&healthy), go(&emergency));
+    // The first epoch opens on tick 13; the second's requests, rounds and reports follow until 25.
+    let (left, right) = (before_opening(&healthy, 13), before_opening(&emergency, 13));
+    assert!(left.iter().any(|t| t.function == "confidentialFill"), "rounds settle in a healthy epoch too");
+    assert_eq!(left.len(), right.len());
+    for (healthy, emergency) in left.iter().zip(&right) {
+        assert_eq!(seen(healthy), seen(emergency));
+    }
+    // And the status reports go on being alike after it.
+    let reports = |report: &Report| -> Vec<(u32, usize, u64)> {
+        report
+            .transactions
+            .iter()
+            .filter(|t| t.function == "reportStatus" && t.tick < 25)
+            .map(|t| (t.tick, t.calldata_len, t.gas_used + 12 * t.calldata_zeros as u64))
+            .collect()
+    };
+    assert_eq!(reports(&healthy), reports(&emergency));
+    assert_eq!(reports(&healthy).len(), 24);
+    assert!(emergency.transactions.iter().any(|t| t.function == "attestRecovery" && t.tick == 13));
+}
