@@ -133,7 +133,12 @@ impl State {
             Command::Brief(sealed) => self.brief(sealed),
             Command::Order(envelope) => self.order(envelope),
             Command::Observe { tick, now, statements } => self.observe(*tick, *now, statements),
-            Command::Inform(facts) => Ok(facts.iter().fold(false, |news, fact| self.learn(fact) | news)),
+            // Leaves first: a settlement's event comes before the insertion it causes, and needs its places.
+            Command::Inform(facts) => {
+                let is_leaves = |fact: &&Fact| matches!(fact, Fact::LeavesInserted { .. });
+                let (leaves, rest): (Vec<&Fact>, Vec<&Fact>) = facts.iter().partition(is_leaves);
+                Ok(leaves.into_iter().chain(rest).fold(false, |news, fact| self.learn(fact) | news))
+            }
             Command::Clear { request, round, closed_at, price } => self.clear(*request, *round, *closed_at, *price),
             Command::Configure(_) | Command::ProvingKey(_) | Command::Restore(_) | Command::Attest { .. } => {
                 Err(Error::Malformed)

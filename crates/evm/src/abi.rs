@@ -35,8 +35,8 @@ sol!(
     "../../contracts/artifacts/ConfidentialPoR.json"
 );
 mod dark_pool {
-    // Named for the interface, because `sol!` puts types of no contract, such as `RequestStatus`, beside those of
-    // the contract it is named for, and `IDarkPool.Request` needs it there.
+    // Named for the interface, because `sol!` puts types of no contract, such as `RequestStatus`,
+    // beside those of the contract it is named for, and `IDarkPool.Request` needs it there.
     alloy::sol!(
         #[sol(rpc, all_derives)]
         IDarkPool,

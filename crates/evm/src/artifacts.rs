@@ -34,8 +34,8 @@ pub fn sources(artifact: &str) -> Result<BTreeMap<String, B256>, ArtifactError> 
     Ok(sources)
 }
 
-/// Compares one artifact, a file name and its text, with the sources as they are. `read` gives a source by its path
-/// relative to the contracts' folder, `None` if there is no such file.
+/// Compares one artifact, a file name and its text, with the sources as they are. `read` gives a
+/// source by its path relative to the contracts' folder, `None` if there is no such file.
 ///
 /// # Errors
 /// If the text is not an artifact.

@@ -1,7 +1,8 @@
 //! Deploying the whole system: a list of signed transactions, and sending them.
 //!
-//! [`plan`] computes everything, addresses included, from the configuration alone: the same configuration gives
-//! the same bytes, so a deployment can be journaled before it is sent and resumed after a crash.
+//! [`plan`] computes everything, addresses included, from the configuration alone: the same
+//! configuration gives the same bytes, so a deployment can be journaled before it is sent and
+//! resumed after a crash.
 
 use alloy::primitives::{Address, B256, Bytes, I256, TxHash, TxKind, U256};
 use alloy::providers::Provider;
@@ -20,8 +21,9 @@ use crate::{Call, Fees, RawTransaction, SendError, Wallet, development_wallets, 
 /// Everything a deployment depends on.
 #[derive(Clone, Debug)]
 pub struct DeployConfig {
-    /// Signs all but the issuer's transactions; its chain id is that of the deployment. Afterwards it owns the
-    /// demo's cash, claims and price feed, and the forwarder, which on a public network is Chainlink's.
+    /// Signs all but the issuer's transactions; its chain id is that of the deployment. Afterwards
+    /// it owns the demo's cash, claims and price feed, and the forwarder, which on a public network
+    /// is Chainlink's.
     pub deployer: Wallet,
     /// First nonce of the deployer.
     pub deployer_nonce: u64,
@@ -322,8 +324,8 @@ pub fn plan(config: &DeployConfig) -> Result<Plan, DeployError> {
         escalationBps_: list(&config.guard.escalation_bps),
     };
     let guard = signer.create("RecoveryGuard", &RecoveryGuard::BYTECODE, &guard.abi_encode());
-    // The deployer owns the registry until it has allowed the first workloads, which through the timelock would
-    // take a delay.
+    // The deployer owns the registry until it has allowed the first workloads, which through the
+    // timelock would take a delay.
     let registry = EnclaveRegistry::constructorCall {
         owner_: deployer,
         guardian_: config.guardian,
@@ -417,8 +419,8 @@ pub fn plan(config: &DeployConfig) -> Result<Plan, DeployError> {
     Ok(Plan { deployment, steps: signer.steps })
 }
 
-/// Plans and sends. Called again after a crash, it goes on where it stopped, because what is included
-/// already is not sent twice.
+/// Plans and sends. Called again after a crash, it goes on where it stopped, because what is
+/// included already is not sent twice.
 ///
 /// # Errors
 /// See [`DeployError`]; the steps before the one that failed stay deployed.
@@ -479,10 +481,10 @@ fn check(config: &DeployConfig) -> Result<(), DeployError> {
     }
 }
 
-/// Of every creation, gas: half as much again as the dearest, `DarkPool`, takes, and below the cap of EIP-7825.
+/// Of every creation, gas: twice what the dearest, `DarkPool`, takes, and below the cap of EIP-7825.
 const CREATE_GAS: u64 = 8_000_000;
 
-/// Of every call, gas: several times what the dearest takes, `setConfig` of 31 nodes.
+/// Of every call, gas: twice what the dearest takes, `setConfig` of 31 nodes.
 const CALL_GAS: u64 = 4_000_000;
 
 #[derive(Clone, Copy)]

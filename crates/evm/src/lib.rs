@@ -1,6 +1,6 @@
-//! Everything that knows the EVM: contract bindings, transactions, reports, deployment, and a chain in the
-//! process. A crate of its own because alloy and revm are the heaviest dependencies of the workspace and
-//! nothing in the core may see them.
+//! Everything that knows the EVM: contract bindings, transactions, reports, deployment, and a chain
+//! in the process. A crate of its own because alloy and revm are the heaviest dependencies of the
+//! workspace and nothing in the core may see them.
 //!
 //! - [`local::LocalChain`]: the chain that needs no node.
 //! - [`Wallet`] makes raw transactions, [`send()`] delivers one, once, to whatever chain.

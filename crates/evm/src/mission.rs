@@ -1,4 +1,5 @@
-//! The core's calls as calldata, and logs as the core's facts. Translation only: no rule lives here.
+//! The core's calls as calldata, and logs as the core's facts. Translation only: no rule lives
+//! here.
 
 use alloy::primitives::{B256, Bytes, U256};
 use alloy::rpc::types::TransactionReceipt;

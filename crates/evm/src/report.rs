@@ -1,12 +1,13 @@
 //! Reports of a DON, as the `KeystoneForwarder` takes them.
 //!
-//! A raw report is 109 bytes of header, then the payload:
-//! `version u8 = 1 ‖ execution id 32 ‖ timestamp u32 ‖ DON id u32 ‖ config version u32 ‖ workflow id 32 ‖
-//! workflow name 10 ‖ workflow owner 20 ‖ report id 2`, integers big-endian. Signatures are over
-//! `keccak256(keccak256(raw report) ‖ context)`, without a prefix. The forwarder binds neither
-//! receiver nor chain, so [`Payload`] does.
+//! A raw report is 109 bytes of header, then the payload: `version u8 = 1 ‖ execution id 32 ‖
+//! timestamp u32 ‖ DON id u32 ‖ config version u32 ‖ workflow id 32 ‖ workflow name 10 ‖ workflow
+//! owner 20 ‖ report id 2`, integers big-endian. Signatures are over `keccak256(keccak256(raw
+//! report) ‖ context)`, without a prefix. The forwarder binds neither receiver nor chain, so
+//! [`Payload`] does.
 //!
-//! Source: Chainlink's `KeystoneForwarder` 1.0.0 and a recorded production report, which a test replays.
+//! Source: Chainlink's `KeystoneForwarder` 1.0.0 and a recorded production report, which a test
+//! replays.
 
 use alloy::primitives::{Address, B256, Bytes, Signature, U256, keccak256};
 use alloy::providers::Provider;
@@ -204,8 +205,8 @@ impl SignedReport {
         digest(&self.raw, &self.context)
     }
 
-    /// Who signed, in the order of the signatures. Whether they are nodes of the DON, distinct and enough is for the
-    /// caller to compare.
+    /// Who signed, in the order of the signatures. Whether they are nodes of the DON, distinct and
+    /// enough is for the caller to compare.
     ///
     /// # Errors
     /// [`ReportError::Signature`] for the first that recovers nobody.
@@ -279,8 +280,9 @@ pub fn outcome(receipt: &TransactionReceipt) -> Option<Outcome> {
     })
 }
 
-/// Asks why a receiver refuses a report, which the forwarder does not say: calls `onReport` as the forwarder would,
-/// without a transaction. `None` if it would be carried out, else what it reverts with.
+/// Asks why a receiver refuses a report, which the forwarder does not say: calls `onReport` as the
+/// forwarder would, without a transaction. `None` if it would be carried out, else what it reverts
+/// with.
 ///
 /// # Errors
 /// If the chain cannot be asked.

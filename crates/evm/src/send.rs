@@ -37,11 +37,11 @@ pub enum SendError {
     },
 }
 
-/// Delivers a signed transaction and waits until a block holds it. A failed transaction has a receipt too: look at
-/// its status.
+/// Delivers a signed transaction and waits until a block holds it. A failed transaction has a
+/// receipt too: look at its status.
 ///
-/// Sending the same bytes again, after a crash or a lost answer, returns the same receipt and does nothing
-/// twice. Where the chain offers EIP-7966, as ours does, the answer to the one request is
+/// Sending the same bytes again, after a crash or a lost answer, returns the same receipt and does
+/// nothing twice. Where the chain offers EIP-7966, as ours does, the answer to the one request is
 /// the receipt and nothing is polled; elsewhere the provider's own waiting is used.
 ///
 /// # Errors
@@ -54,8 +54,8 @@ pub async fn send(provider: &impl Provider, raw: &[u8]) -> Result<TransactionRec
     }
     match provider.send_raw_transaction_sync(raw).await {
         Ok(receipt) => return Ok(receipt),
-        // The method is unknown, its patience is over, or the transaction is refused or known already; every node
-        // words that differently, and the plain method tells.
+        // The method is unknown, its patience is over, or the transaction is refused or known
+        // already; every node words that differently, and the plain method tells.
         Err(RpcError::ErrorResp(_)) => {}
         Err(error) => return Err(unreachable(error)),
     }

@@ -25,30 +25,31 @@ sol! {
     }
 }
 
-/// `keccak256(abi.encode(chain id, dark pool, caller, nonce))`. The caller is the issuer; `nonce` counts
-/// its earlier requests, from 0.
+/// `keccak256(abi.encode(chain id, dark pool, caller, nonce))`. The caller is the issuer; `nonce`
+/// counts its earlier requests, from 0.
 #[must_use]
 pub fn request_id(chain_id: u64, dark_pool: Address, caller: Address, nonce: u64) -> B256 {
     keccak256((U256::from(chain_id), dark_pool, caller, U256::from(nonce)).abi_encode_params())
 }
 
-/// `keccak256(abi.encode(chain id, dark pool, request, round)) >> 8`, 248 bits and hence in field. Rounds
-/// count from 1.
+/// `keccak256(abi.encode(chain id, dark pool, request, round)) >> 8`, 248 bits and hence in field.
+/// Rounds count from 1.
 #[must_use]
 pub fn context(chain_id: u64, dark_pool: Address, request: B256, round: u64) -> U256 {
     let bytes = (U256::from(chain_id), dark_pool, request, U256::from(round)).abi_encode_params();
     U256::from_be_bytes(keccak256(bytes).0) >> 8
 }
 
-/// `keccak256(abi.encode(chain id, shielded pool)) >> 8`, 248 bits: which pool terms and mandates are for.
+/// `keccak256(abi.encode(chain id, shielded pool)) >> 8`, 248 bits: which pool terms and mandates
+/// are for.
 #[must_use]
 pub fn pool_id(chain_id: u64, shielded_pool: Address) -> U256 {
     let bytes = (U256::from(chain_id), shielded_pool).abi_encode_params();
     U256::from_be_bytes(keccak256(bytes).0) >> 8
 }
 
-/// The EIP-712 digest that `teeAttestation` signs: domain CDPR, version 1, of the dark pool. It covers public
-/// inputs and ciphertexts, not the proof, whose bytes anyone can re-randomise.
+/// The EIP-712 digest that `teeAttestation` signs: domain CDPR, version 1, of the dark pool. It
+/// covers public inputs and ciphertexts, not the proof, whose bytes anyone can re-randomise.
 #[must_use]
 pub fn digest(
     chain_id: u64,
@@ -151,7 +152,8 @@ pub struct Settled {
     pub ciphertexts: Vec<Bytes>,
 }
 
-/// The rounds settled in a transaction, in log order. Look at `dark_pool`: anyone can emit such a log.
+/// The rounds settled in a transaction, in log order. Look at `dark_pool`: anyone can emit such a
+/// log.
 #[must_use]
 pub fn settled(receipt: &TransactionReceipt) -> Vec<Settled> {
     let logs = receipt.logs().iter();

@@ -1,8 +1,8 @@
 //! Keys and raw transactions.
 //!
-//! There are no fillers: whoever writes a transaction ahead into a journal has to know its bytes, so the nonce, the
-//! gas limit and the fees are arguments. Signatures are deterministic (RFC 6979): equal arguments give
-//! equal bytes.
+//! There are no fillers: whoever writes a transaction ahead into a journal has to know its bytes,
+//! so the nonce, the gas limit and the fees are arguments. Signatures are deterministic (RFC 6979):
+//! equal arguments give equal bytes.
 
 use std::fmt;
 
@@ -130,8 +130,9 @@ impl Wallet {
     }
 }
 
-/// The ten accounts that development nodes fund, from the mnemonic "test test test test test test test test
-/// test test test junk". Everyone knows their keys: worthless anywhere but on a development chain.
+/// The ten accounts that development nodes fund, from the mnemonic "test test test test test test
+/// test test test test test junk". Everyone knows their keys: worthless anywhere but on a
+/// development chain.
 #[must_use]
 pub fn development_wallets(chain_id: u64) -> [Wallet; 10] {
     DEVELOPMENT_KEYS

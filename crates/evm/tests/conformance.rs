@@ -1,5 +1,6 @@
-//! The in-process chain against another node, when one is given: `CDPR_NODE_URL=http://127.0.0.1:8545` of a fresh
-//! development node (anvil, chain 31337, its usual accounts). Without it this says so and passes.
+//! The in-process chain against another node, when one is given:
+//! `CDPR_NODE_URL=http://127.0.0.1:8545` of a fresh development node (anvil, chain 31337, its usual
+//! accounts). Without it this says so and passes.
 
 #![cfg(feature = "http")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
@@ -22,15 +23,20 @@ async fn answers_have_the_shape_of_another_node() {
         return;
     };
     let wallets = development_wallets(31337);
-    let chain = LocalChain::new(Genesis::development(1).fund(wallets.each_ref().map(Wallet::address)));
+    let chain =
+        LocalChain::new(Genesis::development(1).fund(wallets.each_ref().map(Wallet::address)));
     let (ours, theirs) = (chain.connect(), connect_http(&url).unwrap());
     assert_eq!(theirs.get_block_number().await.unwrap(), 0, "the node must be fresh");
 
     let [deploy, answer, refused] = transactions();
     for raw in [&deploy, &answer, &refused] {
-        let (mine, other) = (send(&ours, &raw.bytes).await.unwrap(), send(&theirs, &raw.bytes).await.unwrap());
+        let (mine, other) =
+            (send(&ours, &raw.bytes).await.unwrap(), send(&theirs, &raw.bytes).await.unwrap());
         assert_eq!((mine.status(), mine.logs().len()), (other.status(), other.logs().len()));
-        assert_eq!((mine.gas_used, mine.contract_address), (other.gas_used, other.contract_address));
+        assert_eq!(
+            (mine.gas_used, mine.contract_address),
+            (other.gas_used, other.contract_address)
+        );
         assert_eq!(send(&theirs, &raw.bytes).await.unwrap(), other, "sent again");
     }
 
@@ -63,9 +69,11 @@ async fn answers_have_the_shape_of_another_node() {
     ];
     let mut differences = Vec::new();
     for (method, params) in requests {
-        let (mine, other) = (ask(&ours, method, &params).await, ask(&theirs, method, &params).await);
+        let (mine, other) =
+            (ask(&ours, method, &params).await, ask(&theirs, method, &params).await);
         let (mine, other) = (shape(&mine), shape(&other));
-        // Fields may be missing here that no client needs; there must be none that the other does not know.
+        // Fields may be missing here that no client needs; there must be none that the other does
+        // not know.
         if !mine.is_subset(&other) {
             let extra: Vec<_> = mine.difference(&other).collect();
             differences.push(format!("{method} {params}: {extra:?} not in {other:?}"));
@@ -75,7 +83,10 @@ async fn answers_have_the_shape_of_another_node() {
 
     // The least gas that suffices depends on nothing that differs between the two.
     let estimate = json!([good, "latest"]);
-    assert_eq!(ask(&ours, "eth_estimateGas", &estimate).await, ask(&theirs, "eth_estimateGas", &estimate).await);
+    assert_eq!(
+        ask(&ours, "eth_estimateGas", &estimate).await,
+        ask(&theirs, "eth_estimateGas", &estimate).await
+    );
 }
 
 async fn ask(provider: &DynProvider, method: &str, params: &Value) -> Value {
@@ -125,8 +136,10 @@ fn walk(path: &str, value: &Value, paths: &mut BTreeSet<String>) {
 /// A deployment, a call that logs and one that fails.
 fn transactions() -> [RawTransaction; 3] {
     let [owner, stranger, ..] = development_wallets(31337);
-    let arguments =
-        PriceFeed::constructorCall { owner_: owner.address(), answer_: "100000000".parse().unwrap() };
+    let arguments = PriceFeed::constructorCall {
+        owner_: owner.address(),
+        answer_: "100000000".parse().unwrap(),
+    };
     let deploy = Call {
         to: alloy::primitives::TxKind::Create,
         value: U256::ZERO,

@@ -1,17 +1,27 @@
-//! The in-process chain as its users see it: through a provider, through raw requests, over a crash.
+//! The in-process chain as its users see it: through a provider, through raw requests, over a
+//! crash.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use alloy::eips::BlockNumberOrTag;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::ext::AnvilApi as _;
 use alloy::providers::{Provider, ProviderBuilder};
+use alloy::rpc::client::RpcClient;
+use alloy::rpc::json_rpc::{
+    ErrorPayload, RequestPacket, Response, ResponsePacket, ResponsePayload,
+};
 use alloy::rpc::types::{Filter, TransactionRequest};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::{SolCall as _, SolConstructor, SolError as _, SolEvent as _};
+use alloy::transports::{TransportError, TransportFut};
 use evm::abi::{CashToken, PriceFeed};
 use evm::local::{
-    FileStorage, Genesis, LocalChain, LogError, MemoryStorage, OpenError, RpcError, TornTail,
+    FileStorage, Genesis, LocalChain, LocalTransport, LogError, MemoryStorage, OpenError, RpcError,
+    TornTail,
 };
 use evm::{Call, Fees, RawTransaction, SendError, Wallet, alloy, development_wallets, send};
 use serde_json::{Value, json};
@@ -63,6 +73,25 @@ async fn sending_twice_gives_the_same_receipt_and_one_block() {
 
     assert_eq!(first, second);
     assert_eq!(hash, json!(raw.hash));
+    assert_eq!(chain.height(), 1);
+}
+
+#[tokio::test]
+async fn node_without_a_synchronous_send_is_polled() {
+    let chain = chain();
+    let client = RpcClient::new(Plain(chain.transport()), true);
+    client.set_poll_interval(Duration::from_millis(1));
+    let provider =
+        ProviderBuilder::new().disable_recommended_fillers().connect_client(client).erased();
+    let raw = deploy_feed(0);
+
+    let first = send(&provider, &raw.bytes).await.unwrap();
+    let second = send(&provider, &raw.bytes).await.unwrap();
+    let refused = send(&provider, &answer(7, 1).bytes).await.unwrap_err();
+
+    assert_eq!(first.transaction_hash, raw.hash);
+    assert_eq!(first, second);
+    assert!(matches!(refused, SendError::Refused { .. }), "{refused:?}");
     assert_eq!(chain.height(), 1);
 }
 
@@ -553,6 +582,31 @@ async fn http_server_refuses_pages_of_other_origins() {
     assert!(ask("127.0.0.1", json, &format!("[{body},{body}]")).await.contains("},{"));
     let notification = r#"{"jsonrpc":"2.0","method":"eth_chainId"}"#;
     assert!(ask("127.0.0.1", json, notification).await.starts_with("HTTP/1.1 204"));
+}
+
+/// The chain as a node that has not heard of EIP-7966.
+#[derive(Clone)]
+struct Plain(LocalTransport);
+
+impl tower::Service<RequestPacket> for Plain {
+    type Response = ResponsePacket;
+    type Error = TransportError;
+    type Future = TransportFut<'static>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, packet: RequestPacket) -> Self::Future {
+        match &packet {
+            RequestPacket::Single(request) if request.method() == "eth_sendRawTransactionSync" => {
+                let payload = ResponsePayload::Failure(ErrorPayload::method_not_found());
+                let response = Response { id: request.id().clone(), payload };
+                Box::pin(async { Ok(ResponsePacket::Single(response)) })
+            }
+            RequestPacket::Single(_) | RequestPacket::Batch(_) => self.0.call(packet),
+        }
+    }
 }
 
 fn genesis() -> Genesis {

@@ -1,4 +1,5 @@
-//! The deployed contracts: reports through the real forwarder, identifiers and digests against the contracts' own.
+//! The deployed contracts: reports through the real forwarder, identifiers and digests against the
+//! contracts' own.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
@@ -620,12 +621,14 @@ fn config(disclosure: Disclosure) -> DeployConfig {
     }
 }
 
-/// Creation code of a contract that stops at once, and so accepts every proof: these tests are about encodings.
+/// Creation code of a contract that stops at once, and so accepts every proof: these tests are
+/// about encodings.
 fn accepting_verifier() -> Bytes {
     bytes!("60018060095f395ff300")
 }
 
-/// Public inputs that the contract takes for its first round, on an empty pool, with a verifier that takes anything.
+/// Public inputs that the contract takes for its first round, on an empty pool, with a verifier
+/// that takes anything.
 fn zk_proof(context: U256) -> ZkProof {
     let mut public_inputs: [U256; 26] = std::array::from_fn(|idx| U256::from(1000 + idx));
     public_inputs[0] = context;

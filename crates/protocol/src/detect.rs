@@ -3,8 +3,8 @@
 //! Invariants, quoted by tests:
 //! 1. Nothing is concluded from fewer than `quorum` equal, fresh observations of this tick.
 //! 2. Each reserve unit counts once, whatever an observation repeats.
-//! 3. The status flips only after `readings` consecutive readings on the other side, and comes back
-//!    only at the target, which is not below the threshold: a fill to the edge does not fall back.
+//! 3. The status goes short only after `readings` consecutive readings below the threshold, and comes
+//!    back only at the target, which is not below it: a fill to the edge does not fall back.
 
 use primitives::{Amount, Decode, Duration, Encode, Overflow, Premium, Ratio, Timestamp};
 
@@ -51,7 +51,7 @@ pub struct Policy {
     pub quorum: u8,
     /// Oldest statement accepted.
     pub age_max: Duration,
-    /// Consecutive readings that flip the status.
+    /// Consecutive readings below the threshold that make a shortfall.
     pub readings: u8,
 }
 
@@ -145,10 +145,14 @@ pub struct Detector {
 impl Detector {
     /// Takes a reading in; returns the seed's `status`: true while backed.
     pub fn observe(&mut self, reading: &Reading, readings: u8) -> bool {
-        let other_side = if self.short { !reading.below_target } else { reading.below_threshold };
-        self.streak = if other_side { self.streak.saturating_add(1) } else { 0 };
-        if self.streak >= readings.max(1) {
-            self.short = !self.short;
+        if self.short {
+            // The target is the hysteresis: waiting longer would ask for a gap that is closed.
+            self.short = reading.below_target;
+        } else {
+            self.streak = if reading.below_threshold { self.streak.saturating_add(1) } else { 0 };
+            self.short = self.streak >= readings.max(1);
+        }
+        if self.short {
             self.streak = 0;
         }
         !self.short
@@ -245,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn status_flips_only_after_enough_readings_and_back_only_at_target() {
+    fn status_goes_short_only_after_enough_readings_and_back_only_at_target() {
         let reading = |reserves| read_at(&four([reserves; 4]), 1_000).ok().unwrap();
         let mut detector = Detector::default();
         let mut status = |reserves| detector.observe(&reading(reserves), POLICY.readings);
@@ -254,7 +258,7 @@ mod tests {
         assert!(status(1_000));
         assert!(!status(1_000));
         assert!(!status(1_020), "at the threshold, below the target");
-        assert!(!status(1_021));
         assert!(status(1_021));
+        assert!(status(1_000), "one reading is not two");
     }
 }

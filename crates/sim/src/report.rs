@@ -97,7 +97,7 @@ pub struct Report {
     pub seed: u64,
     /// Disclosure.
     pub disclosure: Disclosure,
-    /// The newest request.
+    /// The newest request; under sealed disclosure the newest that was opened, if one was.
     pub request: Option<RequestView>,
     /// How it ended.
     pub outcome: Outcome,
@@ -137,7 +137,8 @@ pub(crate) struct Recorder {
     attested: Option<bool>,
     reports: u32,
     last_tick: Timestamp,
-    makers_filled: BTreeMap<usize, u128>,
+    /// Sealed disclosure: the last request the public has seen the end of.
+    revealed: Option<RequestView>,
 }
 
 impl Recorder {
@@ -153,7 +154,7 @@ impl Recorder {
             attested: None,
             reports: 0,
             last_tick: start,
-            makers_filled: BTreeMap::new(),
+            revealed: None,
         };
         let capacity: u128 = world.makers.iter().map(|(agent, _)| agent.maker.capacity.units()).sum();
         recorder.lines.push(Line {
@@ -240,17 +241,17 @@ impl Recorder {
                 self.line(now, tick, Stage::Detect, happened, "no report on this tick".to_owned(), None);
             }
             Event::Ordered { envelope, .. } => {
-                let index = self.lines.iter().filter(|line| line.happened.contains("sealed its order")).count();
+                let index = self.lines.iter().filter(|line| line.happened.contains("sealed an order")).count();
                 let mut arrivals: Vec<_> =
                     world.makers.iter().map(|(agent, _)| (agent.maker.latency, agent.maker.index)).collect();
                 arrivals.sort_unstable();
                 if let Some((_, maker)) = arrivals.get(index) {
                     let maker = &world.makers[*maker].0.maker;
                     let happened = format!(
-                        "maker {} sealed its order to the enclave: up to {} at {} or more",
+                        "maker {} sealed an order: up to {} at {} or more",
                         maker.index, maker.capacity, maker.premium_min
                     );
-                    let public = format!("a {}-byte envelope, if it watches the wire", envelope.len());
+                    let public = format!("a {}-byte envelope, like any other", envelope.len());
                     self.line(now, tick, Stage::Match, happened, public, None);
                 }
             }
@@ -287,7 +288,6 @@ impl Recorder {
             for (agent, _) in &world.makers {
                 if let Some(fill) = agent.read(context, slot, sealed) {
                     filled.push(format!("maker {}: {}", agent.maker.index, tokens(fill.fill)));
-                    *self.makers_filled.entry(agent.maker.index).or_default() += fill.fill;
                 }
             }
         }
@@ -363,8 +363,8 @@ impl Recorder {
                     || format!("round {round} settled"),
                     |notice| {
                         format!(
-                            "round {round} settled: {} makers paid {} in claims; position {}, still missing {}",
-                            notice.n_fills,
+                            "round {round} settled: {} paid {} in claims; position {}, still missing {}",
+                            if notice.n_fills == 1 { "1 maker".to_owned() } else { format!("{} makers", notice.n_fills) },
                             tokens(notice.payout),
                             tokens(notice.position),
                             tokens(notice.remaining)
@@ -394,10 +394,13 @@ impl Recorder {
                     format!("EXPIRED, attempt {attempts}{}", if halted { "; minting halted" } else { "" }),
                 )
             }
-            Call::OpenRequest { status, .. } => (
-                format!("the epoch opens: its request ended {}", status.name()),
-                format!("{}, for the epoch that ended", status.name()),
-            ),
+            Call::OpenRequest { request, status, .. } => {
+                self.revealed = Some(RequestView { id: *request, status: *status });
+                (
+                    format!("the epoch opens: its request ended {}", status.name()),
+                    format!("{}, for the epoch that ended", status.name()),
+                )
+            }
             Call::AttestRecovery { recovered, .. } => {
                 if self.attested == Some(*recovered) {
                     return;
@@ -440,9 +443,11 @@ impl Recorder {
     }
 
     pub(crate) fn finish(mut self, world: &World, mission: &Mission, journal_hash: Bytes32) -> Report {
-        let request = mission.request().map(|request| RequestView {
-            id: request.id,
-            status: world.request_status(request.id).unwrap_or(request.status),
+        let newest = self.revealed.map(|view| (view.id, view.status));
+        let newest = newest.or(mission.request().map(|request| (request.id, request.status)));
+        let request = newest.map(|(id, status)| RequestView {
+            id,
+            status: world.request_status(id).unwrap_or(status),
         });
         let proofs = self.order.iter().filter_map(|key| self.proofs.remove(key)).collect();
         Report {

@@ -116,7 +116,7 @@ pub enum DisclosureMode {
 pub struct Detect {
     /// A shortfall is filled up to here, 1 to 10. At least every workflow's threshold.
     pub target: Ratio,
-    /// Consecutive readings that change the status, 1 to 100.
+    /// Consecutive readings below the threshold that make a shortfall, 1 to 100.
     pub readings: u32,
     /// DON nodes that must agree, `f + 1 ..= nodes`.
     pub quorum: u32,

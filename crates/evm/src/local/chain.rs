@@ -25,8 +25,8 @@ use super::log::{Entry, Log, LogError};
 use super::state::{State, View};
 use super::{Genesis, OpenError, Rejected};
 
-/// The rules of the mainnet since December 2025. Contracts are compiled for an earlier set, which this
-/// one contains; gas differs by the calldata floor of EIP-7623 and the cap of EIP-7825.
+/// The rules of the mainnet since December 2025. Contracts are compiled for an earlier set, which
+/// this one contains; gas differs by the calldata floor of EIP-7623 and the cap of EIP-7825.
 pub(super) const HARDFORK: SpecId = SpecId::OSAKA;
 
 /// A sealed block.
@@ -158,8 +158,8 @@ impl Chain {
         }
     }
 
-    /// Includes a signed transaction in a block of its own and returns its hash. One that is already
-    /// included is left alone.
+    /// Includes a signed transaction in a block of its own and returns its hash. One that is
+    /// already included is left alone.
     pub(super) fn submit(&mut self, raw: &Bytes) -> Result<B256, Rejected> {
         let hash = keccak256(raw);
         if self.by_transaction.contains_key(&hash) {
@@ -255,8 +255,8 @@ impl Chain {
         std::borrow::Cow::Owned(state)
     }
 
-    /// Executes without keeping anything. `height` is the block whose state is used; at the tip the time
-    /// is the chain's, because on a live chain the latest block is never far from now.
+    /// Executes without keeping anything. `height` is the block whose state is used; at the tip the
+    /// time is the chain's, because on a live chain the latest block is never far from now.
     pub(super) fn simulate(
         &self,
         height: usize,
@@ -386,7 +386,8 @@ impl Chain {
     }
 }
 
-/// One transaction on a state, leaving it as it was. An error is a transaction that no block can hold.
+/// One transaction on a state, leaving it as it was. An error is a transaction that no block can
+/// hold.
 fn execute(
     state: &State,
     hashes: &[B256],
@@ -450,8 +451,9 @@ fn rpc_receipt(
     }
 }
 
-/// `keccak256(parent ‖ timestamp u64 ‖ transaction hash ‖ success u8 ‖ gas used u64 ‖ keccak256(rlp(logs)))`,
-/// integers big-endian; a block without a transaction ends after its timestamp.
+/// `keccak256(parent ‖ timestamp u64 ‖ transaction hash ‖ success u8 ‖ gas used u64 ‖
+/// keccak256(rlp(logs)))`, integers big-endian; a block without a transaction ends after its
+/// timestamp.
 fn digest(parent: B256, timestamp: u64, included: Option<&Included>) -> B256 {
     let mut bytes = parent.to_vec();
     bytes.extend_from_slice(&timestamp.to_be_bytes());

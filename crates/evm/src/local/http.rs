@@ -1,4 +1,5 @@
-//! The same handler over HTTP, on loopback only: the chain has test methods that give anyone anything.
+//! The same handler over HTTP, on loopback only: the chain has test methods that give anyone
+//! anything.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -42,7 +43,8 @@ impl Drop for HttpServer {
 }
 
 impl LocalChain {
-    /// Serves JSON-RPC on 127.0.0.1 until the result is dropped. Port 0 takes a free one. Needs a tokio runtime.
+    /// Serves JSON-RPC on 127.0.0.1 until the result is dropped. Port 0 takes a free one. Needs a
+    /// tokio runtime.
     ///
     /// # Errors
     /// If the port cannot be bound.

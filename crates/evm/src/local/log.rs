@@ -1,10 +1,10 @@
 //! What the chain keeps: an append-only log from which a reopened chain replays itself.
 //!
-//! A frame is `len: u32 ‖ head: [u8; 4] ‖ payload ‖ tail: [u8; 8]`, integers big-endian. `head` is the
-//! start of keccak256(offset ‖ len), `tail` the start of keccak256(offset ‖ payload); `offset` is where
-//! the frame begins, as a big-endian u64. With a checksum of its own a damaged length is told from a
-//! frame that was never finished: a crash while appending leaves a *torn tail*, which is cut off, and
-//! anything else is corruption, which is an error.
+//! A frame is `len: u32 ‖ head: [u8; 4] ‖ payload ‖ tail: [u8; 8]`, integers big-endian. `head` is
+//! the start of keccak256(offset ‖ len), `tail` the start of keccak256(offset ‖ payload); `offset`
+//! is where the frame begins, as a big-endian u64. With a checksum of its own a damaged length is
+//! told from a frame that was never finished: a crash while appending leaves a *torn tail*, which
+//! is cut off, and anything else is corruption, which is an error.
 
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
@@ -91,8 +91,8 @@ impl Storage for FileStorage {
     }
 }
 
-/// A [`Storage`] in memory that can crash. Clones share the bytes, so a test keeps one and gives the
-/// chain another.
+/// A [`Storage`] in memory that can crash. Clones share the bytes, so a test keeps one and gives
+/// the chain another.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStorage {
     medium: Arc<Mutex<Medium>>,

@@ -5,10 +5,10 @@
 //! - [`Genesis`] is what it starts from.
 //! - [`Storage`] keeps its log; a reopened chain replays it.
 //!
-//! Departures from a real node, all for determinism: no mempool (a nonce gap is an error), a constant
-//! base fee, no system contracts at the start of a block, and two blocks may carry the same timestamp.
-//! `eth_call` at the latest block sees the chain's time rather than that block's, because on a live
-//! chain the latest block is never far from now.
+//! Departures from a real node, all for determinism: no mempool (a nonce gap is an error), a
+//! constant base fee, no system contracts at the start of a block, and two blocks may carry the
+//! same timestamp. `eth_call` at the latest block sees the chain's time rather than that block's,
+//! because on a live chain the latest block is never far from now.
 
 mod chain;
 #[cfg(feature = "http")]
@@ -42,8 +42,8 @@ pub struct Genesis {
     pub chain_id: u64,
     /// Of the genesis block, Unix seconds.
     pub timestamp: u64,
-    /// Of every block, wei per gas. Not zero by default, so that an account without funds fails here
-    /// as it would elsewhere.
+    /// Of every block, wei per gas. Not zero by default, so that an account without funds fails
+    /// here as it would elsewhere.
     pub base_fee_wei: u64,
     /// Of every block, gas.
     pub gas_limit: u64,
@@ -174,8 +174,8 @@ impl LocalChain {
     /// A chain that keeps itself in `storage`: new if that is empty, else replayed to where it was.
     /// Each block is durable before anyone sees it. Snapshots are not kept.
     ///
-    /// The time of a reopened chain is that of its last block, the tail a crash left unfinished is cut
-    /// off and reported.
+    /// The time of a reopened chain is that of its last block, the tail a crash left unfinished is
+    /// cut off and reported.
     ///
     /// # Errors
     /// If the log is damaged, belongs to another genesis or replays to other blocks.
@@ -230,8 +230,8 @@ impl LocalChain {
         self.lock().chain.tip().header.state_root
     }
 
-    /// A hash over what the blocks did, for comparing replays: it begins as the genesis hash and takes in
-    /// each block's timestamp and its transaction's hash, success, gas used and logs.
+    /// A hash over what the blocks did, for comparing replays: it begins as the genesis hash and
+    /// takes in each block's timestamp and its transaction's hash, success, gas used and logs.
     #[must_use]
     pub fn digest(&self) -> B256 {
         self.lock().chain.tip().digest

@@ -26,8 +26,8 @@ use super::{LocalChain, Rejected, Shared};
 /// A JSON-RPC error object.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub struct RpcError {
-    /// From JSON-RPC 2.0 (-32700 to -32600), EIP-1474 (-32003: the transaction is refused) or common use
-    /// (3: execution reverted).
+    /// From JSON-RPC 2.0 (-32700 to -32600), EIP-1474 (-32003: the transaction is refused) or
+    /// common use (3: execution reverted).
     pub code: i64,
     /// For people.
     pub message: String,
@@ -87,8 +87,8 @@ impl LocalChain {
     /// Answers one JSON-RPC request. `params` is an array, or null for none.
     ///
     /// # Errors
-    /// As JSON-RPC has them: an unknown method, parameters that do not parse, a refused transaction, a
-    /// reverted call.
+    /// As JSON-RPC has them: an unknown method, parameters that do not parse, a refused
+    /// transaction, a reverted call.
     pub fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
         let params = match params {
             Value::Null => Params(Vec::new()),
@@ -392,8 +392,8 @@ fn call(chain: &Chain, params: &Params) -> Result<Bytes, RpcError> {
     finish(run(chain, at, pending, &request, gas_limit)?)
 }
 
-/// The least gas limit with which the transaction succeeds, by bisection: what a transaction uses can be
-/// less than what it needs, because of refunds and the 1/64 that a call leaves behind.
+/// The least gas limit with which the transaction succeeds, by bisection: what a transaction uses
+/// can be less than what it needs, because of refunds and the 1/64 that a call leaves behind.
 fn estimate_gas(chain: &Chain, params: &Params) -> Result<u64, RpcError> {
     let request: TransactionRequest = params.get(0, "call")?;
     let at = height(chain, params, 1)?;
@@ -512,7 +512,8 @@ fn filter_changes(filters: &mut Filters, chain: &Chain, id: U64) -> Result<Value
     let from = std::mem::replace(next, chain.blocks.len());
     match filter {
         None => value(chain.blocks.iter().skip(from).map(|block| block.hash).collect::<Vec<_>>()),
-        // A range that ends at the latest block moves on with the chain; one that begins there began with the filter.
+        // A range that ends at the latest block moves on with the chain; one that begins there
+        // began with the filter.
         Some(filter) => match filter.block_option {
             FilterBlockOption::Range { from_block, to_block } => {
                 let from_block = from_block.filter(BlockNumberOrTag::is_number);

@@ -1,8 +1,9 @@
 //! World state with an undo journal.
 //!
-//! Accounts and storage are keyed by the Keccak-256 of their address or slot, the order of the state
-//! trie, so that a root is a walk in key order. Every write pushes what it overwrote; going back to
-//! an earlier mark serves reverted snapshots, failed appends and calls on an old block alike.
+//! Accounts and storage are keyed by the Keccak-256 of their address or slot, the order of the
+//! state trie, so that a root is a walk in key order. Every write pushes what it overwrote; going
+//! back to an earlier mark serves reverted snapshots, failed appends and calls on an old block
+//! alike.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
