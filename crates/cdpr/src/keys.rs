@@ -13,11 +13,16 @@ use primitives::sha256;
 pub(crate) fn development(chain_id: u64) -> anyhow::Result<Vec<u8>> {
     let pin = sim::proving_key_pin();
     let path = cache_file(&pin);
-    if let Some(bytes) = path.as_ref().and_then(|path| std::fs::read(path).ok()).filter(|b| sha256(&[b]) == pin) {
+    if let Some(bytes) =
+        path.as_ref().and_then(|path| std::fs::read(path).ok()).filter(|b| sha256(&[b]) == pin)
+    {
         return Ok(bytes);
     }
     let bar = ProgressBar::new_spinner()
-        .with_style(ProgressStyle::with_template("{spinner} {msg} ({elapsed})").context("a progress template")?)
+        .with_style(
+            ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
+                .context("a progress template")?,
+        )
         .with_message("deriving development keys for the clearing circuit, once");
     bar.enable_steady_tick(Duration::from_millis(120));
     let keys = Keys::development(chain_id, |step| {

@@ -1,5 +1,7 @@
 //! The one user binary. It is a crate because it alone reads arguments, files and the terminal.
 
+#![allow(clippy::print_stderr, reason = "the binary is where words reach the terminal")]
+
 mod commands;
 mod keys;
 mod transcript;

@@ -66,7 +66,10 @@ pub(crate) fn text(report: &Report, styled: bool) -> String {
     );
     for (number, stage) in Stage::ALL.into_iter().enumerate() {
         out.push_str(&format!("\n{}\n", bold(&format!("{}. {}", number + 1, heading(stage)))));
-        out.push_str(&dim(&format!("   {:<13}{:<LEFT$}  {}\n", "UTC", "what happened", "what the public saw")));
+        out.push_str(&dim(&format!(
+            "   {:<13}{:<LEFT$}  {}\n",
+            "UTC", "what happened", "what the public saw"
+        )));
         let lines: Vec<&Line> = report.lines.iter().filter(|line| line.stage == stage).collect();
         if lines.is_empty() {
             out.push_str("   nothing\n");
@@ -91,33 +94,52 @@ const fn heading(stage: Stage) -> &'static str {
 }
 
 fn ending(report: &Report) -> String {
-    let request = report.request.map_or("no request was needed".to_owned(), |r| format!("last request {}", r.status.name()));
+    let request = report.request.map_or("no request was needed".to_owned(), |r| {
+        format!("last request {}", r.status.name())
+    });
     let mint = if report.mint_allowed { "minting open" } else { "minting paused" };
     match report.outcome {
-        Outcome::Recovered => format!("Recovered: {request}, {} rounds settled, {mint}.", report.rounds),
+        Outcome::Recovered => {
+            format!("Recovered: {request}, {} rounds settled, {mint}.", report.rounds)
+        }
         Outcome::Healthy => format!("Healthy throughout: {request}, {mint}."),
-        Outcome::Halted => format!("Halted: {request}; every attempt ran out, {mint} until governance resumes."),
+        Outcome::Halted => {
+            format!("Halted: {request}; every attempt ran out, {mint} until governance resumes.")
+        }
         Outcome::Unrecovered => format!("Not recovered in time: {request}, {mint}."),
     }
 }
 
 fn totals(report: &Report) -> String {
     let sum = |function: &str| {
-        let gas: Vec<u64> =
-            report.transactions.iter().filter(|t| t.function == function).map(|t| t.gas_used).collect();
+        let gas: Vec<u64> = report
+            .transactions
+            .iter()
+            .filter(|t| t.function == function)
+            .map(|t| t.gas_used)
+            .collect();
         (gas.len() as u64, gas.iter().sum::<u64>())
     };
     let mut out = String::new();
-    for function in
-        ["requestCollateral", "confidentialFill", "expireRequest", "openRequest", "attestRecovery", "reportStatus"]
-    {
+    for function in [
+        "requestCollateral",
+        "confidentialFill",
+        "expireRequest",
+        "openRequest",
+        "attestRecovery",
+        "reportStatus",
+    ] {
         let (n, gas) = sum(function);
         if let Some(mean) = gas.checked_div(n) {
-            out.push_str(&format!("  {n:>4} × {function:<18} {mean:>9} gas each, the DON's report included\n"));
+            out.push_str(&format!(
+                "  {n:>4} × {function:<18} {mean:>9} gas each, the DON's report included\n"
+            ));
         }
     }
     let proved: Vec<_> = report.proofs.iter().filter(|proof| proof.prove_ms > 0).collect();
-    if let (Some(first), Some(slowest)) = (proved.first(), proved.iter().map(|proof| proof.prove_ms).max()) {
+    if let (Some(first), Some(slowest)) =
+        (proved.first(), proved.iter().map(|proof| proof.prove_ms).max())
+    {
         out.push_str(&format!(
             "  {:>4} proofs of {} constraints, the slowest in {slowest} ms; verifying takes {} gas of each settlement\n",
             proved.len(),

@@ -35,7 +35,11 @@ fn bytes_array(items: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// `abi.encode(uint16 1, uint256[8] proof, uint256[26] publicInputs, bytes[] ciphertexts)`.
-pub(crate) fn zk_proof(proof: &[[u8; WORD]; 8], inputs: &[[u8; WORD]], ciphertexts: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn zk_proof(
+    proof: &[[u8; WORD]; 8],
+    inputs: &[[u8; WORD]],
+    ciphertexts: &[Vec<u8>],
+) -> Vec<u8> {
     let mut out = word(1).to_vec();
     out.extend(proof.as_flattened());
     out.extend(inputs.as_flattened());
@@ -56,7 +60,10 @@ pub fn context(configuration: &Configuration, request: RequestId, round: u32) ->
 
 /// `keccak256(abi.encode(chainid, shielded pool)) >> 8`: which pool terms and mandates are for.
 pub fn pool_id(configuration: &Configuration) -> Fr {
-    field::from_digest(&keccak256(&[&word(configuration.chain_id), &address(configuration.shielded_pool)]))
+    field::from_digest(&keccak256(&[
+        &word(configuration.chain_id),
+        &address(configuration.shielded_pool),
+    ]))
 }
 
 /// The EIP-712 digest of a settlement: what `teeAttestation` signs. It covers public inputs and
@@ -69,7 +76,9 @@ pub fn settlement_digest(
     ciphertexts: &[Vec<u8>],
 ) -> [u8; 32] {
     let domain = keccak256(&[
-        &keccak256(&[b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"]),
+        &keccak256(&[
+            b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)",
+        ]),
         &keccak256(&[b"CDPR"]),
         &keccak256(&[b"1"]),
         &word(configuration.chain_id),

@@ -16,7 +16,8 @@ impl Entropy {
 
     /// `HMAC-SHA256(seed, len(label) ‖ label ‖ len(part) ‖ part ‖ …)`, lengths as u32 big-endian.
     pub(crate) fn derive(&self, label: &str, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
         for part in core::iter::once(&label.as_bytes()).chain(parts) {
             mac.update(&u32::try_from(part.len()).expect("parts are short").to_be_bytes());
             mac.update(part);

@@ -129,7 +129,10 @@ impl<P: Platform> Program<P> {
         let answer = decode(frame)
             .map_err(|_| Error::Malformed)
             .and_then(|command| self.command(command))
-            .unwrap_or_else(|error| Answer { sealed: None, reply: Reply::Refused(error.to_string()) });
+            .unwrap_or_else(|error| Answer {
+                sealed: None,
+                reply: Reply::Refused(error.to_string()),
+            });
         encode(&answer)
     }
 
@@ -171,7 +174,8 @@ impl<P: Platform> Program<P> {
     fn proving_key(&mut self, bytes: &[u8]) -> Result<Reply, Error> {
         let configuration = &self.booted()?.state.configuration;
         let keys = Keys::from_bytes(bytes, &configuration.proving_key.0, configuration.chain_id);
-        self.prover = Some(keys.ok().and_then(|keys| Prover::new(keys).ok()).ok_or(Error::ProvingKey)?);
+        self.prover =
+            Some(keys.ok().and_then(|keys| Prover::new(keys).ok()).ok_or(Error::ProvingKey)?);
         Ok(Reply::Done)
     }
 
@@ -187,7 +191,8 @@ impl<P: Platform> Program<P> {
         }
         let Some((seed, commands)) = commands.split_first() else { return Ok(Reply::Done) };
         let seed = <[u8; 32]>::try_from(seed.as_slice()).map_err(|_| Error::Sealed { index: 0 })?;
-        let (bytes, configuration) = (booted.configuration_bytes.clone(), booted.state.configuration.clone());
+        let (bytes, configuration) =
+            (booted.configuration_bytes.clone(), booted.state.configuration.clone());
         let mut restored = Booted::new(bytes, configuration, Entropy::new(seed), sealer, true);
         for (index, command) in commands.iter().enumerate() {
             let sealed = |_| Error::Sealed { index: index + 1 };
@@ -215,7 +220,8 @@ impl<P: Platform> Program<P> {
             Command::Clear { .. } => match &booted.state.round {
                 None => Reply::Cleared { ready: None, prove_ms: 0, constraints: 0 },
                 Some(_) => {
-                    let prover = self.prover.as_mut().ok_or(Error::TooEarly { what: "the proving key" })?;
+                    let prover =
+                        self.prover.as_mut().ok_or(Error::TooEarly { what: "the proving key" })?;
                     let started = Instant::now();
                     let proved = round::prove(&booted.state, prover)?;
                     let prove_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -240,7 +246,13 @@ impl<P: Platform> Program<P> {
 }
 
 impl Booted {
-    fn new(bytes: Vec<u8>, configuration: Configuration, entropy: Entropy, sealer: Sealer, sealed: bool) -> Self {
+    fn new(
+        bytes: Vec<u8>,
+        configuration: Configuration,
+        entropy: Entropy,
+        sealer: Sealer,
+        sealed: bool,
+    ) -> Self {
         let signer = signing_key(&entropy);
         let state = State::new(configuration, entropy);
         Self { configuration_bytes: bytes, signer, sealer, state, seed_is_sealed: sealed }
@@ -261,8 +273,7 @@ impl Booted {
 
     /// 65 bytes: r ‖ s ‖ v with v 27 or 28, s in the lower half.
     fn sign(&self, digest: &[u8; 32]) -> Vec<u8> {
-        let (signature, recovery) =
-            self.signer.sign_prehash_recoverable(digest);
+        let (signature, recovery) = self.signer.sign_prehash_recoverable(digest);
         let mut bytes = signature.to_bytes().to_vec();
         bytes.push(27 + recovery.to_byte());
         bytes

@@ -23,7 +23,12 @@ pub(crate) struct Proved {
 
 impl Proved {
     pub(crate) fn ready(self, tee_attestation: Vec<u8>) -> Ready {
-        Ready { request: self.request, round: self.number, zk_proof: self.zk_proof, tee_attestation }
+        Ready {
+            request: self.request,
+            round: self.number,
+            zk_proof: self.zk_proof,
+            tee_attestation,
+        }
     }
 }
 
@@ -38,8 +43,11 @@ pub(crate) fn prove(state: &State, prover: &mut Prover) -> Result<Proved, Error>
     let inputs = statement.to_words();
     let ciphertexts = ciphertexts(state, round, issuer, context, &statement)?;
     let bound = sha256(&[inputs.as_flattened(), &encode(&ciphertexts)]);
-    let (_, proof) = prover.prove(&witness, state.entropy.derive("proof", &[&bound])).map_err(|_| Error::Unprovable)?;
-    let digest = abi::settlement_digest(&state.configuration, round.id, round.number, &inputs, &ciphertexts);
+    let (_, proof) = prover
+        .prove(&witness, state.entropy.derive("proof", &[&bound]))
+        .map_err(|_| Error::Unprovable)?;
+    let digest =
+        abi::settlement_digest(&state.configuration, round.id, round.number, &inputs, &ciphertexts);
     let zk_proof = abi::zk_proof(&proof.to_words(), &inputs, &ciphertexts);
     Ok(Proved { digest, zk_proof, request: round.id, number: round.number })
 }
@@ -59,7 +67,9 @@ fn witness(state: &State, round: &Round, issuer: &Issuer, context: Fr) -> Result
                 path: path(&line.held)?,
                 fill: amount.units(),
             },
-            None => Slot::dummy(&state.entropy.derive("dummy", &[&field::to_bytes(&context), &[slot_byte(slot)]])),
+            None => Slot::dummy(
+                &state.entropy.derive("dummy", &[&field::to_bytes(&context), &[slot_byte(slot)]]),
+            ),
         });
     }
     let held = &issuer.consideration;
@@ -129,11 +139,21 @@ fn ciphertexts(
         payout,
         premium_bps: round.premium.bps(),
     };
-    out.push(notice.seal(&issuer.viewing_key, context, ephemeral(SLOTS)).map_err(|_| Error::Unprovable)?);
+    out.push(
+        notice
+            .seal(&issuer.viewing_key, context, ephemeral(SLOTS))
+            .map_err(|_| Error::Unprovable)?,
+    );
     Ok(out)
 }
 
-fn fill_notice(line: &Line, fill: u128, round: &Round, context: Fr, slot: usize) -> Option<FillNotice> {
+fn fill_notice(
+    line: &Line,
+    fill: u128,
+    round: &Round,
+    context: Fr,
+    slot: usize,
+) -> Option<FillNotice> {
     let nsk = line.held.nsk.expose();
     let amount = primitives::Amount::new(fill).ok()?;
     Some(FillNotice {

@@ -35,7 +35,10 @@ impl Sealer {
     pub(crate) fn seal(&mut self, command: &[u8]) -> Vec<u8> {
         let tag = self.tag(command);
         let payload = Payload { msg: command, aad: &self.head };
-        let body = self.cipher(&tag).encrypt(&Nonce::default(), payload).expect("commands are far below 256 GiB");
+        let body = self
+            .cipher(&tag)
+            .encrypt(&Nonce::default(), payload)
+            .expect("commands are far below 256 GiB");
         let entry = [&tag[..], &body].concat();
         self.head = sha256(&[&self.head, &entry]);
         entry
@@ -74,7 +77,8 @@ mod tests {
     #[test]
     fn entries_open_in_order_under_the_same_key() {
         let mut sealer = Sealer::new([1; 32]);
-        let opened: Vec<Vec<u8>> = entries().iter().map(|e| sealer.open(e).unwrap().to_vec()).collect();
+        let opened: Vec<Vec<u8>> =
+            entries().iter().map(|e| sealer.open(e).unwrap().to_vec()).collect();
         assert_eq!(opened, [&b"one"[..], b"two", b"three"]);
     }
 

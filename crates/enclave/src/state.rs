@@ -12,13 +12,17 @@ use pool::seal::SecretKey;
 use pool::terms::Terms;
 use pool::tree::Tree;
 use pool::{Fr, field, keys, seal, status};
-use primitives::{Amount, CommitmentHash, Premium, Price, RequestId, Timestamp, decode, encode, sha256};
+use primitives::{
+    Amount, CommitmentHash, Premium, Price, RequestId, Timestamp, decode, encode, sha256,
+};
 use protocol::attest::{Observed, Opening, Status};
 use protocol::detect::{self, Detector, Observation, Reading};
 use protocol::event::Fact;
 use protocol::matching::{self, Demand, Fill, Offer};
 use protocol::settle::Queue;
-use protocol::wire::{self, Brief, Command, Configuration, ENVELOPE_LEN, LockedNote, Order, Statement, TickNotice};
+use protocol::wire::{
+    self, Brief, Command, Configuration, ENVELOPE_LEN, LockedNote, Order, Statement, TickNotice,
+};
 use protocol::{Disclosure, RequestStatus, request};
 
 use crate::entropy::Entropy;
@@ -139,10 +143,13 @@ impl State {
                 let (leaves, rest): (Vec<&Fact>, Vec<&Fact>) = facts.iter().partition(is_leaves);
                 Ok(leaves.into_iter().chain(rest).fold(false, |news, fact| self.learn(fact) | news))
             }
-            Command::Clear { request, round, closed_at, price } => self.clear(*request, *round, *closed_at, *price),
-            Command::Configure(_) | Command::ProvingKey(_) | Command::Restore(_) | Command::Attest { .. } => {
-                Err(Error::Malformed)
+            Command::Clear { request, round, closed_at, price } => {
+                self.clear(*request, *round, *closed_at, *price)
             }
+            Command::Configure(_)
+            | Command::ProvingKey(_)
+            | Command::Restore(_)
+            | Command::Attest { .. } => Err(Error::Malformed),
         }
     }
 
@@ -156,17 +163,19 @@ impl State {
             return Ok(false);
         }
         let unusable = |reason| Error::Unusable { what: WHAT, reason };
-        let plain =
-            seal::open(&self.hpke, wire::BRIEF_INFO, &[], sealed).map_err(|_| Error::Unreadable { what: WHAT })?;
+        let plain = seal::open(&self.hpke, wire::BRIEF_INFO, &[], sealed)
+            .map_err(|_| Error::Unreadable { what: WHAT })?;
         let brief: Brief = decode(&plain).map_err(|_| unusable("not a brief"))?;
         let mandate = Mandate::from_bytes(&brief.mandate).map_err(|_| unusable("not a mandate"))?;
-        let position = Position::from_bytes(&brief.position).map_err(|_| unusable("not a position"))?;
+        let position =
+            Position::from_bytes(&brief.position).map_err(|_| unusable("not a position"))?;
         if mandate.pool_id != pool_id(&self.configuration) || mandate.issuer != position.issuer {
             return Err(unusable("the mandate is for another pool or issuer"));
         }
         let asset = mandate.consideration_asset;
         let consideration = self.held(&brief.consideration, asset, mandate.commitment(), WHAT)?;
-        self.issuer = Some(Issuer { mandate, position, consideration, viewing_key: brief.viewing_key });
+        self.issuer =
+            Some(Issuer { mandate, position, consideration, viewing_key: brief.viewing_key });
         Ok(true)
     }
 
@@ -176,8 +185,8 @@ impl State {
         if envelope.len() != ENVELOPE_LEN {
             return Err(unusable("an envelope is 4096 bytes"));
         }
-        let plain =
-            seal::open(&self.hpke, wire::ORDER_INFO, &[], envelope).map_err(|_| Error::Unreadable { what: WHAT })?;
+        let plain = seal::open(&self.hpke, wire::ORDER_INFO, &[], envelope)
+            .map_err(|_| Error::Unreadable { what: WHAT })?;
         let message = seal::unpad(&plain).map_err(|_| unusable("bad padding"))?;
         let order: Order = decode(message).map_err(|_| unusable("not an order"))?;
         let terms = Terms::from_bytes(&order.terms).map_err(|_| unusable("not terms"))?;
@@ -194,20 +203,39 @@ impl State {
 
     /// Rebuilds a note from its opening and finds it in the tree. Whoever altered its terms after
     /// locking it has another commitment, which is not there.
-    fn held(&self, locked: &LockedNote, asset: Fr, order_hash: Fr, what: &'static str) -> Result<Held, Error> {
+    fn held(
+        &self,
+        locked: &LockedNote,
+        asset: Fr,
+        order_hash: Fr,
+        what: &'static str,
+    ) -> Result<Held, Error> {
         let unusable = |reason| Error::Unusable { what, reason };
-        let scalar = |bytes| field::from_bytes(bytes).map_err(|_| unusable("a number is not a scalar"));
-        let nsk = NullifierSecret::from_bytes(&locked.nsk).map_err(|_| unusable("a number is not a scalar"))?;
+        let scalar =
+            |bytes| field::from_bytes(bytes).map_err(|_| unusable("a number is not a scalar"));
+        let nsk = NullifierSecret::from_bytes(&locked.nsk)
+            .map_err(|_| unusable("a number is not a scalar"))?;
         let ak = scalar(&locked.ak)?;
         let owner = keys::owner(ak, nsk.nullifier_key());
-        let note = Note { asset, amount: locked.amount.units(), owner, order_hash, rho: scalar(&locked.rho)? };
+        let note = Note {
+            asset,
+            amount: locked.amount.units(),
+            owner,
+            order_hash,
+            rho: scalar(&locked.rho)?,
+        };
         if locked.index >= self.tree.len() || self.tree.leaf(locked.index) != note.commitment() {
             return Err(unusable("the note is not in the tree under these terms"));
         }
         Ok(Held { ak, nsk, note, index: locked.index })
     }
 
-    fn observe(&mut self, tick: u32, now: Timestamp, statements: &[Option<Vec<u8>>]) -> Result<bool, Error> {
+    fn observe(
+        &mut self,
+        tick: u32,
+        now: Timestamp,
+        statements: &[Option<Vec<u8>>],
+    ) -> Result<bool, Error> {
         if tick <= self.observed_tick {
             return if tick == self.observed_tick { Ok(false) } else { Err(Error::UnknownRound) };
         }
@@ -217,8 +245,8 @@ impl State {
             .enumerate()
             .map(|(node_idx, sealed)| self.statement(tick, node_idx, sealed.as_deref()?))
             .collect();
-        let position =
-            Amount::new(issuer.position.amount).expect("a position is the sum of proved fills, range-checked");
+        let position = Amount::new(issuer.position.amount)
+            .expect("a position is the sum of proved fills, range-checked");
         let reading = detect::read(&observations, position, &self.configuration.policy, tick, now);
         self.observed_tick = tick;
         self.observed = match reading {
@@ -240,7 +268,13 @@ impl State {
         decode(&statement.observation).ok()
     }
 
-    fn judge(&mut self, tick: u32, now: Timestamp, reading: &Reading, position: Amount) -> Result<Observed, Error> {
+    fn judge(
+        &mut self,
+        tick: u32,
+        now: Timestamp,
+        reading: &Reading,
+        position: Amount,
+    ) -> Result<Observed, Error> {
         let sealed = self.configuration.disclosure == Disclosure::Sealed;
         let backed = self.detector.observe(reading, self.configuration.policy.readings);
         let issuer = self.issuer()?;
@@ -275,11 +309,23 @@ impl State {
         } else {
             Status::Backed(backed)
         };
-        let opening = if sealed && self.configuration.schedule.opens_on(tick) { self.opening(backed) } else { None };
+        let opening = if sealed && self.configuration.schedule.opens_on(tick) {
+            self.opening(backed)
+        } else {
+            None
+        };
         let ephemeral = self.entropy.derive("tick-notice", &[&seen]);
-        let notice =
-            seal::seal(&issuer.viewing_key, wire::TICK_NOTICE_INFO, &tick.to_be_bytes(), &notice, ephemeral)
-                .map_err(|_| Error::Unusable { what: "issuer's brief", reason: "its viewing key is not a point" })?;
+        let notice = seal::seal(
+            &issuer.viewing_key,
+            wire::TICK_NOTICE_INFO,
+            &tick.to_be_bytes(),
+            &notice,
+            ephemeral,
+        )
+        .map_err(|_| Error::Unusable {
+            what: "issuer's brief",
+            reason: "its viewing key is not a point",
+        })?;
         self.deficits.insert((tick, deficit), request);
         while self.deficits.len() > DEFICITS_MAX {
             self.deficits.pop_first();
@@ -289,7 +335,11 @@ impl State {
 
     fn opening(&self, recovered: bool) -> Option<Opening> {
         let (plain, salt) = self.request.as_ref()?.status?;
-        Some(Opening { status: RequestStatus::from_number(plain)?, salt: field::to_bytes(&salt), recovered })
+        Some(Opening {
+            status: RequestStatus::from_number(plain)?,
+            salt: field::to_bytes(&salt),
+            recovered,
+        })
     }
 
     fn learn(&mut self, fact: &Fact) -> bool {
@@ -301,7 +351,8 @@ impl State {
                 }
                 let secret = self.deficits.iter().find(|((_, known), _)| known == commitment);
                 let Some((_, request)) = secret else { return false };
-                let live = Live { id: *id, premium: *premium, rounds: 0, request: *request, status: None };
+                let live =
+                    Live { id: *id, premium: *premium, rounds: 0, request: *request, status: None };
                 self.request = Some(live);
                 self.queue = None;
                 self.round = None;
@@ -327,7 +378,10 @@ impl State {
     /// Leaves arrive as the chain inserted them: a deposit's one by one, a settlement's as an aligned
     /// batch. A range that does not continue the tree is not the chain's, and is ignored.
     fn insert(&mut self, start: u64, leaves: &[[u8; 32]]) -> bool {
-        let Ok(leaves) = leaves.iter().map(field::from_bytes).collect::<Result<Vec<Fr>, _>>() else { return false };
+        let Ok(leaves) = leaves.iter().map(field::from_bytes).collect::<Result<Vec<Fr>, _>>()
+        else {
+            return false;
+        };
         let is_settlement = leaves.len() == pool::notice::LEAVES;
         let expected = if is_settlement {
             self.tree.len().next_multiple_of(pool::tree::BATCH_LEAVES as u64)
@@ -349,18 +403,32 @@ impl State {
 
     /// The round is final on chain: what it spent is gone, what it made is held.
     fn settled(&mut self, id: RequestId, number: u32) -> bool {
-        let Some(round) = self.round.take_if(|round| round.id == id && round.number == number) else { return false };
+        let Some(round) = self.round.take_if(|round| round.id == id && round.number == number)
+        else {
+            return false;
+        };
         let context = context(&self.configuration, id, number);
-        let (Some(live), Some(issuer)) = (self.request.as_mut(), self.issuer.as_mut()) else { return false };
+        let (Some(live), Some(issuer)) = (self.request.as_mut(), self.issuer.as_mut()) else {
+            return false;
+        };
         let filled = round.filled();
         let payout = round.payout().expect("a proved round's payouts are amounts");
         live.status = Some((
-            status::of(&live.request.after(filled, context).expect("a proved round fills no more than remains")),
+            status::of(
+                &live
+                    .request
+                    .after(filled, context)
+                    .expect("a proved round fills no more than remains"),
+            ),
             status::salt(live.request.salt, context),
         ));
-        live.request = live.request.after(filled, context).expect("a proved round fills no more than remains");
+        live.request =
+            live.request.after(filled, context).expect("a proved round fills no more than remains");
         live.rounds = number;
-        issuer.position = issuer.position.after(filled, context).expect("a proved round keeps the position in range");
+        issuer.position = issuer
+            .position
+            .after(filled, context)
+            .expect("a proved round keeps the position in range");
         let consideration = &mut issuer.consideration;
         consideration.note.amount -= payout;
         consideration.note.rho = pool::note::consideration_rho(consideration.nsk.expose(), context);
@@ -373,7 +441,9 @@ impl State {
             line.held.note.amount -= amount.units();
             line.held.note.rho = pool::note::change_rho(line.held.nsk.expose(), context, slot);
             let id = CommitmentHash(field::to_bytes(&line.held.note.commitment()));
-            if let Some(index) = place(&line.held.note, &self.places).filter(|_| line.held.note.amount > 0) {
+            if let Some(index) =
+                place(&line.held.note, &self.places).filter(|_| line.held.note.amount > 0)
+            {
                 line.held.index = index;
                 self.book.insert(id, line);
             }
@@ -381,7 +451,13 @@ impl State {
         true
     }
 
-    fn clear(&mut self, id: RequestId, number: u32, closed_at: Timestamp, price: Price) -> Result<bool, Error> {
+    fn clear(
+        &mut self,
+        id: RequestId,
+        number: u32,
+        closed_at: Timestamp,
+        price: Price,
+    ) -> Result<bool, Error> {
         let live = self.request.as_ref().ok_or(Error::UnknownRound)?;
         if live.id != id || number != live.rounds + 1 {
             return Err(Error::UnknownRound);
@@ -417,7 +493,16 @@ impl State {
             return Ok(false);
         }
         let request = live.request;
-        self.round = Some(Round { id, number, closed_at, price, premium_cap: live.premium, premium, request, fills });
+        self.round = Some(Round {
+            id,
+            number,
+            closed_at,
+            price,
+            premium_cap: live.premium,
+            premium,
+            request,
+            fills,
+        });
         Ok(true)
     }
 
@@ -439,7 +524,9 @@ impl State {
         let offers: Vec<Offer> = self
             .book
             .iter()
-            .filter(|(_, line)| mandate_holds && matches(line, issuer, &live.request, closed_at, price))
+            .filter(|(_, line)| {
+                mandate_holds && matches(line, issuer, &live.request, closed_at, price)
+            })
             .map(|(id, line)| Offer {
                 id: *id,
                 capacity: Amount::new(line.held.note.amount).unwrap_or(Amount::ZERO).min(share),
@@ -489,5 +576,6 @@ fn affordable(consideration: u128, price: Price, premium: Premium) -> Amount {
     // Split at the divisor: a remainder is below 2^79, so its product with 10^12 fits.
     let whole = (consideration / rate).checked_mul(scale);
     let units = whole.and_then(|whole| whole.checked_add(consideration % rate * scale / rate));
-    Amount::new(units.unwrap_or(u128::MAX).saturating_sub(pool::SLOTS as u128)).unwrap_or(Amount::MAX)
+    Amount::new(units.unwrap_or(u128::MAX).saturating_sub(pool::SLOTS as u128))
+        .unwrap_or(Amount::MAX)
 }

@@ -30,7 +30,10 @@ impl WorkflowIdentity {
         let mut id = sha256(&[&owner.0, name.as_bytes(), binary, config]);
         id[0] = 0;
         let digest = sha256(&[name.as_bytes()]);
-        let hex: Vec<u8> = digest[..5].iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 15)]).collect();
+        let hex: Vec<u8> = digest[..5]
+            .iter()
+            .flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 15)])
+            .collect();
         Self { id, name: *hex.first_chunk().expect("five bytes are ten digits"), owner }
     }
 }
@@ -119,22 +122,39 @@ impl Don {
     ///
     /// # Errors
     /// [`NoQuorum`] with the size of the largest group.
-    pub fn agree<T: PartialEq + Clone>(&self, values: &[Option<T>]) -> Result<Agreement<T>, NoQuorum> {
+    pub fn agree<T: PartialEq + Clone>(
+        &self,
+        values: &[Option<T>],
+    ) -> Result<Agreement<T>, NoQuorum> {
         let voters = |value: &T| -> Vec<usize> {
             (0..values.len()).filter(|node| values[*node].as_ref() == Some(value)).collect()
         };
-        let best = values.iter().flatten().map(|value| (value, voters(value))).max_by_key(|(_, voters)| voters.len());
+        let best = values
+            .iter()
+            .flatten()
+            .map(|value| (value, voters(value)))
+            .max_by_key(|(_, voters)| voters.len());
         let quorum = 2 * self.f + 1;
         match best {
-            Some((value, voters)) if voters.len() >= quorum => Ok(Agreement { value: value.clone(), voters }),
-            other => Err(NoQuorum { agreeing: other.map_or(0, |(_, voters)| voters.len()), quorum }),
+            Some((value, voters)) if voters.len() >= quorum => {
+                Ok(Agreement { value: value.clone(), voters })
+            }
+            other => {
+                Err(NoQuorum { agreeing: other.map_or(0, |(_, voters)| voters.len()), quorum })
+            }
         }
     }
 
     /// Signs an agreed payload with the first f + 1 of its voters. `sequence` makes the execution id
     /// unique: one delivery per report succeeds.
-    pub fn sign(&self, agreement: &Agreement<Vec<u8>>, sequence: u64, now: Timestamp) -> SignedReport {
-        let execution = sha256(&[&b"cdpr/execution/v1"[..], &self.workflow.id, &sequence.to_be_bytes()]);
+    pub fn sign(
+        &self,
+        agreement: &Agreement<Vec<u8>>,
+        sequence: u64,
+        now: Timestamp,
+    ) -> SignedReport {
+        let execution =
+            sha256(&[&b"cdpr/execution/v1"[..], &self.workflow.id, &sequence.to_be_bytes()]);
         let seconds = u32::try_from(now.0).unwrap_or(u32::MAX);
         let raw_report = [
             &[1][..],
@@ -151,15 +171,23 @@ impl Don {
         .concat();
         let context = self.context(sequence);
         let digest = report_digest(&raw_report, &context);
-        let signatures =
-            agreement.voters.iter().take(self.f + 1).map(|node| sign(&self.signers[*node], &digest)).collect();
+        let signatures = agreement
+            .voters
+            .iter()
+            .take(self.f + 1)
+            .map(|node| sign(&self.signers[*node], &digest))
+            .collect();
         SignedReport { raw_report, context, signatures }
     }
 
     /// OCR3's EVM form: config digest (type 0x000e), sequence number in bytes 59 to 62, zeros.
     fn context(&self, sequence: u64) -> Vec<u8> {
         let mut context = vec![0; 96];
-        let digest = sha256(&[&b"cdpr/don-config/v1"[..], &self.don_id.to_be_bytes(), &self.config_version.to_be_bytes()]);
+        let digest = sha256(&[
+            &b"cdpr/don-config/v1"[..],
+            &self.don_id.to_be_bytes(),
+            &self.config_version.to_be_bytes(),
+        ]);
         context[..32].copy_from_slice(&digest);
         context[..2].copy_from_slice(&[0x00, 0x0e]);
         let sequence = u32::try_from(sequence).unwrap_or(u32::MAX);
@@ -203,7 +231,10 @@ mod tests {
         let don = don();
         let (good, bad) = (Some(b"good".to_vec()), Some(b"bad".to_vec()));
         let agreed = don.agree(&[bad.clone(), good.clone(), good.clone(), good.clone()]).unwrap();
-        assert_eq!((agreed.value.as_slice(), agreed.voters.as_slice()), (&b"good"[..], &[1, 2, 3][..]));
+        assert_eq!(
+            (agreed.value.as_slice(), agreed.voters.as_slice()),
+            (&b"good"[..], &[1, 2, 3][..])
+        );
         assert!(don.agree(&[None, good.clone(), good.clone(), good.clone()]).is_ok());
         let none = Err(NoQuorum { agreeing: 2, quorum: 3 });
         assert_eq!(don.agree(&[bad.clone(), bad, good.clone(), good.clone()]), none);
@@ -229,7 +260,8 @@ mod tests {
             .map(|bytes| {
                 let signature = Signature::from_slice(&bytes[..64]).unwrap();
                 let recovery = RecoveryId::from_byte(bytes[64]).unwrap();
-                let key = VerifyingKey::recover_from_prehash(&digest, &signature, recovery).unwrap();
+                let key =
+                    VerifyingKey::recover_from_prehash(&digest, &signature, recovery).unwrap();
                 let hash = keccak256(&[&key.to_sec1_point(false).as_bytes()[1..]]);
                 Address(*hash[12..].first_chunk().unwrap())
             })

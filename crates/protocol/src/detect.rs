@@ -119,8 +119,7 @@ pub fn read(
         let counted_before =
             statement.reserves[..index].iter().any(|earlier| earlier.id == unit.id);
         if !counted_before {
-            let kept = Premium::new(WHOLE.saturating_sub(unit.haircut.bps()))
-                .unwrap_or_default();
+            let kept = Premium::new(WHOLE.saturating_sub(unit.haircut.bps())).unwrap_or_default();
             reserves = reserves.checked_add(unit.amount.share_floor(kept))?;
         }
     }

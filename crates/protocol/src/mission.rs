@@ -113,6 +113,18 @@ pub enum Outcome {
     Unrecovered,
 }
 
+impl Outcome {
+    /// Lower-case name, for people and scripts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Recovered => "recovered",
+            Self::Halted => "halted",
+            Self::Unrecovered => "unrecovered",
+        }
+    }
+}
+
 /// Why an event was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {

@@ -46,7 +46,7 @@ pub const BLIND_SPOTS: [&str; 4] = [
     "whether the custodian told the truth about reserves: its statements are sealed and not in the journal",
     "whether the enclave's status bit follows from them: its signature is checked, its inputs are secret",
     "whether the order book held a cheaper order than those filled: the proof binds fills to terms, not to the whole book",
-    "amounts, premiums and parties of fills: commitments and ciphertexts here; --reveal SEED runs it all again",
+    "amounts, premiums and parties of fills: commitments and ciphertexts here; who is given the seed can run it all again",
 ];
 
 /// The first thing that differs.
@@ -56,7 +56,9 @@ pub enum Finding {
     #[error(transparent)]
     Damaged(#[from] Damaged),
     /// A journal without its last record.
-    #[error("the journal ends after record {records} without a closing record: the run was interrupted")]
+    #[error(
+        "the journal ends after record {records} without a closing record: the run was interrupted"
+    )]
     Unfinished {
         /// Intact records.
         records: usize,
@@ -110,8 +112,15 @@ pub fn audit(bytes: &[u8]) -> Result<Audit, Finding> {
             }
         }
     }
-    let Some(outcome) = outcome else { return Err(Finding::Unfinished { records: journal.records.len() }) };
-    Ok(Audit { journal_hash: journal.head(), outcome, checks: auditor.checks.0, opening: (**opening).clone() })
+    let Some(outcome) = outcome else {
+        return Err(Finding::Unfinished { records: journal.records.len() });
+    };
+    Ok(Audit {
+        journal_hash: journal.head(),
+        outcome,
+        checks: auditor.checks.0,
+        opening: (**opening).clone(),
+    })
 }
 
 #[derive(Default)]
@@ -154,16 +163,21 @@ impl Auditor {
             protocol::Disclosure::Immediate => recovery::DisclosureMode::Immediate,
             protocol::Disclosure::Sealed => recovery::DisclosureMode::Sealed,
         };
-        let file = recovery::Deployment::parse(&opening.deployment, "the journal's deployment file")
-            .and_then(|file| file.with_disclosure(mode))
+        let file =
+            recovery::Deployment::parse(&opening.deployment, "the journal's deployment file")
+                .and_then(|file| file.with_disclosure(mode))
+                .map_err(|error| text(&error))?;
+        let workflow = recovery::parse(&opening.workflow, "the journal's workflow")
             .map_err(|error| text(&error))?;
-        let workflow = recovery::parse(&opening.workflow, "the journal's workflow").map_err(|error| text(&error))?;
         recovery::check(&workflow, &file).map_err(|error| text(&error))?;
         if file.chain_id != opening.chain_id {
-            return Err(format!("chain {} in the opening, {} in its deployment", opening.chain_id, file.chain_id));
+            return Err(format!(
+                "chain {} in the opening, {} in its deployment",
+                opening.chain_id, file.chain_id
+            ));
         }
-        let configuration: Configuration =
-            decode(&opening.configuration).map_err(|_| "the enclave's configuration does not decode".to_owned())?;
+        let configuration: Configuration = decode(&opening.configuration)
+            .map_err(|_| "the enclave's configuration does not decode".to_owned())?;
         let mut checks = Checks::default();
         let expected = host::image::measurements(&opening.configuration);
         let (bundle, _) = check_evidence(
@@ -177,7 +191,9 @@ impl Auditor {
         )
         .map_err(|error| chain_of(&error))?;
         if bundle.settlement_signer != opening.signer.0 {
-            return Err("the opening names another settlement signer than the key bundle".to_owned());
+            return Err(
+                "the opening names another settlement signer than the key bundle".to_owned()
+            );
         }
         checks.held("attestation of this build's enclave");
         let funded = journal.records.iter().filter_map(|record| match record {
@@ -195,7 +211,8 @@ impl Auditor {
             file,
             configuration,
             bundle,
-            verifying_key: VerifyingKey::development(opening.chain_id).map_err(|error| text(&error))?,
+            verifying_key: VerifyingKey::development(opening.chain_id)
+                .map_err(|error| text(&error))?,
             contracts: BTreeMap::new(),
             n_events: 0,
             checks,
@@ -203,7 +220,8 @@ impl Auditor {
     }
 
     fn execute(&mut self, included: &Included) -> Result<Ran, String> {
-        let envelope = TxEnvelope::decode_2718(&mut &included.raw[..]).map_err(|_| "not a transaction".to_owned())?;
+        let envelope = TxEnvelope::decode_2718(&mut &included.raw[..])
+            .map_err(|_| "not a transaction".to_owned())?;
         self.chain.set_next_timestamp(included.timestamp.0).map_err(|error| error.to_string())?;
         let provider = self.chain.connect();
         let receipt = self
@@ -251,8 +269,11 @@ impl Auditor {
             ("DarkPool", &abi::DarkPool::BYTECODE),
             ("DemoStablecoin", &abi::DemoStablecoin::BYTECODE),
         ];
-        let name = known.iter().find(|(_, creation)| code.starts_with(creation)).map(|(name, _)| *name);
-        let name = name.ok_or_else(|| format!("contract {address} was created from code this build does not know"))?;
+        let name =
+            known.iter().find(|(_, creation)| code.starts_with(creation)).map(|(name, _)| *name);
+        let name = name.ok_or_else(|| {
+            format!("contract {address} was created from code this build does not know")
+        })?;
         if self.contracts.insert(name, address).is_some() {
             return Err(format!("a second {name}"));
         }
@@ -264,7 +285,12 @@ impl Auditor {
         self.contracts.get(name).copied().ok_or_else(|| format!("no {name} was created"))
     }
 
-    fn happened(&mut self, now: primitives::Timestamp, event: &Event, ran: Option<Ran>) -> Result<(), String> {
+    fn happened(
+        &mut self,
+        now: primitives::Timestamp,
+        event: &Event,
+        ran: Option<Ran>,
+    ) -> Result<(), String> {
         let effect = self.mission.outstanding().front().cloned();
         match event {
             Event::Ordered { envelope, receipt } => {
@@ -272,7 +298,11 @@ impl Auditor {
                 self.signed(&digest, receipt, "order receipt")?;
             }
             Event::Observed { observed, signature } => {
-                self.signed(&observed.digest(), signature, "tick answer signed by the attested key")?;
+                self.signed(
+                    &observed.digest(),
+                    signature,
+                    "tick answer signed by the attested key",
+                )?;
             }
             Event::Written { transaction, delivered, facts } => {
                 let ran = ran.ok_or("a receipt without its transaction")?;
@@ -280,12 +310,17 @@ impl Auditor {
                     return Err("a receipt although the core asked for none".to_owned());
                 };
                 if ran.hash.0 != transaction.0 {
-                    return Err(format!("the receipt is of {transaction}, the transaction before it is {}", ran.hash));
+                    return Err(format!(
+                        "the receipt is of {transaction}, the transaction before it is {}",
+                        ran.hash
+                    ));
                 }
                 self.carries(&ran, write)?;
                 let again = evm::mission::delivery(&ran.receipt);
                 if again.delivered != *delivered || again.facts != *facts {
-                    return Err("the logs of the re-run say something else than the journal".to_owned());
+                    return Err(
+                        "the logs of the re-run say something else than the journal".to_owned()
+                    );
                 }
                 self.checks.held("report carries what the core asked for, and its logs say what the journal says");
             }
@@ -295,13 +330,20 @@ impl Auditor {
             | Event::Unwritten { .. }
             | Event::Cleared { ready: None } => {}
         }
-        self.mission.step(now, event).map_err(|refused| format!("the core refuses the event: {refused}"))?;
+        self.mission
+            .step(now, event)
+            .map_err(|refused| format!("the core refuses the event: {refused}"))?;
         self.checks.held("event taken by the core");
         self.n_events += 1;
         Ok(())
     }
 
-    fn signed(&mut self, digest: &[u8; 32], signature: &[u8], what: &'static str) -> Result<(), String> {
+    fn signed(
+        &mut self,
+        digest: &[u8; 32],
+        signature: &[u8],
+        what: &'static str,
+    ) -> Result<(), String> {
         if node::recover(digest, signature) != Some(self.bundle.settlement_signer) {
             return Err(format!("the {what} is not signed by the attested key"));
         }
@@ -339,7 +381,10 @@ impl Auditor {
             call: evm::mission::calldata(&write.call),
         };
         if to != receiver || report.payload != asked.encode() {
-            return Err(format!("the report does not carry the {} the core asked for", write.call.function()));
+            return Err(format!(
+                "the report does not carry the {} the core asked for",
+                write.call.function()
+            ));
         }
         Ok(())
     }
@@ -349,8 +394,10 @@ impl Auditor {
         let decoded = ZkProof::decode(&ready.zk_proof).map_err(|error| chain_of(&error))?;
         let words = decoded.public_inputs.map(|input| input.to_be_bytes());
         let statement = Statement::from_words(&words).map_err(|error| error.to_string())?;
-        let proof = Proof::from_words(&decoded.proof.map(|word| word.to_be_bytes())).map_err(|error| error.to_string())?;
-        verify(&self.verifying_key, &statement, &proof).map_err(|_| format!("the proof of round {} does not verify", ready.round))?;
+        let proof = Proof::from_words(&decoded.proof.map(|word| word.to_be_bytes()))
+            .map_err(|error| error.to_string())?;
+        verify(&self.verifying_key, &statement, &proof)
+            .map_err(|_| format!("the proof of round {} does not verify", ready.round))?;
         self.checks.held("proof verified natively");
         let digest = decoded.digest(
             self.configuration.chain_id,
@@ -363,7 +410,11 @@ impl Auditor {
 
     fn close(&mut self, outcome: Outcome, n_events: u64, chain: Bytes32) -> Result<(), String> {
         if self.mission.outcome() != outcome {
-            return Err(format!("the core ends {:?}, the journal {outcome:?}", self.mission.outcome()));
+            return Err(format!(
+                "the core ends {}, the journal {}",
+                self.mission.outcome().name(),
+                outcome.name()
+            ));
         }
         if self.n_events != n_events {
             return Err(format!("{} events, the journal counts {n_events}", self.n_events));

@@ -79,9 +79,15 @@ pub enum Error {
         /// Which.
         what: &'static str,
     },
-    /// The chain cannot be opened or moved.
-    #[error("the chain: {0}")]
-    Chain(String),
+    /// The chain's log does not replay.
+    #[error("the chain's log")]
+    ChainLog(#[source] evm::local::OpenError),
+    /// The chain's clock cannot go where the run is.
+    #[error("the chain's clock")]
+    Clock(#[from] evm::local::TimeError),
+    /// A derived key is out of range, which happens for one seed in 2^128.
+    #[error("a derived key is out of range: take another seed")]
+    Key,
     /// Something durable cannot be read or written.
     #[error("{what} cannot be kept")]
     Store {

@@ -100,12 +100,16 @@ impl Node {
                 store.truncate(0).map_err(kept)?;
                 return Self::open(world, store);
             }
-            Some(protocol::journal::Damaged::Torn { offset, .. }) => store.truncate(offset as u64).map_err(kept)?,
+            Some(protocol::journal::Damaged::Torn { offset, .. }) => {
+                store.truncate(offset as u64).map_err(kept)?
+            }
             Some(damage) => return Err(damage.into()),
         }
         // A transaction without the event it belongs to was being written when the plug was pulled.
         let n_setup = 1 + world.included.len();
-        if journal.records.len() > n_setup && matches!(journal.records.last(), Some(Record::Included(_))) {
+        if journal.records.len() > n_setup
+            && matches!(journal.records.last(), Some(Record::Included(_)))
+        {
             let end = journal.offsets[journal.records.len() - 1];
             store.truncate(end as u64).map_err(kept)?;
             (journal, _) = Journal::read(&bytes[..end]);
@@ -115,7 +119,8 @@ impl Node {
         let recorder = Recorder::new(&world);
         let now = world.inputs.scenario.start;
         let opening = Record::Opening(Box::new(opening(&world)?));
-        let setup = core::iter::once(opening).chain(world.included.iter().cloned().map(Record::Included));
+        let setup =
+            core::iter::once(opening).chain(world.included.iter().cloned().map(Record::Included));
         let setup: Vec<Record> = setup.collect();
         let mut node = Self {
             world,
@@ -136,7 +141,11 @@ impl Node {
         for (index, expected) in setup.iter().enumerate() {
             match journal.records.get(index) {
                 Some(found) if found == expected => {}
-                Some(_) => return Err(Error::OtherRun { what: if index == 0 { "opening" } else { "setup" } }),
+                Some(_) => {
+                    return Err(Error::OtherRun {
+                        what: if index == 0 { "opening" } else { "setup" },
+                    });
+                }
                 None => node.append(core::slice::from_ref(expected))?,
             }
         }
@@ -214,11 +223,17 @@ impl Node {
     }
 
     /// Takes a durable event in: the same whether it just happened or is being replayed.
-    fn take(&mut self, now: Timestamp, event: &Event, included: Option<&Included>) -> Result<(), Error> {
+    fn take(
+        &mut self,
+        now: Timestamp,
+        event: &Event,
+        included: Option<&Included>,
+    ) -> Result<(), Error> {
         let effect = self.mission.outstanding().front().cloned();
         match event {
             Event::Observed { observed, .. } => {
-                self.node_writes = (0..self.world.don.n()).map(|node| self.replica(now, node, observed)).collect();
+                self.node_writes =
+                    (0..self.world.don.n()).map(|node| self.replica(now, node, observed)).collect();
                 self.n_answered = 0;
             }
             Event::Written { facts, .. } => {
@@ -282,22 +297,26 @@ impl Node {
                         Ok((Event::Observed { observed, signature }, None))
                     }
                     Reply::Unobserved => Ok((Event::Unobserved { tick: *tick }, None)),
-                    _ => Err(Error::Answer { what: "a tick" }),
+                    Reply::Done
+                    | Reply::Attested { .. }
+                    | Reply::Receipt(_)
+                    | Reply::Cleared { .. }
+                    | Reply::Refused(_) => Err(Error::Answer { what: "a tick" }),
                 }
             }
             Effect::Write(write) => self.write(write),
             Effect::Clear { request, round, closed_at } => {
                 let (request, round, closed_at) = (*request, *round, *closed_at);
-                let command = Command::Clear { request, round, closed_at, price: self.world.price() };
-                match self.world.ask("clear a round", &command)? {
-                    Reply::Cleared { ready, prove_ms, constraints } => {
-                        if let Some(ready) = &ready {
-                            self.recorder.proved(&self.world, ready, prove_ms, constraints);
-                        }
-                        Ok((Event::Cleared { ready }, None))
-                    }
-                    _ => Err(Error::Answer { what: "a round" }),
+                let command =
+                    Command::Clear { request, round, closed_at, price: self.world.price() };
+                let reply = self.world.ask("clear a round", &command)?;
+                let Reply::Cleared { ready, prove_ms, constraints } = reply else {
+                    return Err(Error::Answer { what: "a round" });
+                };
+                if let Some(ready) = &ready {
+                    self.recorder.proved(&self.world, ready, prove_ms, constraints);
                 }
+                Ok((Event::Cleared { ready }, None))
             }
         }
     }
@@ -310,7 +329,12 @@ impl Node {
             .map(|writes| {
                 let write = writes.as_ref()?.get(self.n_answered)?;
                 let receiver = self.world.receiver(&write.contract);
-                Some(self.world.payload(receiver, write.epoch, write.expiry, evm::mission::calldata(&write.call)))
+                Some(self.world.payload(
+                    receiver,
+                    write.epoch,
+                    write.expiry,
+                    evm::mission::calldata(&write.call),
+                ))
             })
             .collect();
         let agreement = match self.world.don.agree(&payloads) {
@@ -322,7 +346,8 @@ impl Node {
         };
         let receiver = self.world.receiver(&write.contract);
         // Nonce and execution 0 were the registration's.
-        let transaction = self.world.report(receiver, &agreement, write.epoch, 1 + self.n_reports, self.now);
+        let transaction =
+            self.world.report(receiver, &agreement, write.epoch, 1 + self.n_reports, self.now);
         let (receipt, included) = self.world.send(self.now, &transaction.bytes, "a report")?;
         let delivery = evm::mission::delivery(&receipt);
         let event = Event::Written {
@@ -337,10 +362,13 @@ impl Node {
     fn next_input(&mut self) -> Result<Option<(Timestamp, Event)>, Error> {
         let scenario = &self.world.inputs.scenario;
         let tick = self.mission.tick();
-        let over = self.mission.recovered_tick().is_some_and(|at| tick >= at + scenario.ticks_after)
-            || self.halted_tick.is_some_and(|at| tick > at);
+        let over =
+            self.mission.recovered_tick().is_some_and(|at| tick >= at + scenario.ticks_after)
+                || self.halted_tick.is_some_and(|at| tick > at);
         let next = self.mission_tick_after();
-        let Some(next) = next.filter(|next| !over && tick < scenario.ticks_max && *next < scenario.guarantee) else {
+        let Some(next) =
+            next.filter(|next| !over && tick < scenario.ticks_max && *next < scenario.guarantee)
+        else {
             return Ok(None);
         };
         // Under sealed disclosure makers stand ready whether or not they are asked.
@@ -358,7 +386,8 @@ impl Node {
             arrivals.sort_unstable();
             if let Some((at, maker)) = arrivals.get(self.n_ordered).filter(|(at, _)| *at < next) {
                 let (agent, index) = &self.world.makers[*maker];
-                let envelope = agent.envelope(&self.world.evidence.key_bundle.hpke_public_key, *index)?;
+                let envelope =
+                    agent.envelope(&self.world.evidence.key_bundle.hpke_public_key, *index)?;
                 let now = (*at).max(self.now);
                 let receipt = self.world.order(envelope.clone())?;
                 return Ok(Some((now, Event::Ordered { envelope, receipt })));
@@ -409,7 +438,9 @@ const fn opposite(status: &Status) -> Status {
 pub(crate) fn recover(digest: &[u8; 32], signature: &[u8]) -> Option<[u8; 20]> {
     let (rs, [v]) = signature.split_last_chunk::<1>()?;
     let recovery = RecoveryId::from_byte(v.checked_sub(27)?)?;
-    let key = VerifyingKey::recover_from_prehash(digest, &Signature::from_slice(rs).ok()?, recovery).ok()?;
+    let key =
+        VerifyingKey::recover_from_prehash(digest, &Signature::from_slice(rs).ok()?, recovery)
+            .ok()?;
     keccak256(&[&key.to_sec1_point(false).as_bytes()[1..]])[12..].try_into().ok()
 }
 

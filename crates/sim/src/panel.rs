@@ -30,7 +30,9 @@ pub fn draw(panel: &Panel, entropy: &Entropy, supply: Amount, lot: Amount) -> Ve
                 index,
                 capacity: share(supply, capacity).lots_floor(lot).max(lot),
                 premium_min: break_even(panel, &mut stream),
-                latency: Duration(whole(-stream.uniform(0.0, 1.0).max(1e-9).ln() * panel.latency_minutes * 60.0)),
+                latency: Duration(whole(
+                    -stream.uniform(0.0, 1.0).max(1e-9).ln() * panel.latency_minutes * 60.0,
+                )),
             }
         })
         .collect()
@@ -43,17 +45,25 @@ fn break_even(panel: &Panel, stream: &mut Stream) -> Premium {
     let (failure, loss) = (uniform(panel.failure), uniform(panel.loss));
     let effort = panel.effort_median * (panel.effort_sigma * stream.normal()).exp();
     let premium = (funding + effort + failure * loss) / (1.0 - failure);
-    Premium::new(u16::try_from(whole((premium * 10_000.0).ceil())).unwrap_or(u16::MAX)).unwrap_or(Premium::MAX)
+    Premium::new(u16::try_from(whole((premium * 10_000.0).ceil())).unwrap_or(u16::MAX))
+        .unwrap_or(Premium::MAX)
 }
 
 fn share(of: Amount, fraction: f64) -> Amount {
-    #[expect(clippy::cast_precision_loss, reason = "a capacity is a draw: 53 bits are more than it means")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a capacity is a draw: 53 bits are more than it means"
+    )]
     let units = of.units() as f64 * fraction.min(1.0);
     Amount::new(u128::from(whole(units))).unwrap_or(of)
 }
 
 /// A finite non-negative float as an integer, rounded down, saturating.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is meant")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, which is meant"
+)]
 const fn whole(value: f64) -> u64 {
     value as u64
 }
@@ -95,15 +105,24 @@ mod tests {
 
     #[test]
     fn premiums_sit_around_the_stressed_repo_row() {
-        let mut premiums: Vec<u16> = makers(7, 200).iter().map(|maker| maker.premium_min.bps()).collect();
+        let mut premiums: Vec<u16> =
+            makers(7, 200).iter().map(|maker| maker.premium_min.bps()).collect();
         premiums.sort_unstable();
         let median = premiums[100];
-        assert!((90..=120).contains(&median), "the table says 104 bp, the draw's median is {median}");
+        assert!(
+            (90..=120).contains(&median),
+            "the table says 104 bp, the draw's median is {median}"
+        );
         assert!(premiums[0] > 50, "nobody stands ready at the seed's 0.5 %");
     }
 
     #[test]
     fn capacities_are_whole_lots() {
-        assert!(makers(3, 50).iter().all(|m| !m.capacity.is_zero() && m.capacity.units().is_multiple_of(1_000_000_000_000)));
+        assert!(
+            makers(3, 50)
+                .iter()
+                .all(|m| !m.capacity.is_zero()
+                    && m.capacity.units().is_multiple_of(1_000_000_000_000))
+        );
     }
 }

@@ -121,16 +121,24 @@ impl MakerAgent {
     ///
     /// # Errors
     /// [`Error::Seal`] if the key is no key.
-    pub fn envelope_with(&self, enclave: &[u8; 32], index: u64, terms: Terms) -> Result<Vec<u8>, Error> {
+    pub fn envelope_with(
+        &self,
+        enclave: &[u8; 32],
+        index: u64,
+        terms: Terms,
+    ) -> Result<Vec<u8>, Error> {
         let order = Order {
             note: self.locked.reveal(index),
             terms: terms.to_bytes().to_vec(),
             viewing_key: self.viewing.public_key(),
         };
-        let padded = seal::pad(&encode(&order), ENVELOPE_LEN - seal::OVERHEAD).map_err(Error::Seal)?;
+        let padded =
+            seal::pad(&encode(&order), ENVELOPE_LEN - seal::OVERHEAD).map_err(Error::Seal)?;
         // Other terms are another message, which must not share an ephemeral key with this one.
-        let counter = terms.to_bytes().iter().fold(0u64, |sum, byte| sum.rotate_left(5) ^ u64::from(*byte));
-        seal::seal(enclave, wire::ORDER_INFO, &[], &padded, self.entropy.draw("order", counter)).map_err(Error::Seal)
+        let counter =
+            terms.to_bytes().iter().fold(0u64, |sum, byte| sum.rotate_left(5) ^ u64::from(*byte));
+        seal::seal(enclave, wire::ORDER_INFO, &[], &padded, self.entropy.draw("order", counter))
+            .map_err(Error::Seal)
     }
 
     /// The terms it locked.
@@ -161,7 +169,13 @@ impl core::fmt::Debug for Issuer {
 
 impl Issuer {
     /// Signs a mandate and shields the consideration under it.
-    pub fn new(market: &Market, amount_max: Amount, premium_bps_max: u16, standing: Amount, entropy: Entropy) -> Self {
+    pub fn new(
+        market: &Market,
+        amount_max: Amount,
+        premium_bps_max: u16,
+        standing: Amount,
+        entropy: Entropy,
+    ) -> Self {
         let scalar = |label| field::from_entropy(&entropy.draw(label, 0));
         let mandate = Mandate {
             issuer: market.issuer,
@@ -177,7 +191,8 @@ impl Issuer {
             salt: scalar("mandate.salt"),
         };
         let position = Position { issuer: market.issuer, amount: 0, salt: scalar("position.salt") };
-        let consideration = Locked::new(&entropy, market.consideration, standing, mandate.commitment());
+        let consideration =
+            Locked::new(&entropy, market.consideration, standing, mandate.commitment());
         let viewing = SecretKey::from_ikm(&entropy.draw("viewing", 0));
         Self { entropy, mandate, position, consideration, viewing }
     }
@@ -203,12 +218,14 @@ impl Issuer {
             consideration: self.consideration.reveal(index),
             viewing_key: self.viewing.public_key(),
         };
-        seal::seal(enclave, wire::BRIEF_INFO, &[], &encode(&brief), self.entropy.draw("brief", 0)).map_err(Error::Seal)
+        seal::seal(enclave, wire::BRIEF_INFO, &[], &encode(&brief), self.entropy.draw("brief", 0))
+            .map_err(Error::Seal)
     }
 
     /// What a tick looked like from inside.
     pub fn read_tick(&self, tick: u32, notice: &[u8]) -> Option<TickNotice> {
-        let plain = seal::open(&self.viewing, wire::TICK_NOTICE_INFO, &tick.to_be_bytes(), notice).ok()?;
+        let plain =
+            seal::open(&self.viewing, wire::TICK_NOTICE_INFO, &tick.to_be_bytes(), notice).ok()?;
         decode(&plain).ok()
     }
 
@@ -237,7 +254,8 @@ impl Custodian {
     /// # Panics
     /// Once in 2^128 seeds, when the key's scalar is out of range.
     pub fn new(entropy: Entropy, n_nodes: usize) -> Self {
-        let signer = SigningKey::from_slice(&entropy.draw("signer", 0)).expect("an in-range scalar, but for one seed in 2^128");
+        let signer = SigningKey::from_slice(&entropy.draw("signer", 0))
+            .expect("an in-range scalar, but for one seed in 2^128");
         Self { signer, entropy, n_nodes: n_nodes as u64 }
     }
 
@@ -250,13 +268,20 @@ impl Custodian {
     ///
     /// # Errors
     /// [`Error::Seal`] if the enclave's key is no key.
-    pub fn statement(&self, observation: &Observation, node_idx: u32, enclave: &[u8; 32]) -> Result<Vec<u8>, Error> {
+    pub fn statement(
+        &self,
+        observation: &Observation,
+        node_idx: u32,
+        enclave: &[u8; 32],
+    ) -> Result<Vec<u8>, Error> {
         let message = encode(observation);
         let signature: Signature = self.signer.sign(&message);
-        let statement = Statement { observation: message, signature: signature.to_bytes().to_vec() };
+        let statement =
+            Statement { observation: message, signature: signature.to_bytes().to_vec() };
         let aad = wire::statement_aad(observation.tick, node_idx);
         let counter = u64::from(observation.tick) * self.n_nodes + u64::from(node_idx);
         let ephemeral = self.entropy.draw("statement", counter);
-        seal::seal(enclave, wire::STATEMENT_INFO, &aad, &encode(&statement), ephemeral).map_err(Error::Seal)
+        seal::seal(enclave, wire::STATEMENT_INFO, &aad, &encode(&statement), ephemeral)
+            .map_err(Error::Seal)
     }
 }

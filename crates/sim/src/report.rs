@@ -11,7 +11,9 @@ use protocol::attest::Status;
 use protocol::event::Ready;
 use protocol::journal::Included;
 use protocol::wire::TickNotice;
-use protocol::{Call, Disclosure, Effect, Event, Fact, Mission, Outcome, RequestStatus, Stage, Write};
+use protocol::{
+    Call, Disclosure, Effect, Event, Fact, Mission, Outcome, RequestStatus, Stage, Write,
+};
 
 use crate::World;
 
@@ -156,7 +158,8 @@ impl Recorder {
             last_tick: start,
             revealed: None,
         };
-        let capacity: u128 = world.makers.iter().map(|(agent, _)| agent.maker.capacity.units()).sum();
+        let capacity: u128 =
+            world.makers.iter().map(|(agent, _)| agent.maker.capacity.units()).sum();
         recorder.lines.push(Line {
             at: start,
             tick: 0,
@@ -215,7 +218,9 @@ impl Recorder {
             }
             Event::Observed { observed, .. } => {
                 let notice = world.issuer.read_tick(observed.tick, &observed.notice);
-                if let Some(notice) = notice.as_ref().filter(|notice| self.backed != Some(notice.backed)) {
+                if let Some(notice) =
+                    notice.as_ref().filter(|notice| self.backed != Some(notice.backed))
+                {
                     let verdict = if notice.backed {
                         "backed".to_owned()
                     } else {
@@ -228,7 +233,9 @@ impl Recorder {
                         ratio(notice.reserves, notice.liabilities)
                     );
                     let public = match observed.status {
-                        Status::Backed(_) => "nothing yet: the bit follows with this tick's attestation",
+                        Status::Backed(_) => {
+                            "nothing yet: the bit follows with this tick's attestation"
+                        }
                         Status::Sealed(_) => "nothing: a commitment, as on every tick",
                     };
                     self.line(now, tick, Stage::Detect, happened, public.to_owned(), None);
@@ -237,13 +244,28 @@ impl Recorder {
                 self.notice = notice;
             }
             Event::Unobserved { .. } => {
-                let happened = "too few nodes brought the same observation: no reading, no report".to_owned();
-                self.line(now, tick, Stage::Detect, happened, "no report on this tick".to_owned(), None);
+                let happened =
+                    "too few nodes brought the same observation: no reading, no report".to_owned();
+                self.line(
+                    now,
+                    tick,
+                    Stage::Detect,
+                    happened,
+                    "no report on this tick".to_owned(),
+                    None,
+                );
             }
             Event::Ordered { envelope, .. } => {
-                let index = self.lines.iter().filter(|line| line.happened.contains("sealed an order")).count();
-                let mut arrivals: Vec<_> =
-                    world.makers.iter().map(|(agent, _)| (agent.maker.latency, agent.maker.index)).collect();
+                let index = self
+                    .lines
+                    .iter()
+                    .filter(|line| line.happened.contains("sealed an order"))
+                    .count();
+                let mut arrivals: Vec<_> = world
+                    .makers
+                    .iter()
+                    .map(|(agent, _)| (agent.maker.latency, agent.maker.index))
+                    .collect();
                 arrivals.sort_unstable();
                 if let Some((_, maker)) = arrivals.get(index) {
                     let maker = &world.makers[*maker].0.maker;
@@ -261,7 +283,8 @@ impl Recorder {
                 }
             }
             Event::Unwritten { agreeing } => {
-                let happened = format!("{agreeing} nodes agree, which is no quorum: nothing is sent");
+                let happened =
+                    format!("{agreeing} nodes agree, which is no quorum: nothing is sent");
                 self.line(now, tick, Stage::Attest, happened, "no report".to_owned(), None);
             }
             Event::Cleared { ready: Some(ready) } => self.cleared(world, now, tick, ready),
@@ -276,10 +299,17 @@ impl Recorder {
     fn cleared(&mut self, world: &World, now: Timestamp, tick: u32, ready: &Ready) {
         let timing = {
             let proof = self.proof(world, ready);
-            if proof.prove_ms == 0 { String::new() } else { format!(", proved in {} ms", proof.prove_ms) }
+            if proof.prove_ms == 0 {
+                String::new()
+            } else {
+                format!(", proved in {} ms", proof.prove_ms)
+            }
         };
         let Some((proof, context)) = opened(world, ready) else { return };
-        let Some(notice) = proof.ciphertexts.last().and_then(|sealed| world.issuer.read_settlement(context, sealed))
+        let Some(notice) = proof
+            .ciphertexts
+            .last()
+            .and_then(|sealed| world.issuer.read_settlement(context, sealed))
         else {
             return;
         };
@@ -295,7 +325,11 @@ impl Recorder {
         let happened = if filled.is_empty() {
             format!("round {} cleared with nothing in it{timing}", ready.round)
         } else {
-            format!("round {} cleared at {premium} for everyone: {}{timing}", ready.round, filled.join(", "))
+            format!(
+                "round {} cleared at {premium} for everyone: {}{timing}",
+                ready.round,
+                filled.join(", ")
+            )
         };
         self.line(now, tick, Stage::Match, happened, String::new(), None);
     }
@@ -325,8 +359,18 @@ impl Recorder {
         });
         let stage = write.call.stage();
         if !delivered {
-            let happened = format!("{}: the receiver refused the report; it is tried again", write.call.function());
-            return self.line(now, write.tick, stage, happened, "a refused report".to_owned(), Some(hash));
+            let happened = format!(
+                "{}: the receiver refused the report; it is tried again",
+                write.call.function()
+            );
+            return self.line(
+                now,
+                write.tick,
+                stage,
+                happened,
+                "a refused report".to_owned(),
+                Some(hash),
+            );
         }
         let (happened, public) = match &write.call {
             Call::RequestCollateral { premium, timeout, encrypted_amount } => {
@@ -336,7 +380,10 @@ impl Recorder {
                 });
                 (
                     format!("asked for {asked} at {premium} at most"),
-                    format!("a request at up to {premium} for {timeout}; amount {}", short(&encrypted_amount.0)),
+                    format!(
+                        "a request at up to {premium} for {timeout}; amount {}",
+                        short(&encrypted_amount.0)
+                    ),
                 )
             }
             Call::ConfidentialFill { request, zk_proof, tee_attestation } => {
@@ -357,8 +404,9 @@ impl Recorder {
                     zk_proof: zk_proof.clone(),
                     tee_attestation: tee_attestation.clone(),
                 };
-                let notice = opened(world, &ready)
-                    .and_then(|(proof, context)| world.issuer.read_settlement(context, proof.ciphertexts.last()?));
+                let notice = opened(world, &ready).and_then(|(proof, context)| {
+                    world.issuer.read_settlement(context, proof.ciphertexts.last()?)
+                });
                 let happened = notice.map_or_else(
                     || format!("round {round} settled"),
                     |notice| {
@@ -371,7 +419,10 @@ impl Recorder {
                         )
                     },
                 );
-                let public = format!("{}; 5 nullifiers, 9 commitments, 5 ciphertexts, as always", status.name());
+                let public = format!(
+                    "{}; 5 nullifiers, 9 commitments, 5 ciphertexts, as always",
+                    status.name()
+                );
                 (happened, public)
             }
             Call::ExpireRequest { .. } => {
@@ -386,12 +437,19 @@ impl Recorder {
                     | Fact::LeavesInserted { .. } => None,
                 });
                 let halted = facts.contains(&Fact::Halted);
-                let next = if halted { "the breaker halts minting" } else { "the guard's ladder goes up a rung" };
+                let next = if halted {
+                    "the breaker halts minting"
+                } else {
+                    "the guard's ladder goes up a rung"
+                };
                 let attempts = attempts.unwrap_or(0);
                 let max = world.inputs.deployment.guard.attempts_max;
                 (
                     format!("attempt {attempts} of {max} ran out of time: {next}"),
-                    format!("EXPIRED, attempt {attempts}{}", if halted { "; minting halted" } else { "" }),
+                    format!(
+                        "EXPIRED, attempt {attempts}{}",
+                        if halted { "; minting halted" } else { "" }
+                    ),
                 )
             }
             Call::OpenRequest { request, status, .. } => {
@@ -408,12 +466,14 @@ impl Recorder {
                 let first = self.attested.replace(*recovered).is_none();
                 match (recovered, first) {
                     (true, true) => ("attested: backed".to_owned(), "recovered = true".to_owned()),
-                    (true, false) => {
-                        ("attested: recovered, minting resumes".to_owned(), "recovered = true".to_owned())
-                    }
-                    (false, _) => {
-                        ("attested: not backed, minting pauses".to_owned(), "recovered = false".to_owned())
-                    }
+                    (true, false) => (
+                        "attested: recovered, minting resumes".to_owned(),
+                        "recovered = true".to_owned(),
+                    ),
+                    (false, _) => (
+                        "attested: not backed, minting pauses".to_owned(),
+                        "recovered = false".to_owned(),
+                    ),
                 }
             }
             Call::ReportStatus { commitment } => {
@@ -442,7 +502,12 @@ impl Recorder {
         self.lines.push(Line { at, tick, stage, happened, public, transaction });
     }
 
-    pub(crate) fn finish(mut self, world: &World, mission: &Mission, journal_hash: Bytes32) -> Report {
+    pub(crate) fn finish(
+        mut self,
+        world: &World,
+        mission: &Mission,
+        journal_hash: Bytes32,
+    ) -> Report {
         let newest = self.revealed.map(|view| (view.id, view.status));
         let newest = newest.or(mission.request().map(|request| (request.id, request.status)));
         let request = newest.map(|(id, status)| RequestView {
@@ -488,7 +553,9 @@ fn opened(world: &World, ready: &Ready) -> Option<(ZkProof, pool::Fr)> {
 fn calldata(raw: &[u8]) -> Vec<u8> {
     use evm::alloy::consensus::{Transaction as _, TxEnvelope};
     use evm::alloy::eips::Decodable2718 as _;
-    TxEnvelope::decode_2718(&mut &raw[..]).map(|envelope| envelope.input().to_vec()).unwrap_or_default()
+    TxEnvelope::decode_2718(&mut &raw[..])
+        .map(|envelope| envelope.input().to_vec())
+        .unwrap_or_default()
 }
 
 fn tokens(units: u128) -> String {

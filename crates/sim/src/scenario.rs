@@ -166,15 +166,24 @@ impl Scenario {
     pub fn parse(source: &str, file: &str) -> Result<Self, Error> {
         let raw: Raw = toml::from_str(source)
             .map_err(|error| Error::Syntax { file: file.to_owned(), message: error.to_string() })?;
-        let refuse = |key, reason: String, hint| Error::Value { file: file.to_owned(), key, reason, hint };
+        let refuse =
+            |key, reason: String, hint| Error::Value { file: file.to_owned(), key, reason, hint };
         let instant = |key, text: &str| {
             timestamp(text).ok_or_else(|| {
-                refuse(key, format!("\"{text}\" is not an instant"), "write UTC as 2023-03-10T16:40:00Z")
+                refuse(
+                    key,
+                    format!("\"{text}\" is not an instant"),
+                    "write UTC as 2023-03-10T16:40:00Z",
+                )
             })
         };
         let percent = |key, text: &str| {
             millionths(text.strip_suffix('%').unwrap_or("")).map(|m| m / 100).ok_or_else(|| {
-                refuse(key, format!("\"{text}\" is not a percentage"), "write \"0.5%\", at most four decimals")
+                refuse(
+                    key,
+                    format!("\"{text}\" is not a percentage"),
+                    "write \"0.5%\", at most four decimals",
+                )
             })
         };
         #[expect(clippy::cast_precision_loss, reason = "percentages are far below 2^53 millionths")]
@@ -182,18 +191,30 @@ impl Scenario {
         let pair = |key, texts: &[String; 2]| -> Result<[f64; 2], Error> {
             let [from, to] = [fraction(key, &texts[0])?, fraction(key, &texts[1])?];
             if from > to || to >= 1.0 {
-                return Err(refuse(key, format!("{from} to {to} is not a range in [0, 1)"), "put the lower bound first"));
+                return Err(refuse(
+                    key,
+                    format!("{from} to {to} is not a range in [0, 1)"),
+                    "put the lower bound first",
+                ));
             }
             Ok([from, to])
         };
         let start = instant("time.start", &raw.time.start)?;
         let guarantee = instant("time.guarantee", &raw.time.guarantee)?;
         if guarantee <= start {
-            return Err(refuse("time.guarantee", "it is not after the start".to_owned(), "a run needs room"));
+            return Err(refuse(
+                "time.guarantee",
+                "it is not after the start".to_owned(),
+                "a run needs room",
+            ));
         }
         if raw.time.ticks_max == 0 || raw.time.ticks_max > 2_016 {
             let reason = format!("{} ticks", raw.time.ticks_max);
-            return Err(refuse("time.ticks_max", reason, "between 1 and 2016, a week of the seed's cron"));
+            return Err(refuse(
+                "time.ticks_max",
+                reason,
+                "between 1 and 2016, a week of the seed's cron",
+            ));
         }
         let mut supply = Vec::new();
         for point in &raw.supply {
@@ -201,34 +222,52 @@ impl Scenario {
         }
         if supply.is_empty() || !supply.is_sorted_by(|a, b| a.0 < b.0) || supply[0].0 > start {
             let reason = "it does not cover the start in ascending order".to_owned();
-            return Err(refuse("supply", reason, "give at least one point at or before time.start, earliest first"));
+            return Err(refuse(
+                "supply",
+                reason,
+                "give at least one point at or before time.start, earliest first",
+            ));
         }
         let mut shocks = Vec::new();
         for shock in &raw.shock {
             let haircut = percent("shock.haircut", &shock.haircut)?;
-            let haircut = u16::try_from(haircut / 100).ok().filter(|bps| *bps <= 10_000).and_then(Premium::new);
+            let haircut = u16::try_from(haircut / 100)
+                .ok()
+                .filter(|bps| *bps <= 10_000)
+                .and_then(Premium::new);
             shocks.push(Shock {
                 at: instant("shock.at", &shock.at)?,
                 amount: Amount::from_tokens(shock.tokens),
                 haircut: haircut.ok_or_else(|| {
-                    refuse("shock.haircut", format!("{} is above 100%", shock.haircut), "0% to 100%")
+                    refuse(
+                        "shock.haircut",
+                        format!("{} is above 100%", shock.haircut),
+                        "0% to 100%",
+                    )
                 })?,
                 what: shock.what.clone(),
             });
         }
         let ratio = millionths(&raw.reserves.ratio)
             .filter(|m| (1..10_000_000).contains(m))
-            .ok_or_else(|| refuse("reserves.ratio", raw.reserves.ratio.clone(), "a decimal such as \"1.025\""))?;
+            .ok_or_else(|| {
+                refuse("reserves.ratio", raw.reserves.ratio.clone(), "a decimal such as \"1.025\"")
+            })?;
         let first = supply[0].1;
         let reserves = Ratio(ratio).of_ceil(first).unwrap_or(Amount::MAX);
-        let shocked = shocks.iter().try_fold(Amount::ZERO, |sum, shock| sum.checked_add(shock.amount));
+        let shocked =
+            shocks.iter().try_fold(Amount::ZERO, |sum, shock| sum.checked_add(shock.amount));
         if shocked.is_ok_and(|sum| sum > reserves) {
             let reason = "shocks take more than there are reserves".to_owned();
             return Err(refuse("shock.tokens", reason, "lower the shocks or raise reserves.ratio"));
         }
         let (panel, pricing) = (&raw.panel, &raw.panel.pricing);
         if !(1..=256).contains(&panel.makers) {
-            return Err(refuse("panel.makers", format!("{} makers", panel.makers), "between 1 and 256"));
+            return Err(refuse(
+                "panel.makers",
+                format!("{} makers", panel.makers),
+                "between 1 and 256",
+            ));
         }
         for (key, value) in [
             ("panel.capacity_sigma", panel.capacity_sigma),
@@ -275,7 +314,8 @@ impl Scenario {
                 let ((t0, a), (t1, b)) = (self.supply[index - 1], self.supply[index]);
                 let (span, gone) = (u128::from(t1.since(t0).0), u128::from(now.since(t0).0));
                 let (a, b) = (a.units(), b.units());
-                let units = if b >= a { a + (b - a) * gone / span } else { a - (a - b) * gone / span };
+                let units =
+                    if b >= a { a + (b - a) * gone / span } else { a - (a - b) * gone / span };
                 Amount::new(units).unwrap_or(Amount::MAX)
             }
         }
@@ -287,7 +327,10 @@ impl Scenario {
         let at_start = self.ratio.of_ceil(initial).unwrap_or(Amount::MAX);
         let redeemed = initial.saturating_sub(self.supply_at(now));
         let issued = self.supply_at(now).saturating_sub(initial);
-        let exposed = self.shocks.iter().fold(Amount::ZERO, |sum, shock| sum.checked_add(shock.amount).unwrap_or(sum));
+        let exposed = self
+            .shocks
+            .iter()
+            .fold(Amount::ZERO, |sum, shock| sum.checked_add(shock.amount).unwrap_or(sum));
         let liquid = at_start.saturating_sub(exposed).saturating_sub(redeemed);
         let liquid = liquid.checked_add(issued).unwrap_or(Amount::MAX);
         let none = Premium::default();
@@ -310,7 +353,12 @@ impl Scenario {
 fn millionths(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > 6 || text.ends_with('.') {
+    if whole.is_empty()
+        || !digits(whole)
+        || !digits(fraction)
+        || fraction.len() > 6
+        || text.ends_with('.')
+    {
         return None;
     }
     let fraction: u64 = format!("{fraction:0<6}").parse().ok()?;
@@ -359,14 +407,26 @@ mod tests {
             scenario
                 .reserves_at(now)
                 .iter()
-                .map(|unit| unit.amount.share_floor(Premium::new(10_000 - unit.haircut.bps()).unwrap()).units())
+                .map(|unit| {
+                    unit.amount
+                        .share_floor(Premium::new(10_000 - unit.haircut.bps()).unwrap())
+                        .units()
+                })
                 .sum::<u128>()
         };
-        let (before, at) = (timestamp("2023-03-10T16:39:59Z").unwrap(), timestamp("2023-03-10T16:40:00Z").unwrap());
+        let (before, at) = (
+            timestamp("2023-03-10T16:39:59Z").unwrap(),
+            timestamp("2023-03-10T16:40:00Z").unwrap(),
+        );
         let ratio = |now| counted(now) * 10_000 / scenario.supply_at(now).units();
         assert_eq!(ratio(before), 10_250);
         assert_eq!(ratio(at), 9_473);
-        assert_eq!(counted(before) - counted(at) - (scenario.supply_at(before).units() - scenario.supply_at(at).units()), 3_300_000_000_000_000);
+        assert_eq!(
+            counted(before)
+                - counted(at)
+                - (scenario.supply_at(before).units() - scenario.supply_at(at).units()),
+            3_300_000_000_000_000
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use evm::alloy::providers::DynProvider;
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::sol_types::SolCall;
 use evm::deploy::{self, Deployment};
-use evm::local::{Genesis, LocalChain, Storage};
+use evm::local::{Genesis, LocalChain, OpenError, Storage};
 use evm::{Call, Fees, RawTransaction, Wallet};
 use host::don::{Don, WorkflowIdentity};
 use host::launch::{Clock, Enclave, Options, Tap};
@@ -220,11 +220,15 @@ pub(crate) fn seed_commitment(seed: u64, chain_id: u64) -> Result<Bytes32, Error
 
 fn wallet(seed: u64, party: &str, chain_id: u64) -> Result<Wallet, Error> {
     let key = entropy(seed, party, chain_id)?.draw("wallet", 0);
-    Wallet::new(&B256::from(key), chain_id).map_err(|_| Error::Chain("a wallet's scalar is out of range".to_owned()))
+    Wallet::new(&B256::from(key), chain_id).map_err(|_| Error::Key)
 }
 
 /// The genesis of a run's chain: its parties funded, its clock at the scenario's start.
-pub(crate) fn genesis(chain_id: u64, start: Timestamp, funded: impl IntoIterator<Item = EvmAddress>) -> Genesis {
+pub(crate) fn genesis(
+    chain_id: u64,
+    start: Timestamp,
+    funded: impl IntoIterator<Item = EvmAddress>,
+) -> Genesis {
     let mut genesis = Genesis::development(start.0);
     genesis.chain_id = chain_id;
     genesis.fund(funded)
@@ -236,19 +240,34 @@ impl World {
     ///
     /// # Errors
     /// [`Error`]; nothing is half-done, since every step is found done when opened again.
-    pub fn open(inputs: Inputs, chain: Box<dyn Storage>, kept: Box<dyn Storage>) -> Result<Self, Error> {
-        let (seed, chain_id, start) = (inputs.seed, inputs.deployment.chain_id, inputs.scenario.start);
+    pub fn open(
+        inputs: Inputs,
+        chain: Box<dyn Storage>,
+        kept: Box<dyn Storage>,
+    ) -> Result<Self, Error> {
+        let (seed, chain_id, start) =
+            (inputs.seed, inputs.deployment.chain_id, inputs.scenario.start);
         let party = |name: &str| entropy(seed, name, chain_id);
         let n_makers = inputs.scenario.panel.makers;
-        let maker_names: Vec<String> = (0..n_makers).map(|index| format!("maker-{index}")).collect();
-        let [deployer, issuer_wallet, transmitter] = ["deployer", "issuer", "transmitter"].map(|p| wallet(seed, p, chain_id));
+        let maker_names: Vec<String> =
+            (0..n_makers).map(|index| format!("maker-{index}")).collect();
+        let [deployer, issuer_wallet, transmitter] =
+            ["deployer", "issuer", "transmitter"].map(|p| wallet(seed, p, chain_id));
         let (deployer, issuer_wallet, transmitter) = (deployer?, issuer_wallet?, transmitter?);
-        let maker_wallets: Vec<Wallet> =
-            maker_names.iter().map(|name| wallet(seed, name, chain_id)).collect::<Result<_, _>>()?;
+        let maker_wallets: Vec<Wallet> = maker_names
+            .iter()
+            .map(|name| wallet(seed, name, chain_id))
+            .collect::<Result<_, _>>()?;
 
-        let funded = [&deployer, &issuer_wallet, &transmitter].into_iter().chain(&maker_wallets).map(Wallet::address);
+        let funded = [&deployer, &issuer_wallet, &transmitter]
+            .into_iter()
+            .chain(&maker_wallets)
+            .map(Wallet::address);
         let (chain, _torn) = LocalChain::open(genesis(chain_id, start, funded), StorageBox(chain))
-            .map_err(|error| Error::Chain(error.to_string()))?;
+            .map_err(|error| {
+                let is_other = matches!(error, OpenError::OtherGenesis);
+                if is_other { Error::OtherRun { what: "chain" } } else { Error::ChainLog(error) }
+            })?;
         let provider = chain.connect();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -260,7 +279,7 @@ impl World {
         let signers = (0..don_file.nodes)
             .map(|node| {
                 let key = party(&format!("node-{node}"))?.draw("signer", 0);
-                SigningKey::from_slice(&key).map_err(|_| Error::Chain("a node's scalar is out of range".to_owned()))
+                SigningKey::from_slice(&key).map_err(|_| Error::Key)
             })
             .collect::<Result<Vec<_>, _>>()?;
         let identity = WorkflowIdentity::new(
@@ -301,7 +320,10 @@ impl World {
             collateral: field::from_address(&contracts.cash.into()),
             consideration: field::from_address(&contracts.claim.into()),
             pool_id: field::from_digest(&pool_digest(chain_id, contracts.pool)),
-            price: [inputs.deployment.instrument.price_min.0, inputs.deployment.instrument.price_max.0],
+            price: [
+                inputs.deployment.instrument.price_min.0,
+                inputs.deployment.instrument.price_max.0,
+            ],
             expiry: start.0 + inputs.deployment.instrument.expiry.0,
         };
         let issuer = Issuer::new(
@@ -312,7 +334,8 @@ impl World {
             party("issuer")?,
         );
         let custodian = Custodian::new(party("custodian")?, don.n());
-        let configuration = encode(&configuration(&inputs, &contracts, &issuer_wallet, &custodian, &don));
+        let configuration =
+            encode(&configuration(&inputs, &contracts, &issuer_wallet, &custodian, &don));
         let expected = host::image::measurements(&configuration);
         let [mandate, position] = issuer.commitments().map(U256::from_be_bytes);
         config.mandate = mandate;
@@ -393,24 +416,38 @@ impl World {
         self.ask("be configured", &Command::Configure(configuration))?;
         let proving_key = self.inputs.proving_key.clone();
         self.ask("take the proving key", &Command::ProvingKey(proving_key))?;
-        let kept = self.kept.read().map_err(|source| Error::Store { what: "the enclave's journal", source })?;
+        let kept = self
+            .kept
+            .read()
+            .map_err(|source| Error::Store { what: "the enclave's journal", source })?;
         let (entries, len) = unframe(&kept);
         if len < kept.len() {
             let len = len as u64;
-            self.kept.truncate(len).map_err(|source| Error::Store { what: "the enclave's journal", source })?;
+            self.kept
+                .truncate(len)
+                .map_err(|source| Error::Store { what: "the enclave's journal", source })?;
         }
         self.ask("restore its state", &Command::Restore(entries))?;
 
         let challenge = challenge(commitment);
         let reply = self.ask("attest", &Command::Attest { nonce: challenge.to_vec() })?;
-        let Reply::Attested { document, key_bundle } = reply else { return Err(Error::Answer { what: "attest" }) };
+        let Reply::Attested { document, key_bundle } = reply else {
+            return Err(Error::Answer { what: "attest" });
+        };
         let (chain_id, start) = (self.inputs.deployment.chain_id, self.inputs.scenario.start);
         let expected = self.evidence.expected;
         // Whoever is about to trust the enclave checks it on its own.
         let makers = (0..self.makers.len()).map(|maker| format!("maker {maker}"));
         for who in makers.chain(["the issuer".to_owned()]) {
-            let (bundle, trust) =
-                check_evidence(&who, &document, &key_bundle, expected, chain_id, &challenge, start)?;
+            let (bundle, trust) = check_evidence(
+                &who,
+                &document,
+                &key_bundle,
+                expected,
+                chain_id,
+                &challenge,
+                start,
+            )?;
             (self.evidence.key_bundle, self.evidence.trust) = (bundle, trust);
         }
         (self.evidence.document, self.evidence.key_bundle_bytes) = (document, key_bundle);
@@ -451,13 +488,19 @@ impl World {
     ) -> Result<(), Error> {
         let first_nonce = u64::from(token == self.contracts.claim);
         let value = U256::from(amount.units());
-        let approve = evm::abi::CashToken::approveCall { spender: self.contracts.pool, value }.abi_encode();
-        let transaction = wallet.sign(first_nonce, Fees::default(), Call::new(token, approve, PARTY_GAS));
+        let approve =
+            evm::abi::CashToken::approveCall { spender: self.contracts.pool, value }.abi_encode();
+        let transaction =
+            wallet.sign(first_nonce, Fees::default(), Call::new(token, approve, PARTY_GAS));
         self.include(now, &transaction, "the token's approval")?;
         let inner = U256::from_be_bytes(inner);
-        let deposit = evm::abi::ShieldedPool::depositCall { asset: token, amount: value, inner }.abi_encode();
-        let transaction =
-            wallet.sign(first_nonce + 1, Fees::default(), Call::new(self.contracts.pool, deposit, PARTY_GAS));
+        let deposit =
+            evm::abi::ShieldedPool::depositCall { asset: token, amount: value, inner }.abi_encode();
+        let transaction = wallet.sign(
+            first_nonce + 1,
+            Fees::default(),
+            Call::new(self.contracts.pool, deposit, PARTY_GAS),
+        );
         let receipt = self.include(now, &transaction, "ShieldedPool")?;
         self.deposits.extend(evm::mission::facts(&receipt));
         Ok(())
@@ -487,7 +530,7 @@ impl World {
     ) -> Result<(TransactionReceipt, Included), Error> {
         // A reopened chain may be ahead of the journal; what is included keeps its block's time.
         if self.chain.timestamp() <= now.0 {
-            self.chain.set_next_timestamp(now.0).map_err(|error| Error::Chain(error.to_string()))?;
+            self.chain.set_next_timestamp(now.0)?;
         }
         let receipt = self
             .runtime
@@ -503,7 +546,13 @@ impl World {
     }
 
     /// The payload a receiver checks, for one call.
-    pub(crate) fn payload(&self, receiver: EvmAddress, epoch: u64, expiry: Timestamp, call: Bytes) -> Vec<u8> {
+    pub(crate) fn payload(
+        &self,
+        receiver: EvmAddress,
+        epoch: u64,
+        expiry: Timestamp,
+        call: Bytes,
+    ) -> Vec<u8> {
         let chain_id = self.contracts.chain_id;
         evm::report::Payload { chain_id, receiver, epoch, expiry: expiry.0, call }.encode().to_vec()
     }
@@ -533,7 +582,11 @@ impl World {
     }
 
     /// What each node relays on a tick: the custodian's statement, sealed to the enclave for that node.
-    pub(crate) fn statements(&self, tick: u32, now: Timestamp) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    pub(crate) fn statements(
+        &self,
+        tick: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Option<Vec<u8>>>, Error> {
         let scenario = &self.inputs.scenario;
         let observation = protocol::detect::Observation {
             tick,
@@ -564,10 +617,10 @@ impl World {
             self.kept.append(&frame(&sealed)).map_err(keep)?;
             self.kept.sync().map_err(keep)?;
         }
-        match answer.reply {
-            Reply::Refused(reason) => Err(Error::Refused { what, reason }),
-            reply => Ok(reply),
+        if let Reply::Refused(reason) = answer.reply {
+            return Err(Error::Refused { what, reason });
         }
+        Ok(answer.reply)
     }
 
     /// Hands an envelope to the enclave and returns its signed receipt.
@@ -575,10 +628,10 @@ impl World {
     /// # Errors
     /// [`Error::Refused`] with the enclave's reason.
     pub fn order(&mut self, envelope: Vec<u8>) -> Result<Vec<u8>, Error> {
-        match self.ask("take an order", &Command::Order(envelope))? {
-            Reply::Receipt(receipt) => Ok(receipt),
-            _ => Err(Error::Answer { what: "an order" }),
-        }
+        let Reply::Receipt(receipt) = self.ask("take an order", &Command::Order(envelope))? else {
+            return Err(Error::Answer { what: "an order" });
+        };
+        Ok(receipt)
     }
 
     /// The price the chain will pin.
@@ -590,13 +643,20 @@ impl World {
     pub(crate) fn verify_gas(&self, zk_proof: &[u8]) -> Option<u64> {
         let proof = evm::settlement::ZkProof::decode(zk_proof).ok()?;
         let verifier = evm::abi::ClearingVerifier::new(self.contracts.verifier, &self.provider);
-        self.runtime.block_on(async { verifier.verifyProof(proof.proof, proof.public_inputs).estimate_gas().await }).ok()
+        self.runtime
+            .block_on(async {
+                verifier.verifyProof(proof.proof, proof.public_inputs).estimate_gas().await
+            })
+            .ok()
     }
 
     /// What the chain says of a request.
     pub fn request_status(&self, id: primitives::RequestId) -> Option<protocol::RequestStatus> {
         let pool = evm::abi::DarkPool::new(self.contracts.dark_pool, &self.provider);
-        let status = self.runtime.block_on(async { pool.getRequestStatus(B256::from(id.0)).call().await }).ok()?;
+        let status = self
+            .runtime
+            .block_on(async { pool.getRequestStatus(B256::from(id.0)).call().await })
+            .ok()?;
         protocol::RequestStatus::from_number(status)
     }
 
@@ -621,7 +681,12 @@ pub(crate) fn receiver(file: &DeploymentFile, contracts: &Deployment, name: &str
     }
 }
 
-fn deploy_config(inputs: &Inputs, don: &Don, deployer: Wallet, issuer: Wallet) -> deploy::DeployConfig {
+fn deploy_config(
+    inputs: &Inputs,
+    don: &Don,
+    deployer: Wallet,
+    issuer: Wallet,
+) -> deploy::DeployConfig {
     let guardian = issuer.address();
     let identity = don.workflow();
     deploy::DeployConfig {
@@ -641,12 +706,22 @@ fn deploy_config(inputs: &Inputs, don: &Don, deployer: Wallet, issuer: Wallet) -
             name: identity.name,
             owner: identity.owner.0.into(),
         },
-        timelock: deploy::Timelock { delay_min: 172_800, proposers: vec![guardian], executors: vec![guardian] },
+        timelock: deploy::Timelock {
+            delay_min: 172_800,
+            proposers: vec![guardian],
+            executors: vec![guardian],
+        },
         guardian,
         guard: deploy::GuardParameters {
             attempts_max: inputs.deployment.guard.attempts_max.into(),
             premium_cap_bps: inputs.deployment.guard.premium_cap.bps(),
-            escalation_bps: inputs.deployment.guard.escalation.iter().map(|premium| premium.bps()).collect(),
+            escalation_bps: inputs
+                .deployment
+                .guard
+                .escalation
+                .iter()
+                .map(|premium| premium.bps())
+                .collect(),
         },
         price: inputs.deployment.instrument.price.0,
         // The embedded feed answers once, at deployment: as old as a run is long.
@@ -713,7 +788,8 @@ fn configuration(
         custodian: custodian.public_key(),
         don: don.addresses(),
         proving_key: Bytes32(proving_key_pin()),
-        not_after: inputs.scenario.start + primitives::Duration(inputs.deployment.instrument.expiry.0),
+        not_after: inputs.scenario.start
+            + primitives::Duration(inputs.deployment.instrument.expiry.0),
     }
 }
 

@@ -406,14 +406,8 @@ fn disclosure(report: &mut Report<'_>, top: Mapping<'_>) -> Option<(Disclosure, 
         50_000,
         "an epoch holds at least one round",
     );
-    let call_ticks = bounded(
-        report,
-        section,
-        "call_ticks",
-        1,
-        100_000,
-        "a call needs a tick to close",
-    );
+    let call_ticks =
+        bounded(report, section, "call_ticks", 1, 100_000, "a call needs a tick to close");
     if let (Some(ticks), Some(rounds), Some(entry)) =
         (epoch_ticks, rounds_per_epoch, section.get("rounds_per_epoch"))
         && ticks < 2 * rounds

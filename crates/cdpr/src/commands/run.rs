@@ -64,17 +64,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         &mut |tick, _| bar.set_position(tick.into()),
         &mut |point, _, kind| {
             if crash_at.as_ref().is_some_and(|(p, k)| *p == point && k == kind) {
-                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+                let _ = rustix::process::kill_process(
+                    rustix::process::getpid(),
+                    rustix::process::Signal::KILL,
+                );
             }
             false
         },
     );
     bar.finish_and_clear();
-    let report = report.map_err(|error| match error {
-        sim::Error::OtherRun { .. } | sim::Error::Journal(_) => Failure::Input(anyhow::Error::from(error).context(
-            "the journal given by --journal cannot be continued\n  hint: give another file, or the arguments of that run",
-        )),
-        error => Failure::Internal(error.into()),
+    let report = report.map_err(|error| {
+        if matches!(error, sim::Error::OtherRun { .. } | sim::Error::Journal(_)) {
+            let hint = "hint: give another file, or the arguments of that run";
+            let words = format!("the run kept at --journal cannot be continued\n  {hint}");
+            Failure::Input(anyhow::Error::from(error).context(words))
+        } else {
+            Failure::Internal(error.into())
+        }
     })?;
     if let Some(journal) = &arguments.journal {
         for name in ["chain", "enclave"] {
@@ -94,7 +100,9 @@ fn inputs(arguments: &Arguments) -> Result<Inputs, Failure> {
     };
     let (workflow_source, workflow_name) = match &arguments.workflow {
         Some(path) => (read(path)?, path.display().to_string()),
-        None => (recovery::SEED.to_owned(), "workflows/confidential-recovery-darkpool.yaml".to_owned()),
+        None => {
+            (recovery::SEED.to_owned(), "workflows/confidential-recovery-darkpool.yaml".to_owned())
+        }
     };
     let mut deployment = Deployment::parse(&deployment_source, &deployment_name).map_err(bad)?;
     if let Some(mode) = arguments.disclosure {
@@ -109,7 +117,9 @@ fn inputs(arguments: &Arguments) -> Result<Inputs, Failure> {
     recovery::check(&workflow, &deployment).map_err(bad)?;
     let shipped = arguments.scenario.to_str().and_then(|name| sim::shipped().get(name).copied());
     let (scenario_source, scenario_name) = match shipped {
-        Some(source) => (source.to_owned(), format!("scenarios/{}.toml", arguments.scenario.display())),
+        Some(source) => {
+            (source.to_owned(), format!("scenarios/{}.toml", arguments.scenario.display()))
+        }
         None => (read(&arguments.scenario)?, arguments.scenario.display().to_string()),
     };
     let scenario = Scenario::parse(&scenario_source, &scenario_name).map_err(bad)?;
@@ -138,8 +148,9 @@ fn bad(error: impl Into<anyhow::Error>) -> Failure {
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|error| bad(anyhow!("{}: {error}\n  hint: give a readable UTF-8 file", path.display())))
+    std::fs::read_to_string(path).map_err(|error| {
+        bad(anyhow!("{}: {error}\n  hint: give a readable UTF-8 file", path.display()))
+    })
 }
 
 fn beside(journal: &Path, name: &str) -> PathBuf {
@@ -156,7 +167,10 @@ fn stores(journal: Option<&Path>) -> Result<Stores, Failure> {
     };
     let open = |path: PathBuf| {
         FileStorage::open(&path).map(|file| Box::new(file) as Box<dyn Storage>).map_err(|error| {
-            bad(anyhow!("{}: {error}\n  hint: give a file this user may write, used by no other run", path.display()))
+            bad(anyhow!(
+                "{}: {error}\n  hint: give a file this user may write, used by no other run",
+                path.display()
+            ))
         })
     };
     Ok(Stores {
@@ -167,19 +181,23 @@ fn stores(journal: Option<&Path>) -> Result<Stores, Failure> {
 }
 
 fn parse_crash(text: &str) -> Result<(Point, String), Failure> {
-    let (point, kind) = text.split_once(':').ok_or_else(|| bad(anyhow!("--crash-at takes POINT:KIND")))?;
+    let (point, kind) =
+        text.split_once(':').ok_or_else(|| bad(anyhow!("--crash-at takes POINT:KIND")))?;
     let point = match point {
         "before-effect" => Point::BeforeEffect,
         "before-append" => Point::BeforeAppend,
         "after-append" => Point::AfterAppend,
-        _ => return Err(bad(anyhow!("--crash-at knows before-effect, before-append, after-append"))),
+        _ => {
+            return Err(bad(anyhow!("--crash-at knows before-effect, before-append, after-append")));
+        }
     };
     Ok((point, kind.to_owned()))
 }
 
 fn progress(ticks_max: u32) -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} tick {pos} of at most {len} {wide_bar} {elapsed}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template("{spinner} tick {pos} of at most {len} {wide_bar} {elapsed}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(ticks_max.into()).with_style(style)
 }
 

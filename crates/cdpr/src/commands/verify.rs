@@ -1,5 +1,6 @@
 //! `cdpr verify journal`: the same journal on another machine.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
@@ -24,46 +25,60 @@ pub(crate) struct Arguments {
 
 pub(crate) fn journal(arguments: &Arguments) -> Result<Ending, Failure> {
     let name = arguments.journal.display();
-    let bytes = std::fs::read(&arguments.journal)
-        .map_err(|error| Failure::Input(anyhow!("{name}: {error}\n  hint: `cdpr run --journal FILE` writes one")))?;
+    let bytes = std::fs::read(&arguments.journal).map_err(|error| {
+        Failure::Input(anyhow!("{name}: {error}\n  hint: `cdpr run --journal FILE` writes one"))
+    })?;
     let audit = audit(&bytes).map_err(|finding| {
         let hint = match &finding {
             Finding::Damaged(_) => "the bytes changed or stop early; what precedes is intact",
-            Finding::Unfinished { .. } => "finish it: `cdpr run` with the same arguments and --journal",
-            Finding::Differs { .. } => "this build and the journal disagree; was it made by this version?",
+            Finding::Unfinished { .. } => {
+                "finish it: `cdpr run` with the same arguments and --journal"
+            }
+            Finding::Differs { .. } => {
+                "this build and the journal disagree; was it made by this version?"
+            }
         };
         Failure::Input(anyhow!("{name}: {finding}\n  hint: {hint}"))
     })?;
-    let revealed = arguments.reveal.map(|seed| reveals(&audit.opening, seed)).transpose().context("the seed")?;
+    let revealed = arguments
+        .reveal
+        .map(|seed| reveals(&audit.opening, seed))
+        .transpose()
+        .context("the seed")?;
     if revealed == Some(false) {
         return Err(Failure::Input(anyhow!("{name}: this is not the seed the journal commits to")));
     }
-    if arguments.json { print_json(&audit) } else { print_text(&audit, revealed.is_some()) }
+    let text = if arguments.json { json_text(&audit) } else { words(&audit, revealed.is_some()) };
+    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
     Ok(Ending::Done)
 }
 
-fn print_json(audit: &Audit) {
-    let checks: serde_json::Map<_, _> = audit.checks.iter().map(|(what, n)| ((*what).to_owned(), json!(n))).collect();
-    println!(
-        "{}",
-        json!({
-            "journal_hash": audit.journal_hash.to_string(),
-            "outcome": format!("{:?}", audit.outcome).to_lowercase(),
-            "checks": checks,
-            "not_rechecked": BLIND_SPOTS,
-        })
-    );
+fn json_text(audit: &Audit) -> String {
+    let checks: serde_json::Map<_, _> =
+        audit.checks.iter().map(|(what, n)| ((*what).to_owned(), json!(n))).collect();
+    let object = json!({
+        "journal_hash": audit.journal_hash.to_string(),
+        "outcome": audit.outcome.name(),
+        "checks": checks,
+        "not_rechecked": BLIND_SPOTS,
+    });
+    format!("{object}\n")
 }
 
-fn print_text(audit: &Audit, revealed: bool) {
-    println!("journal {}", audit.journal_hash);
-    println!("outcome {:?}, disclosure {}\n", audit.outcome, audit.opening.disclosure.name());
+fn words(audit: &Audit, revealed: bool) -> String {
+    let disclosure = audit.opening.disclosure.name();
+    let mut out = format!(
+        "journal {}\n{}, {disclosure} disclosure\n\n",
+        audit.journal_hash,
+        audit.outcome.name()
+    );
     for (what, times) in &audit.checks {
-        println!("  {times:>5} × {what}");
+        out.push_str(&format!("  {times:>5} × {what}\n"));
     }
     if revealed {
-        println!("      1 × the seed is the one the journal commits to");
+        out.push_str("      1 × the seed is the one the journal commits to\n");
     }
-    println!("\nNot rechecked, because a journal cannot show it:");
-    BLIND_SPOTS.iter().for_each(|spot| println!("  - {spot}"));
+    out.push_str("\nNot rechecked, because a journal cannot show it:\n");
+    BLIND_SPOTS.iter().for_each(|spot| out.push_str(&format!("  - {spot}\n")));
+    out
 }

@@ -23,7 +23,12 @@ fn ready() -> (World, Ready) {
         _ => None,
     });
     let stores = disks.stores();
-    let world = World::open(inputs(&quick(), Immediate, 1, Faults::default()), stores.chain, stores.enclave).unwrap();
+    let world = World::open(
+        inputs(&quick(), Immediate, 1, Faults::default()),
+        stores.chain,
+        stores.enclave,
+    )
+    .unwrap();
     (world, ready.expect("the first call of this scenario fills"))
 }
 
@@ -42,7 +47,11 @@ fn eth_call(chain: &LocalChain, to: Address, data: &[u8]) -> Result<(), Bytes> {
     match chain.request("eth_call", params) {
         Ok(_) => Ok(()),
         Err(error) => {
-            let text = error.data.as_ref().and_then(|data| data.as_str().map(str::to_owned)).unwrap_or_default();
+            let text = error
+                .data
+                .as_ref()
+                .and_then(|data| data.as_str().map(str::to_owned))
+                .unwrap_or_default();
             Err(text.parse().unwrap_or_default())
         }
     }
@@ -79,26 +88,38 @@ fn the_chain_refuses_every_altered_settlement_and_takes_the_real_one() {
     }
 
     // Another request.
-    refused::<DarkPool::RequestUnknown>(attempt(&world, B256::repeat_byte(7), &zk_proof, attest), "another request");
+    refused::<DarkPool::RequestUnknown>(
+        attempt(&world, B256::repeat_byte(7), &zk_proof, attest),
+        "another request",
+    );
 
     // Any public input, with a signature of the attested key's domain that no longer covers it.
     for input in 0..proof.public_inputs.len() {
         let mut altered = proof.clone();
         altered.public_inputs[input] ^= U256::from(1);
-        assert!(attempt(&world, request, &altered.encode(), attest).is_err(), "public input {input}");
+        assert!(
+            attempt(&world, request, &altered.encode(), attest).is_err(),
+            "public input {input}"
+        );
     }
 
     // A ciphertext swapped by whoever delivers.
     let mut altered = proof.clone();
     altered.ciphertexts.swap(0, 4);
-    refused::<DarkPool::EnclaveNotActive>(attempt(&world, request, &altered.encode(), attest), "swapped ciphertexts");
+    refused::<DarkPool::EnclaveNotActive>(
+        attempt(&world, request, &altered.encode(), attest),
+        "swapped ciphertexts",
+    );
 
     // An enclave key nobody registered.
     let stranger = SigningKey::from_slice(&[3; 32]).unwrap();
     let round = u64::from(ready.round);
     let chain_id = world.contracts.chain_id;
     let digest = proof.digest(chain_id, world.contracts.dark_pool, request, round);
-    refused::<DarkPool::EnclaveNotActive>(attempt(&world, request, &zk_proof, &sign(&stranger, digest)), "a stranger's key");
+    refused::<DarkPool::EnclaveNotActive>(
+        attempt(&world, request, &zk_proof, &sign(&stranger, digest)),
+        "a stranger's key",
+    );
 
     // Another chain, another contract, another round: signed for elsewhere, it is a stranger's here.
     for (chain, pool, round) in [
@@ -107,7 +128,10 @@ fn the_chain_refuses_every_altered_settlement_and_takes_the_real_one() {
         (chain_id, world.contracts.dark_pool, round + 1),
     ] {
         let elsewhere = sign(&stranger, proof.digest(chain, pool, request, round));
-        refused::<DarkPool::EnclaveNotActive>(attempt(&world, request, &zk_proof, &elsewhere), "signed for elsewhere");
+        refused::<DarkPool::EnclaveNotActive>(
+            attempt(&world, request, &zk_proof, &elsewhere),
+            "signed for elsewhere",
+        );
         // And the proof itself is bound there too: its context is another.
         let context = evm::settlement::context(chain, pool, request, round);
         assert_ne!(context, proof.public_inputs[0]);
@@ -115,7 +139,8 @@ fn the_chain_refuses_every_altered_settlement_and_takes_the_real_one() {
 
     // An expired enclave: a day past its key bundle nobody settles with it. The request has expired by
     // then as well, so the registry is asked.
-    let registry = evm::abi::EnclaveRegistry::isActiveCall { signer: world.evidence.signer().0.into() };
+    let registry =
+        evm::abi::EnclaveRegistry::isActiveCall { signer: world.evidence.signer().0.into() };
     let active = |chain: &LocalChain| {
         let params = serde_json::json!([{ "to": world.contracts.registry, "data": Bytes::from(registry.abi_encode()) }, "latest"]);
         chain.request("eth_call", params).unwrap().as_str().unwrap().ends_with('1')
@@ -132,10 +157,18 @@ fn a_settlement_cannot_be_replayed() {
     let report = run(inputs(&quick(), Immediate, 1, Faults::default()), &disks).unwrap();
     assert!(report.is_success());
     let stores = disks.stores();
-    let after = World::open(inputs(&quick(), Immediate, 1, Faults::default()), stores.chain, stores.enclave).unwrap();
+    let after = World::open(
+        inputs(&quick(), Immediate, 1, Faults::default()),
+        stores.chain,
+        stores.enclave,
+    )
+    .unwrap();
     assert_eq!(world.contracts, after.contracts);
     let (request, zk_proof) = (B256::from(ready.request.0), Bytes::from(ready.zk_proof.clone()));
-    refused::<DarkPool::RequestNotOpen>(attempt(&after, request, &zk_proof, &ready.tee_attestation), "after FILLED");
+    refused::<DarkPool::RequestNotOpen>(
+        attempt(&after, request, &zk_proof, &ready.tee_attestation),
+        "after FILLED",
+    );
 }
 
 #[test]

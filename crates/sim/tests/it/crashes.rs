@@ -9,7 +9,8 @@ use crate::{Disks, inputs, quick, run};
 /// after it and before its result is kept, and after that. Journal, chain and enclave forget on their own.
 #[test]
 fn a_run_that_crashes_everywhere_ends_as_one_that_never_did() {
-    let undisturbed = run(inputs(&quick(), Immediate, 1, Faults::default()), &Disks::default()).unwrap();
+    let undisturbed =
+        run(inputs(&quick(), Immediate, 1, Faults::default()), &Disks::default()).unwrap();
 
     let disks = Disks::default();
     let mut crashed: BTreeSet<(u64, u8)> = BTreeSet::new();
@@ -34,7 +35,10 @@ fn a_run_that_crashes_everywhere_ends_as_one_that_never_did() {
         assert!(restarts < 1_000, "every restart makes progress");
     };
     assert_eq!(report.journal_hash, undisturbed.journal_hash);
-    assert_eq!(report.transactions, undisturbed.transactions, "no effect happened twice, none was lost");
+    assert_eq!(
+        report.transactions, undisturbed.transactions,
+        "no effect happened twice, none was lost"
+    );
     assert!(restarts >= 100, "{restarts} restarts");
     assert!(crashed.iter().any(|(_, point)| *point == Point::BeforeAppend as u8));
 }

@@ -7,7 +7,14 @@ use crate::{Disks, inputs_with, quick, run};
 /// else may differ.
 fn seen(transaction: &Transaction) -> (u32, &str, &str, usize, u64, bool) {
     let gas = transaction.gas_used + 12 * transaction.calldata_zeros as u64;
-    (transaction.tick, &transaction.contract, transaction.function, transaction.calldata_len, gas, transaction.success)
+    (
+        transaction.tick,
+        &transaction.contract,
+        transaction.function,
+        transaction.calldata_len,
+        gas,
+        transaction.success,
+    )
 }
 
 fn before_opening(report: &Report, opens: u32) -> Vec<&Transaction> {
@@ -19,7 +26,9 @@ fn sealed_ticks_of_a_healthy_and_of_an_emergency_run_are_alike_until_the_opening
     // Epochs short enough for a test: the shock strikes in the first, the second fills it.
     let deployment = include_str!("../../../../deployments/embedded.toml")
         .replace("rounds_per_epoch = 4", "rounds_per_epoch = 2");
-    let emergency = quick().replace("ticks_max = 40", "ticks_max = 26");
+    let emergency = quick()
+        .replace("ticks_max = 40", "ticks_max = 26")
+        .replace("ticks_after = 1", "ticks_after = 12");
     let begin = emergency.find("[[shock]]").unwrap();
     let end = emergency.find("# ---- Assumptions").unwrap();
     let healthy = format!("{}{}", &emergency[..begin], &emergency[end..]);
@@ -30,7 +39,10 @@ fn sealed_ticks_of_a_healthy_and_of_an_emergency_run_are_alike_until_the_opening
     let (healthy, emergency) = (go(&healthy), go(&emergency));
     // The first epoch opens on tick 13; the second's requests, rounds and reports follow until 25.
     let (left, right) = (before_opening(&healthy, 13), before_opening(&emergency, 13));
-    assert!(left.iter().any(|t| t.function == "confidentialFill"), "rounds settle in a healthy epoch too");
+    assert!(
+        left.iter().any(|t| t.function == "confidentialFill"),
+        "rounds settle in a healthy epoch too"
+    );
     assert_eq!(left.len(), right.len());
     for (healthy, emergency) in left.iter().zip(&right) {
         assert_eq!(seen(healthy), seen(emergency));

@@ -34,8 +34,11 @@ fn an_enclave_changed_by_one_byte_attests_and_is_refused_with_both_measurements(
     let at = image.windows(5).rposition(|window| window == b"rustc").expect("a .comment section");
     image[at] ^= 0x20;
     let faults = Faults { image: Some(image.clone()), ..Faults::default() };
-    let refused = run(inputs(&quick(), Immediate, 1, faults), &Disks::default()).expect_err("another program");
-    let Error::Evidence { who, source } = refused else { panic!("refused for its evidence: {refused}") };
+    let refused = run(inputs(&quick(), Immediate, 1, faults), &Disks::default())
+        .expect_err("another program");
+    let Error::Evidence { who, source } = refused else {
+        panic!("refused for its evidence: {refused}")
+    };
     assert_eq!(who, "maker 0");
     let message = source.to_string();
     let built = attestation::Measurement(host::image::MEASUREMENT).to_string();
@@ -87,7 +90,10 @@ fn no_planted_amount_crosses_the_enclaves_sockets_in_the_clear() {
     assert!(report.is_success());
 
     let wires = wires.lock().expect("the run is over");
-    assert!(wires.len() == 4 && wires.values().all(|bytes| !bytes.is_empty()), "all four directions were seen");
+    assert!(
+        wires.len() == 4 && wires.values().all(|bytes| !bytes.is_empty()),
+        "all four directions were seen"
+    );
     for amount in planted {
         // Little- and big-endian without leading zeros, and decimal: whatever an encoder would have used.
         let le = amount.to_le_bytes();

@@ -1,7 +1,7 @@
 use protocol::RequestStatus;
 use recovery::DisclosureMode::Immediate;
-use sim::audit::{Finding, audit, reveals};
 use sim::Faults;
+use sim::audit::{Finding, audit, reveals};
 
 use crate::{Disks, inputs, quick, run};
 

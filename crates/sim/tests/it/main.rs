@@ -1,5 +1,7 @@
 //! Whole missions, small: every part real, a scenario of two rounds.
 
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test may stop at what it does not expect")]
+
 mod attacks;
 mod crashes;
 mod disclosure;
@@ -18,10 +20,12 @@ use sim::{Error, Faults, Inputs, Point, Report, Scenario, Stores, shipped};
 pub(crate) fn proving_key() -> Vec<u8> {
     static KEY: OnceLock<Vec<u8>> = OnceLock::new();
     KEY.get_or_init(|| {
-        let cached = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("clearing-development.keys");
+        let cached =
+            std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("clearing-development.keys");
         let pin = sim::proving_key_pin();
         std::fs::read(&cached).ok().filter(|bytes| sha256(&[bytes]) == pin).unwrap_or_else(|| {
-            let bytes = Keys::development(31_337, |_| ()).expect("the development chain").to_bytes();
+            let bytes =
+                Keys::development(31_337, |_| ()).expect("the development chain").to_bytes();
             assert_eq!(sha256(&[&bytes]), pin, "derived keys are the pinned ones");
             std::fs::write(&cached, &bytes).expect("a target directory can be written");
             bytes
@@ -46,8 +50,16 @@ pub(crate) fn inputs(scenario: &str, mode: DisclosureMode, seed: u64, faults: Fa
     inputs_with(scenario, include_str!("../../../../deployments/embedded.toml"), mode, seed, faults)
 }
 
-pub(crate) fn inputs_with(scenario: &str, deployment: &str, mode: DisclosureMode, seed: u64, faults: Faults) -> Inputs {
-    let file = Deployment::parse(deployment, "embedded.toml").and_then(|file| file.with_disclosure(mode)).unwrap();
+pub(crate) fn inputs_with(
+    scenario: &str,
+    deployment: &str,
+    mode: DisclosureMode,
+    seed: u64,
+    faults: Faults,
+) -> Inputs {
+    let file = Deployment::parse(deployment, "embedded.toml")
+        .and_then(|file| file.with_disclosure(mode))
+        .unwrap();
     let workflow = recovery::parse(recovery::SEED, "seed.yaml").unwrap();
     recovery::check(&workflow, &file).unwrap();
     Inputs {
@@ -73,12 +85,16 @@ pub(crate) struct Disks {
 impl Disks {
     pub(crate) fn stores(&self) -> Stores {
         let boxed = |disk: &MemoryStorage| Box::new(disk.clone()) as Box<dyn Storage>;
-        Stores { journal: boxed(&self.journal), chain: boxed(&self.chain), enclave: boxed(&self.enclave) }
+        Stores {
+            journal: boxed(&self.journal),
+            chain: boxed(&self.chain),
+            enclave: boxed(&self.enclave),
+        }
     }
 
     /// Pulls the plug on all three machines.
     pub(crate) fn crash(&self, torn_len: usize) {
-        [&self.journal, &self.chain, &self.enclave].map(|disk| disk.crash(torn_len));
+        [&self.journal, &self.chain, &self.enclave].iter().for_each(|disk| disk.crash(torn_len));
     }
 }
 
@@ -91,5 +107,9 @@ pub(crate) fn run_until(inputs: Inputs, disks: &Disks, kind: &'static str) {
     let ended = sim::run(inputs, disks.stores(), &mut |_, _| (), &mut |point, _, k| {
         point == Point::AfterAppend && k == kind
     });
-    assert!(matches!(ended, Err(Error::Crashed(Point::AfterAppend))), "the run reaches {kind}: {:?}", ended.err());
+    assert!(
+        matches!(ended, Err(Error::Crashed(Point::AfterAppend))),
+        "the run reaches {kind}: {:?}",
+        ended.err()
+    );
 }

@@ -1,0 +1,196 @@
+//! The binary as people and scripts use it.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Two rounds at the seed's 0.5 %: a mission for tests.
+const QUICK: [(&str, &str); 7] = [
+    ("start = \"2023-03-10T15:55:00Z\"", "start = \"2023-03-10T16:30:00Z\""),
+    ("ticks_after = 12", "ticks_after = 1"),
+    ("ticks_max = 144", "ticks_max = 40"),
+    ("funding = [\"8%\", \"12%\"]", "funding = [\"1%\", \"3%\"]"),
+    ("effort_median = \"0.3%\"", "effort_median = \"0.05%\""),
+    ("failure = [\"3%\", \"7%\"]", "failure = [\"0.1%\", \"0.5%\"]"),
+    ("latency_minutes = 20", "latency_minutes = 2"),
+];
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn quick(folder: &Path) -> String {
+    let source = sim::shipped()["usdc-2023-03"].to_owned();
+    let source = QUICK.iter().fold(source, |source, (from, to)| {
+        assert!(source.contains(from), "{from}");
+        source.replace(from, to)
+    });
+    let path = folder.join("quick.toml");
+    std::fs::write(&path, source).unwrap();
+    path.display().to_string()
+}
+
+fn cdpr(arguments: &[&str]) -> Output {
+    // One cache for all tests of this crate: keys are derived once.
+    Command::new(env!("CARGO_BIN_EXE_cdpr"))
+        .args(arguments)
+        .env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))
+}
+
+#[test]
+fn a_killed_run_goes_on_and_ends_the_same_and_its_journal_verifies() {
+    let folder = folder("killed");
+    let scenario = quick(&folder);
+    let undisturbed = cdpr(&["run", "--scenario", &scenario, "--json"]);
+    assert_eq!(undisturbed.status.code(), Some(0), "{}", text(&undisturbed.stderr));
+    let undisturbed = json(&undisturbed);
+    for key in [
+        "workflow",
+        "scenario",
+        "seed",
+        "disclosure",
+        "request",
+        "recovered",
+        "halted",
+        "rounds",
+        "ticks",
+        "transactions",
+        "proofs",
+        "attestation",
+        "public_view",
+        "journal_hash",
+    ] {
+        assert!(undisturbed.get(key).is_some(), "{key}");
+    }
+    assert_eq!(undisturbed["request"]["status"], "FILLED");
+    assert_eq!(undisturbed["recovered"], true);
+
+    let journal = folder.join("run.journal").display().to_string();
+    for crash in [
+        "after-append:ticked",
+        "after-append:ordered",
+        "after-append:observed",
+        "after-append:written",
+        "after-append:cleared",
+        "before-append:written",
+    ] {
+        for name in ["", ".chain", ".enclave"] {
+            let _ = std::fs::remove_file(format!("{journal}{name}"));
+        }
+        let arguments = ["run", "--scenario", &scenario, "--json", "--journal", &journal];
+        let killed = cdpr(&[&arguments[..], &["--crash-at", crash]].concat());
+        assert_eq!(killed.status.code(), None, "{crash}: killed by a signal");
+        let resumed = cdpr(&arguments);
+        assert_eq!(resumed.status.code(), Some(0), "{crash}: {}", text(&resumed.stderr));
+        let resumed = json(&resumed);
+        for key in ["journal_hash", "transactions", "public_view", "request"] {
+            assert_eq!(resumed[key], undisturbed[key], "{crash}: {key}");
+        }
+    }
+
+    let verified = cdpr(&["verify", "journal", &journal, "--reveal", "1"]);
+    assert_eq!(verified.status.code(), Some(0), "{}", text(&verified.stderr));
+    let words = text(&verified.stdout);
+    assert!(words.contains(undisturbed["journal_hash"].as_str().unwrap()), "{words}");
+    assert!(words.contains("Not rechecked"), "{words}");
+    assert_eq!(cdpr(&["verify", "journal", &journal, "--reveal", "2"]).status.code(), Some(2));
+
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&journal, &bytes).unwrap();
+    let tampered = cdpr(&["verify", "journal", &journal]);
+    assert_eq!(tampered.status.code(), Some(2));
+    assert!(text(&tampered.stderr).contains("tampered: record"), "{}", text(&tampered.stderr));
+    bytes.truncate(middle);
+    std::fs::write(&journal, &bytes).unwrap();
+    let torn = cdpr(&["verify", "journal", &journal]);
+    assert!(text(&torn.stderr).contains("torn tail: record"), "{}", text(&torn.stderr));
+}
+
+#[test]
+fn bad_input_is_named_and_nothing_starts() {
+    let folder = folder("bad");
+    let check = |from: &str, to: &str, wants: &[&str]| {
+        let source = recovery::SEED.replacen(from, to, 1);
+        assert_ne!(source, recovery::SEED, "{from}");
+        let path = folder.join("w.yaml").display().to_string();
+        std::fs::write(&path, source).unwrap();
+        let journal = folder.join("never.journal");
+        let output = cdpr(&["run", &path, "--journal", &journal.display().to_string()]);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(output.stdout.is_empty() && !journal.exists(), "nothing started");
+        for want in wants {
+            assert!(error.contains(want), "expected {want:?} in: {error}");
+        }
+        assert!(error.contains("w.yaml:") && error.contains("hint:"), "{error}");
+    };
+    check("type: wait", "type: waits", &["waits", "monitor-fill"]);
+    check("threshold: 1.02", "threshold: 0", &["threshold", "check-reserves"]);
+    check("premium: \"0.5%\"", "premium: \"9.5%\"", &["premium", "create-request", "8%"]);
+    check("timeout: \"1h\"", "timeout: \"0h\"", &["timeout", "create-request"]);
+    check("*/5 * * * *", "0 0 30 2 *", &["schedule"]);
+    check(
+        "CRE_COLLATERAL_DARKPOOL",
+        "CRE_COLLATERAL_DARKPOL",
+        &["pool", "CRE_COLLATERAL_DARKPOOL"],
+    );
+    check("id: settle", "id: monitor-fill", &["monitor-fill"]);
+    check("check-reserves.deficit", "verify-recovery.deficit", &["amount_encrypted"]);
+    check("workflow:", "workflow: [", &[]);
+
+    let missing = cdpr(&["run", "--scenario", "no-such-file.toml"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("no-such-file.toml"));
+    assert_eq!(cdpr(&["run", "--disclosure", "half"]).status.code(), Some(2));
+    assert_eq!(cdpr(&["verify", "journal", "no-such.journal"]).status.code(), Some(2));
+}
+
+#[test]
+fn another_runs_journal_is_not_continued() {
+    let folder = folder("other");
+    let scenario = quick(&folder);
+    let journal = folder.join("run.journal").display().to_string();
+    let killed = cdpr(&[
+        "run",
+        "--scenario",
+        &scenario,
+        "--journal",
+        &journal,
+        "--crash-at",
+        "after-append:ticked",
+    ]);
+    assert_eq!(killed.status.code(), None);
+    let other = cdpr(&["run", "--scenario", &scenario, "--journal", &journal, "--seed", "2"]);
+    assert_ne!(other.status.code(), Some(0));
+    assert!(
+        text(&other.stderr).contains("hint:") || text(&other.stderr).contains("because:"),
+        "{}",
+        text(&other.stderr)
+    );
+}
+
+#[test]
+fn the_seeds_workflow_is_what_runs_by_default() {
+    let source =
+        std::fs::read_to_string("../../workflows/confidential-recovery-darkpool.yaml").unwrap();
+    assert_eq!(source, recovery::SEED);
+}
