@@ -188,7 +188,9 @@ fn parse_crash(text: &str) -> Result<(Point, String), Failure> {
         "before-append" => Point::BeforeAppend,
         "after-append" => Point::AfterAppend,
         _ => {
-            return Err(bad(anyhow!("--crash-at knows before-effect, before-append, after-append")));
+            return Err(bad(anyhow!(
+                "--crash-at knows before-effect, before-append, after-append"
+            )));
         }
     };
     Ok((point, kind.to_owned()))

@@ -1,6 +1,10 @@
 //! Whole missions, small: every part real, a scenario of two rounds.
 
-#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test may stop at what it does not expect")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may stop at what it does not expect"
+)]
 
 mod attacks;
 mod crashes;
