@@ -64,6 +64,9 @@ contract DarkPool is IDarkPool, CREReceiver, EIP712, ReentrancyGuardTransient {
     /// @notice Seconds after `expires` from which an unopened sealed request counts against the issuer.
     /// A day: time to assemble the committee that holds the opening.
     uint256 public constant OPENING_GRACE = 1 days;
+    /// @notice Seconds from a round's close within which it settles: two ticks of the seed's workflow. A maker is
+    /// bound to a closed round no longer than this, and nobody holds a signed round as an option.
+    uint256 public constant SETTLE_WINDOW = 10 minutes;
     /// @notice Four slots and the issuer.
     uint256 public constant CIPHERTEXTS = 5;
     /// @notice What `teeAttestation` signs.
@@ -352,6 +355,10 @@ contract DarkPool is IDarkPool, CREReceiver, EIP712, ReentrancyGuardTransient {
         uint256 closedAt = inputs[CLOSED_AT];
         if (closedAt < r.opened || closedAt > block.timestamp) {
             revert ClosedAtOutOfRange(closedAt, r.opened, block.timestamp);
+        }
+        // No underflow by the check above.
+        if (block.timestamp - closedAt > SETTLE_WINDOW) {
+            revert RoundTooOld(closedAt, block.timestamp, SETTLE_WINDOW);
         }
     }
 

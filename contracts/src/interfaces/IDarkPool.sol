@@ -75,6 +75,8 @@ interface IDarkPool is ICREDarkPool {
     /// @notice A public input is not what the chain says it is. Indices are those of the statement.
     error PublicInputMismatch(uint256 index, uint256 given, uint256 expected);
     error ClosedAtOutOfRange(uint256 closedAt, uint256 opened, uint256 timestamp);
+    /// @notice The round closed longer ago than a maker may be held to it; it is void.
+    error RoundTooOld(uint256 closedAt, uint256 timestamp, uint256 window);
     error PriceNotPositive(int256 answer);
     error PriceStale(uint256 updatedAt, uint256 timestamp, uint256 ageMax);
     /// @notice The function belongs to the other disclosure mode.

@@ -223,7 +223,12 @@ impl<P: Platform> Program<P> {
                     let prover =
                         self.prover.as_mut().ok_or(Error::TooEarly { what: "the proving key" })?;
                     let started = Instant::now();
-                    let proved = round::prove(&booted.state, prover)?;
+                    let Ok(proved) = round::prove(&booted.state, prover) else {
+                        // Not sealed: after a restart this round was never tried.
+                        booted.state.void_round();
+                        let reply = Reply::Cleared { ready: None, prove_ms: 0, constraints: 0 };
+                        return Ok(Answer { sealed: None, reply });
+                    };
                     let prove_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
                     let tee_attestation = booted.sign(&proved.digest);
                     Reply::Cleared {
@@ -311,3 +316,6 @@ fn signer_address(signer: &SigningKey) -> Address {
 fn receipt_digest(envelope: &[u8]) -> [u8; 32] {
     keccak256(&[b"cdpr/receipt/v1", &sha256(&[envelope])])
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,14 @@ pub(crate) fn prove(state: &State, prover: &mut Prover) -> Result<Proved, Error>
 
 fn witness(state: &State, round: &Round, issuer: &Issuer, context: Fr) -> Result<Witness, Error> {
     let path = |held: &Held| state.tree.path(held.index).ok_or(Error::Unprovable);
+    // Dummies depend on everything the round is: a parent who runs it again with other orders or another
+    // close cannot tell dummies by their repeating.
+    let mut seen = field::to_bytes(&context).to_vec();
+    seen.extend(encode(&(round.closed_at, round.price, round.premium)));
+    for (line, amount) in &round.fills {
+        seen.extend(field::to_bytes(&line.held.note.commitment()));
+        seen.extend(encode(amount));
+    }
     let mut slots = Vec::with_capacity(SLOTS);
     for slot in 0..SLOTS {
         slots.push(match round.fills.get(slot) {
@@ -67,9 +75,7 @@ fn witness(state: &State, round: &Round, issuer: &Issuer, context: Fr) -> Result
                 path: path(&line.held)?,
                 fill: amount.units(),
             },
-            None => Slot::dummy(
-                &state.entropy.derive("dummy", &[&field::to_bytes(&context), &[slot_byte(slot)]]),
-            ),
+            None => Slot::dummy(&state.entropy.derive("dummy", &[&seen, &[slot_byte(slot)]])),
         });
     }
     let held = &issuer.consideration;

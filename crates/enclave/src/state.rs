@@ -1,9 +1,9 @@
 //! Everything an enclave knows, as a function of the commands it has heard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k256::ecdsa::signature::Verifier as _;
-use k256::ecdsa::{Signature, VerifyingKey};
+use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 use pool::keys::NullifierSecret;
 use pool::mandate::Mandate;
 use pool::note::Note;
@@ -13,7 +13,8 @@ use pool::terms::Terms;
 use pool::tree::Tree;
 use pool::{Fr, field, keys, seal, status};
 use primitives::{
-    Amount, CommitmentHash, Premium, Price, RequestId, Timestamp, decode, encode, sha256,
+    Address, Amount, CommitmentHash, Premium, Price, RequestId, Timestamp, decode, encode,
+    keccak256, sha256,
 };
 use protocol::attest::{Observed, Opening, Status};
 use protocol::detect::{self, Detector, Observation, Reading};
@@ -21,7 +22,8 @@ use protocol::event::Fact;
 use protocol::matching::{self, Demand, Fill, Offer};
 use protocol::settle::Queue;
 use protocol::wire::{
-    self, Brief, Command, Configuration, ENVELOPE_LEN, LockedNote, Order, Statement, TickNotice,
+    self, Command, Configuration, ENVELOPE_LEN, LockedNote, Order, SignedBrief, Statement,
+    TickNotice,
 };
 use protocol::{Disclosure, RequestStatus, request};
 
@@ -46,6 +48,10 @@ pub(crate) struct State {
     detector: Detector,
     deficits: BTreeMap<(u32, CommitmentHash), pool::request::Request>,
     request: Option<Live>,
+    /// Requests seen to open: hearing of one again, after a restart, changes nothing.
+    known: BTreeSet<RequestId>,
+    /// Commitments of lines that a settlement spent: their envelopes are worth nothing any more.
+    spent: BTreeSet<CommitmentHash>,
     book: BTreeMap<CommitmentHash, Line>,
     queue: Option<Queue<Fill>>,
     places: BTreeMap<CommitmentHash, u64>,
@@ -125,6 +131,8 @@ impl State {
             detector: Detector::default(),
             deficits: BTreeMap::new(),
             request: None,
+            known: BTreeSet::new(),
+            spent: BTreeSet::new(),
             book: BTreeMap::new(),
             queue: None,
             places: BTreeMap::new(),
@@ -165,12 +173,27 @@ impl State {
         let unusable = |reason| Error::Unusable { what: WHAT, reason };
         let plain = seal::open(&self.hpke, wire::BRIEF_INFO, &[], sealed)
             .map_err(|_| Error::Unreadable { what: WHAT })?;
-        let brief: Brief = decode(&plain).map_err(|_| unusable("not a brief"))?;
+        let SignedBrief { brief, signature } =
+            decode(&plain).map_err(|_| unusable("not a signed brief"))?;
+        let signer = recover(&brief.digest(&self.hpke.public_key()), &signature);
+        if signer != Some(self.configuration.issuer) {
+            return Err(unusable("it is not signed by the configured issuer"));
+        }
         let mandate = Mandate::from_bytes(&brief.mandate).map_err(|_| unusable("not a mandate"))?;
         let position =
             Position::from_bytes(&brief.position).map_err(|_| unusable("not a position"))?;
-        if mandate.pool_id != pool_id(&self.configuration) || mandate.issuer != position.issuer {
-            return Err(unusable("the mandate is for another pool or issuer"));
+        let scalar = |address: &Address| field::from_address(&address.0);
+        let configuration = &self.configuration;
+        let is_ours = mandate.pool_id == pool_id(configuration)
+            && mandate.issuer == scalar(&configuration.issuer)
+            && mandate.collateral_asset == scalar(&configuration.collateral)
+            && mandate.consideration_asset == scalar(&configuration.consideration)
+            && position.issuer == mandate.issuer;
+        if !is_ours {
+            return Err(unusable("the mandate is for another pool, issuer or asset"));
+        }
+        if position.amount != 0 {
+            return Err(unusable("a position starts empty: collateral comes by settlements"));
         }
         let asset = mandate.consideration_asset;
         let consideration = self.held(&brief.consideration, asset, mandate.commitment(), WHAT)?;
@@ -194,7 +217,10 @@ impl State {
         let held = self.held(&order.note, asset, terms.hash(), WHAT)?;
         let id = CommitmentHash(field::to_bytes(&held.note.commitment()));
         let line = Line { held, terms, viewing_key: order.viewing_key };
-        let is_news = !self.book.contains_key(&id) && self.places.contains_key(&id);
+        if self.spent.contains(&id) {
+            return Err(unusable("a settlement has spent its note"));
+        }
+        let is_news = !self.book.contains_key(&id);
         if is_news {
             self.book.insert(id, line);
         }
@@ -310,7 +336,7 @@ impl State {
             Status::Backed(backed)
         };
         let opening = if sealed && self.configuration.schedule.opens_on(tick) {
-            self.opening(backed)
+            self.opening()
         } else {
             None
         };
@@ -326,19 +352,23 @@ impl State {
             what: "issuer's brief",
             reason: "its viewing key is not a point",
         })?;
+        let position = CommitmentHash(field::to_bytes(&issuer.position.commitment()));
         self.deficits.insert((tick, deficit), request);
         while self.deficits.len() > DEFICITS_MAX {
             self.deficits.pop_first();
         }
-        Ok(Observed { tick, now, status, deficit, notice, opening })
+        Ok(Observed { tick, now, status, deficit, position, notice, opening })
     }
 
-    fn opening(&self, recovered: bool) -> Option<Opening> {
+    /// An epoch's opening says how the epoch's request ended, and nothing of what happened since: a
+    /// shortfall found during an epoch is the next one's to ask for, and to tell of.
+    fn opening(&self) -> Option<Opening> {
         let (plain, salt) = self.request.as_ref()?.status?;
+        let status = RequestStatus::from_number(plain)?;
         Some(Opening {
-            status: RequestStatus::from_number(plain)?,
+            status,
             salt: field::to_bytes(&salt),
-            recovered,
+            recovered: status == RequestStatus::Filled,
         })
     }
 
@@ -346,11 +376,12 @@ impl State {
         match fact {
             Fact::LeavesInserted { start, leaves } => self.insert(*start, leaves),
             Fact::RequestOpened { id, commitment, premium, .. } => {
-                if self.request.as_ref().is_some_and(|live| live.id == *id) {
+                if self.known.contains(id) {
                     return false;
                 }
                 let secret = self.deficits.iter().find(|((_, known), _)| known == commitment);
                 let Some((_, request)) = secret else { return false };
+                self.known.insert(*id);
                 let live =
                     Live { id: *id, premium: *premium, rounds: 0, request: *request, status: None };
                 self.request = Some(live);
@@ -437,7 +468,9 @@ impl State {
         };
         consideration.index = place(&consideration.note, &self.places).unwrap_or(u64::MAX);
         for (slot, (mut line, amount)) in round.fills.into_iter().enumerate() {
-            self.book.remove(&CommitmentHash(field::to_bytes(&line.held.note.commitment())));
+            let old = CommitmentHash(field::to_bytes(&line.held.note.commitment()));
+            self.book.remove(&old);
+            self.spent.insert(old);
             line.held.note.amount -= amount.units();
             line.held.note.rho = pool::note::change_rho(line.held.nsk.expose(), context, slot);
             let id = CommitmentHash(field::to_bytes(&line.held.note.commitment()));
@@ -459,6 +492,7 @@ impl State {
         price: Price,
     ) -> Result<bool, Error> {
         let live = self.request.as_ref().ok_or(Error::UnknownRound)?;
+        let issuer = self.issuer.as_ref().ok_or(Error::TooEarly { what: "the issuer's brief" })?;
         if live.id != id || number != live.rounds + 1 {
             return Err(Error::UnknownRound);
         }
@@ -487,6 +521,8 @@ impl State {
             .next_round()
             .into_iter()
             .filter_map(|fill| Some((self.book.get(&fill.id)?.clone(), fill.amount)))
+            // A line may have run out, or the price moved, since the call that filled it.
+            .filter(|(line, _)| matches(line, issuer, &live.request, closed_at, price))
             .collect();
         if fills.is_empty() && self.configuration.disclosure == Disclosure::Immediate {
             self.queue = None;
@@ -507,6 +543,12 @@ impl State {
     }
 
     /// One call over the whole book, at most as much as remains and as the consideration can pay for.
+    /// Forgets a round that could not be proved.
+    pub(crate) fn void_round(&mut self) {
+        self.round = None;
+        self.queue = None;
+    }
+
     fn call(
         &self,
         live: &Live,
@@ -545,6 +587,16 @@ impl State {
         let clearing = matching::clear(&offers, &demand);
         Ok(Queue::new(clearing.premium, clearing.fills))
     }
+}
+
+/// The account behind a 65-byte signature.
+fn recover(digest: &[u8; 32], signature: &[u8]) -> Option<Address> {
+    let (rs, [v]) = signature.split_last_chunk::<1>()?;
+    let recovery = RecoveryId::from_byte(v.checked_sub(27)?)?;
+    let signature = Signature::from_slice(rs).ok()?;
+    let key = VerifyingKey::recover_from_prehash(digest, &signature, recovery).ok()?;
+    let hash = keccak256(&[&key.to_sec1_point(false).as_bytes()[1..]]);
+    hash[12..].first_chunk().copied().map(Address)
 }
 
 /// Whether a line's terms admit this request now: the circuit will ask the same.

@@ -11,6 +11,8 @@ use crate::abi::{ConfidentialPoR, DarkPool, KeystoneForwarder, RecoveryGuard, Sh
 
 /// Public input that carries the round's status.
 const STATUS_INPUT: usize = 11;
+/// Public input that commits to the position after the round.
+const POSITION_INPUT: usize = 10;
 /// Public input that says how it is disclosed: 0 immediate, 1 sealed.
 const DISCLOSURE_INPUT: usize = 6;
 
@@ -105,6 +107,7 @@ fn fact(topic: &B256, log: &alloy::primitives::Log) -> Option<Fact> {
                 id: RequestId(event.requestId.0),
                 round: event.round.try_into().ok()?,
                 status,
+                position: CommitmentHash(word(event.publicInputs[POSITION_INPUT])),
             }
         }
         RecoveryGuard::AttemptFailed::SIGNATURE_HASH => {

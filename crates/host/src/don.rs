@@ -1,8 +1,8 @@
 //! A simulated DON: n nodes that run the same mission over their own observation, agree on bytes, and
 //! sign what they agree on in the `KeystoneForwarder`'s format.
 //!
-//! A payload is signed when 2f + 1 of 3f + 1 nodes produced it byte for byte (the quorum an OCR round
-//! needs, so that two liars cannot make a report of their own), and travels with exactly f + 1
+//! A payload is signed when more than (n + f) / 2 nodes produced it byte for byte (2f + 1 of 3f + 1: the
+//! quorum of an OCR round, which two conflicting payloads cannot both reach), and travels with exactly f + 1
 //! signatures (what the forwarder demands). Offsets, digests and signature form: the production report
 //! recorded from a live DON is the pinned vector.
 
@@ -63,7 +63,7 @@ impl core::fmt::Debug for Don {
 pub struct NoQuorum {
     /// The largest group.
     pub agreeing: usize,
-    /// 2f + 1.
+    /// More than (n + f) / 2.
     pub quorum: usize,
 }
 
@@ -108,6 +108,11 @@ impl Don {
         self.signers.len()
     }
 
+    /// Equal payloads needed: two groups of this size share an honest node.
+    const fn quorum(&self) -> usize {
+        (self.signers.len() + self.f) / 2 + 1
+    }
+
     /// The nodes' addresses, for `KeystoneForwarder.setConfig`.
     pub fn addresses(&self) -> Vec<Address> {
         self.signers.iter().map(address).collect()
@@ -118,7 +123,7 @@ impl Don {
         &self.workflow
     }
 
-    /// The value at least 2f + 1 nodes hold. `None` is a node that said nothing.
+    /// The value a quorum of nodes holds. `None` is a node that said nothing.
     ///
     /// # Errors
     /// [`NoQuorum`] with the size of the largest group.
@@ -134,7 +139,7 @@ impl Don {
             .flatten()
             .map(|value| (value, voters(value)))
             .max_by_key(|(_, voters)| voters.len());
-        let quorum = 2 * self.f + 1;
+        let quorum = self.quorum();
         match best {
             Some((value, voters)) if voters.len() >= quorum => {
                 Ok(Agreement { value: value.clone(), voters })

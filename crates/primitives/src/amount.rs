@@ -20,8 +20,16 @@ pub struct Overflow {
 
 /// Base units of one asset, `0 ..= 2^112 - 1`. The asset's decimals are the asset's business; every
 /// token that ships with CDPR has 6.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode)]
 pub struct Amount(u128);
+
+/// Decoding is no way around the range.
+impl Decode for Amount {
+    fn deserialize_reader<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Self> {
+        Self::new(u128::deserialize_reader(reader)?)
+            .map_err(|_| borsh::io::ErrorKind::InvalidData.into())
+    }
+}
 
 impl Amount {
     /// Nothing.
@@ -136,8 +144,16 @@ impl fmt::Display for Amount {
 }
 
 /// A premium or a share in basis points, `0 ..= 16 383` (the circuit gives it 14 bits).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode)]
 pub struct Premium(u16);
+
+/// Decoding is no way around the range.
+impl Decode for Premium {
+    fn deserialize_reader<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Self> {
+        Self::new(u16::deserialize_reader(reader)?)
+            .ok_or_else(|| borsh::io::ErrorKind::InvalidData.into())
+    }
+}
 
 impl Premium {
     /// The largest premium, 163.83 %.
@@ -216,6 +232,13 @@ mod tests {
         assert_eq!(format!("{}", Amount(1_234_567)), "1.23");
         assert_eq!(format!("{}", Ratio(1_020_000)), "1.0200");
         assert_eq!(format!("{}", Premium(50)), "0.50 %");
+    }
+
+    #[test]
+    fn decoding_is_no_way_around_the_range() {
+        assert_eq!(crate::decode::<Amount>(&crate::encode(&Amount::MAX)), Ok(Amount::MAX));
+        assert!(crate::decode::<Amount>(&u128::MAX.to_le_bytes()).is_err());
+        assert!(crate::decode::<Premium>(&u16::MAX.to_le_bytes()).is_err());
     }
 
     #[test]

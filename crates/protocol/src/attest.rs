@@ -30,7 +30,7 @@ pub struct Opening {
     pub status: RequestStatus,
     /// Opens that commitment; a scalar, big-endian.
     pub salt: [u8; 32],
-    /// Whether reserves meet the target at the opening.
+    /// Whether all that the epoch asked for was filled.
     pub recovered: bool,
 }
 
@@ -46,7 +46,10 @@ pub struct Observed {
     /// Commitment to a request for the present gap: the seed's `deficit`, and what
     /// `requestCollateral` takes. There on every tick on which one could be made.
     pub deficit: CommitmentHash,
-    /// The same to the issuer, sealed to its viewing key: one length, whatever it says.
+    /// The issuer's position it counted: what the chain holds as a commitment. Collateral that no
+    /// settlement brought cannot make a reserve look backed.
+    pub position: CommitmentHash,
+    /// What was read, to the issuer, sealed to its viewing key: one length, whatever it says.
     pub notice: Vec<u8>,
     /// The last epoch's opening, on the tick it is due.
     pub opening: Option<Opening>,

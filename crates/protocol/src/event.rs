@@ -91,6 +91,8 @@ pub enum Fact {
         round: u32,
         /// What `getRequestStatus` says now: under sealed disclosure still pending.
         status: RequestStatus,
+        /// The issuer's position after it.
+        position: CommitmentHash,
     },
     /// A request expired unfilled.
     RequestExpired {

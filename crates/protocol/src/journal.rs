@@ -47,7 +47,8 @@ pub enum Record {
 pub struct Opening {
     /// The chain, 31 337 for the embedded one.
     pub chain_id: u64,
-    /// `SHA-256("cdpr/seed/v1" ‖ seed ‖ salt)`: the seed stays the runner's until revealed.
+    /// `SHA-256("cdpr/seed-commitment/v1" ‖ seed bytes ‖ salt)`, the salt derived from the seed: it hides
+    /// the seed as well as the seed is hard to guess. A journal to be published wants a large one.
     pub seed_commitment: Bytes32,
     /// The workflow's source, verbatim.
     pub workflow: String,

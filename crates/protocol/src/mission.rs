@@ -28,7 +28,7 @@
 
 use std::collections::VecDeque;
 
-use primitives::{Decode, Duration, Encode, Premium, RequestId, Timestamp};
+use primitives::{CommitmentHash, Decode, Duration, Encode, Premium, RequestId, Timestamp};
 
 use crate::attest::{Observed, Status};
 use crate::event::{Event, Fact, Ready};
@@ -152,6 +152,22 @@ pub enum Refused {
         /// The event's.
         got: &'static str,
     },
+    /// The answer is for another instant than the tick's.
+    #[error("an answer for {got} to a tick at {expected}")]
+    WrongInstant {
+        /// The tick's.
+        expected: Timestamp,
+        /// The event's.
+        got: Timestamp,
+    },
+    /// The enclave counted collateral that no settlement brought.
+    #[error("the enclave counted position {got}, the chain holds {expected}")]
+    WrongPosition {
+        /// After the last settlement.
+        expected: CommitmentHash,
+        /// The event's.
+        got: CommitmentHash,
+    },
     /// A round that was not asked for.
     #[error("round {got} is ready, round {expected} was asked for")]
     WrongRound {
@@ -176,6 +192,8 @@ pub struct Mission {
     flagged: bool,
     halted: bool,
     recovered_tick: Option<u32>,
+    /// The issuer's position after the last settlement; before one, what the first answer counted.
+    position: Option<CommitmentHash>,
     outstanding: VecDeque<Effect>,
 }
 
@@ -194,6 +212,7 @@ impl Mission {
             flagged: false,
             halted: false,
             recovered_tick: None,
+            position: None,
             outstanding: VecDeque::new(),
         }
     }
@@ -233,6 +252,14 @@ impl Mission {
                         got: got.name(),
                     });
                 }
+                if observed.now != now {
+                    return Err(Refused::WrongInstant { expected: now, got: observed.now });
+                }
+                let expected = self.position.unwrap_or(observed.position);
+                if observed.position != expected {
+                    return Err(Refused::WrongPosition { expected, got: observed.position });
+                }
+                self.position = Some(expected);
                 let calls = self.interpret(now, observed);
                 let expiry = now + REPORT_LIFETIME;
                 self.outstanding.pop_front();
@@ -255,7 +282,14 @@ impl Mission {
                 return Ok(Vec::new());
             }
             Event::Written { delivered, facts, .. } => {
-                let Some(Effect::Write(_)) = awaits else { return Err(unexpected("a receipt")) };
+                let Some(Effect::Write(write)) = awaits else {
+                    return Err(unexpected("a receipt"));
+                };
+                // A round the chain refused is void: the same proof would be refused again.
+                let is_void = !delivered && matches!(write.call, Call::ConfidentialFill { .. });
+                if is_void {
+                    self.ready = None;
+                }
                 self.outstanding.pop_front();
                 if *delivered {
                     facts.iter().for_each(|fact| self.learn(fact));
@@ -346,8 +380,9 @@ impl Mission {
                     status: RequestStatus::Pending,
                 });
             }
-            Fact::RoundSettled { id, status, .. } => {
+            Fact::RoundSettled { id, status, position, .. } => {
                 self.ready = None;
+                self.position = Some(*position);
                 self.rounds += 1;
                 if let Some(request) = self.request.as_mut().filter(|request| request.id == *id) {
                     request.rounds += 1;

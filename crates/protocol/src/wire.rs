@@ -2,7 +2,9 @@
 //! parent relays bytes it cannot read.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use primitives::{Address, Amount, Bytes32, Decode, Encode, Premium, Price, RequestId, Timestamp};
+use primitives::{
+    Address, Amount, Bytes32, Decode, Encode, Premium, Price, RequestId, Timestamp, keccak256,
+};
 
 use crate::Disclosure;
 use crate::attest::Observed;
@@ -72,6 +74,23 @@ pub struct Brief {
     pub consideration: LockedNote,
     /// X25519 key the issuer reads its notices with.
     pub viewing_key: Word,
+}
+
+impl Brief {
+    /// What the issuer's account signs: `keccak256("cdpr/brief/v1" ‖ enclave's X25519 key ‖ borsh(self))`.
+    /// HPKE alone says nothing about who sealed, and whoever briefs an enclave reads what it observes.
+    pub fn digest(&self, enclave: &Word) -> [u8; 32] {
+        keccak256(&[b"cdpr/brief/v1", enclave, &primitives::encode(self)])
+    }
+}
+
+/// A brief with the issuer's signature.
+#[derive(Clone, BorshSerialize, BorshDeserialize)]
+pub struct SignedBrief {
+    /// The brief.
+    pub brief: Brief,
+    /// r ‖ s ‖ v, v 27 or 28, by the issuer's account over [`Brief::digest`].
+    pub signature: Vec<u8>,
 }
 
 /// A maker's standing line: the opening of a locked note with its terms.

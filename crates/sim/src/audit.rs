@@ -19,13 +19,13 @@ use evm::alloy::rpc::types::TransactionReceipt;
 use evm::local::LocalChain;
 use evm::report::{Payload, SignedReport};
 use evm::settlement::ZkProof;
-use primitives::{Bytes32, decode, keccak256, sha256};
+use primitives::{Address as Account, Bytes32, Timestamp, decode, keccak256, sha256};
 use protocol::event::Ready;
 use protocol::journal::{Damaged, Included, Journal, Opening, Record};
 use protocol::wire::Configuration;
 use protocol::{Effect, Event, Mission, Outcome};
 
-use crate::world::{challenge, check_evidence, genesis, receiver, setup};
+use crate::world::{challenge, check_evidence, genesis, policy, receiver, setup};
 use crate::{Error, node};
 
 /// What an audit established.
@@ -42,10 +42,12 @@ pub struct Audit {
 }
 
 /// What cannot be rechecked from a journal alone, said to whoever audits.
-pub const BLIND_SPOTS: [&str; 4] = [
+pub const BLIND_SPOTS: [&str; 6] = [
     "whether the custodian told the truth about reserves: its statements are sealed and not in the journal",
     "whether the enclave's status bit follows from them: its signature is checked, its inputs are secret",
     "whether the order book held a cheaper order than those filled: the proof binds fills to terms, not to the whole book",
+    "that ticks said to have had no quorum had none, and that no event was left out between two ticks",
+    "that the enclave ran on hardware: anyone can sign under the development root",
     "amounts, premiums and parties of fills: commitments and ciphertexts here; who is given the seed can run it all again",
 ];
 
@@ -101,10 +103,14 @@ pub fn audit(bytes: &[u8]) -> Result<Audit, Finding> {
         match record {
             Record::Opening(_) => return Err(at(index)("a second opening".to_owned())),
             Record::Included(transaction) => {
-                included = Some(auditor.execute(transaction).map_err(at(index))?);
+                let ran = auditor.execute(transaction).map_err(at(index))?;
+                if included.replace(ran).is_some() && auditor.n_events > 0 {
+                    return Err(at(index)("two transactions for one event".to_owned()));
+                }
             }
             Record::Happened { now, event } => {
-                auditor.happened(*now, event, included.take()).map_err(at(index))?;
+                let ran = included.take();
+                auditor.happened(*now, event, ran).map_err(at(index))?;
             }
             Record::Closing { outcome: claimed, n_events, chain } => {
                 auditor.close(*claimed, *n_events, *chain).map_err(at(index))?;
@@ -137,6 +143,7 @@ impl Checks {
 
 /// A transaction as it ran again.
 struct Ran {
+    timestamp: Timestamp,
     receipt: TransactionReceipt,
     hash: B256,
     to: Option<Address>,
@@ -148,6 +155,8 @@ struct Auditor {
     runtime: tokio::runtime::Runtime,
     mission: Mission,
     file: recovery::Deployment,
+    cron: protocol::workflow::Cron,
+    now: Timestamp,
     configuration: Configuration,
     bundle: KeyBundle,
     verifying_key: VerifyingKey,
@@ -178,7 +187,26 @@ impl Auditor {
         }
         let configuration: Configuration = decode(&opening.configuration)
             .map_err(|_| "the enclave's configuration does not decode".to_owned())?;
+        let decided = Configuration {
+            dark_pool: configuration.dark_pool,
+            shielded_pool: configuration.shielded_pool,
+            registry: configuration.registry,
+            issuer: configuration.issuer,
+            collateral: configuration.collateral,
+            consideration: configuration.consideration,
+            custodian: configuration.custodian.clone(),
+            don: configuration.don.clone(),
+            not_after: configuration.not_after,
+            ..policy(&workflow, &file)
+        };
+        if decided != configuration {
+            return Err(
+                "the enclave was configured with other rules than workflow and deployment say"
+                    .to_owned(),
+            );
+        }
         let mut checks = Checks::default();
+        checks.held("enclave configured as workflow and deployment say");
         let expected = host::image::measurements(&opening.configuration);
         let (bundle, _) = check_evidence(
             "the auditor",
@@ -208,12 +236,14 @@ impl Auditor {
             chain: LocalChain::new(genesis(opening.chain_id, opening.started, funded)),
             runtime,
             mission: Mission::new(setup(&workflow, &file)),
+            contracts: BTreeMap::new(),
             file,
+            cron: workflow.workflow.cron,
+            now: opening.started,
             configuration,
             bundle,
             verifying_key: VerifyingKey::development(opening.chain_id)
                 .map_err(|error| text(&error))?,
-            contracts: BTreeMap::new(),
             n_events: 0,
             checks,
         })
@@ -239,6 +269,7 @@ impl Auditor {
         }
         self.checks.held("transaction run again: same success, same gas");
         let ran = Ran {
+            timestamp: included.timestamp,
             hash: *envelope.tx_hash(),
             to: match envelope.kind() {
                 TxKind::Call(to) => Some(to),
@@ -285,14 +316,24 @@ impl Auditor {
         self.contracts.get(name).copied().ok_or_else(|| format!("no {name} was created"))
     }
 
-    fn happened(
-        &mut self,
-        now: primitives::Timestamp,
-        event: &Event,
-        ran: Option<Ran>,
-    ) -> Result<(), String> {
+    fn happened(&mut self, now: Timestamp, event: &Event, ran: Option<Ran>) -> Result<(), String> {
         let effect = self.mission.outstanding().front().cloned();
+        if self.n_events > 0 && ran.is_some() && !matches!(event, Event::Written { .. }) {
+            return Err("a transaction that belongs to no event".to_owned());
+        }
+        if self.n_events == 0 {
+            self.addresses()?;
+        }
+        if now < self.now {
+            return Err(format!("an event at {now} after one at {}", self.now));
+        }
         match event {
+            Event::Ticked { .. } => {
+                if self.cron.next_after(self.now) != Some(now) {
+                    return Err(format!("a tick at {now}, which is not when the cron fires next"));
+                }
+                self.checks.held("tick on the workflow's schedule");
+            }
             Event::Ordered { envelope, receipt } => {
                 let digest = keccak256(&[b"cdpr/receipt/v1", &sha256(&[envelope])]);
                 self.signed(&digest, receipt, "order receipt")?;
@@ -309,6 +350,9 @@ impl Auditor {
                 let Some(Effect::Write(write)) = &effect else {
                     return Err("a receipt although the core asked for none".to_owned());
                 };
+                if ran.timestamp != now {
+                    return Err(format!("a block at {} for an event at {now}", ran.timestamp));
+                }
                 if ran.hash.0 != transaction.0 {
                     return Err(format!(
                         "the receipt is of {transaction}, the transaction before it is {}",
@@ -325,15 +369,14 @@ impl Auditor {
                 self.checks.held("report carries what the core asked for, and its logs say what the journal says");
             }
             Event::Cleared { ready: Some(ready) } => self.proved(ready)?,
-            Event::Ticked { .. }
-            | Event::Unobserved { .. }
-            | Event::Unwritten { .. }
-            | Event::Cleared { ready: None } => {}
+            Event::Unobserved { .. } | Event::Unwritten { .. } | Event::Cleared { ready: None } => {
+            }
         }
         self.mission
             .step(now, event)
             .map_err(|refused| format!("the core refuses the event: {refused}"))?;
         self.checks.held("event taken by the core");
+        self.now = now;
         self.n_events += 1;
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Issuer, makers and custodian: what each holds, locks, seals and can read again.
 
+use evm::Wallet;
 use host::nsm::Entropy;
 use k256::ecdsa::signature::Signer as _;
 use k256::ecdsa::{Signature, SigningKey};
@@ -13,7 +14,9 @@ use pool::terms::Terms;
 use pool::{Fr, field, seal};
 use primitives::{Amount, decode, encode};
 use protocol::detect::Observation;
-use protocol::wire::{self, Brief, ENVELOPE_LEN, LockedNote, Order, Statement, TickNotice};
+use protocol::wire::{
+    self, Brief, ENVELOPE_LEN, LockedNote, Order, SignedBrief, Statement, TickNotice,
+};
 
 use crate::Error;
 use crate::panel::Maker;
@@ -207,18 +210,25 @@ impl Issuer {
         field::to_bytes(&self.consideration.note.inner())
     }
 
-    /// The brief for an enclave the issuer has verified.
+    /// The brief for an enclave the issuer has verified, signed by its account.
     ///
     /// # Errors
     /// [`Error::Seal`] if the key is no key.
-    pub fn brief(&self, enclave: &[u8; 32], index: u64) -> Result<Vec<u8>, Error> {
+    pub fn brief(
+        &self,
+        enclave: &[u8; 32],
+        index: u64,
+        account: &Wallet,
+    ) -> Result<Vec<u8>, Error> {
         let brief = Brief {
             mandate: self.mandate.to_bytes().to_vec(),
             position: self.position.to_bytes().to_vec(),
             consideration: self.consideration.reveal(index),
             viewing_key: self.viewing.public_key(),
         };
-        seal::seal(enclave, wire::BRIEF_INFO, &[], &encode(&brief), self.entropy.draw("brief", 0))
+        let signature = account.sign_hash(&brief.digest(enclave).into()).as_bytes().to_vec();
+        let message = encode(&SignedBrief { brief, signature });
+        seal::seal(enclave, wire::BRIEF_INFO, &[], &message, self.entropy.draw("brief", 0))
             .map_err(Error::Seal)
     }
 

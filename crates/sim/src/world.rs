@@ -406,7 +406,8 @@ impl World {
         }
         let deposits = world.deposits.clone();
         world.ask("learn of deposits", &Command::Inform(deposits))?;
-        let brief = world.issuer.brief(&world.evidence.key_bundle.hpke_public_key, 0)?;
+        let brief =
+            world.issuer.brief(&world.evidence.key_bundle.hpke_public_key, 0, &issuer_wallet)?;
         world.ask("read the brief", &Command::Brief(brief))?;
         Ok(world)
     }
@@ -438,7 +439,8 @@ impl World {
         let expected = self.evidence.expected;
         // Whoever is about to trust the enclave checks it on its own.
         let makers = (0..self.makers.len()).map(|maker| format!("maker {maker}"));
-        for who in makers.chain(["the issuer".to_owned()]) {
+        let nodes = (0..self.don.n()).map(|node| format!("node {node}"));
+        for who in makers.chain(nodes).chain(["the issuer".to_owned()]) {
             let (bundle, trust) = check_evidence(
                 &who,
                 &document,
@@ -746,7 +748,25 @@ fn configuration(
     custodian: &Custodian,
     don: &Don,
 ) -> Configuration {
-    let setup = inputs.setup();
+    Configuration {
+        chain_id: contracts.chain_id,
+        dark_pool: Address(contracts.dark_pool.into()),
+        shielded_pool: Address(contracts.pool.into()),
+        registry: Address(contracts.registry.into()),
+        issuer: Address(issuer.address().into()),
+        collateral: Address(contracts.cash.into()),
+        consideration: Address(contracts.claim.into()),
+        custodian: custodian.public_key(),
+        don: don.addresses(),
+        not_after: inputs.scenario.start + inputs.deployment.instrument.expiry,
+        ..policy(&inputs.workflow, &inputs.deployment)
+    }
+}
+
+/// What workflow and deployment file decide of an enclave's configuration; addresses and keys are blank.
+/// An auditor compares these fields with the measured ones.
+pub(crate) fn policy(workflow: &Document, file: &DeploymentFile) -> Configuration {
+    let setup = setup(workflow, file);
     let threshold = setup.workflow.steps().find_map(|step| match &step.kind {
         StepKind::ConfidentialCompute { threshold, .. } => *threshold,
         StepKind::Conditional { .. }
@@ -761,35 +781,34 @@ fn configuration(
         | StepKind::Wait { .. }
         | StepKind::OnchainTx { .. } => None,
     });
-    let target = inputs.deployment.detect.target;
-    let age_max = inputs.deployment.feeds.values().map(|feed| feed.age_max).min();
+    let target = file.detect.target;
+    let age_max = file.feeds.values().map(|feed| feed.age_max).min();
     Configuration {
-        chain_id: contracts.chain_id,
-        dark_pool: Address(contracts.dark_pool.into()),
-        shielded_pool: Address(contracts.pool.into()),
-        registry: Address(contracts.registry.into()),
-        issuer: Address(issuer.address().into()),
-        collateral: Address(contracts.cash.into()),
-        consideration: Address(contracts.claim.into()),
+        chain_id: file.chain_id,
+        dark_pool: Address::default(),
+        shielded_pool: Address::default(),
+        registry: Address::default(),
+        issuer: Address::default(),
+        collateral: Address::default(),
+        consideration: Address::default(),
         disclosure: setup.disclosure,
         policy: DetectPolicy {
             threshold: threshold.unwrap_or(target),
             target,
-            quorum: u8::try_from(inputs.deployment.detect.quorum).unwrap_or(u8::MAX),
+            quorum: u8::try_from(file.detect.quorum).unwrap_or(u8::MAX),
             age_max: age_max.unwrap_or_default(),
-            readings: u8::try_from(inputs.deployment.detect.readings).unwrap_or(u8::MAX),
+            readings: u8::try_from(file.detect.readings).unwrap_or(u8::MAX),
         },
         premium: premium.unwrap_or_default(),
         escalation: setup.escalation,
         schedule: setup.schedule,
-        lot: inputs.deployment.request.lot,
-        aggregate_min: inputs.deployment.request.fill_min,
-        share_max: inputs.deployment.request.maker_share_max,
-        custodian: custodian.public_key(),
-        don: don.addresses(),
+        lot: file.request.lot,
+        aggregate_min: file.request.fill_min,
+        share_max: file.request.maker_share_max,
+        custodian: Vec::new(),
+        don: Vec::new(),
         proving_key: Bytes32(proving_key_pin()),
-        not_after: inputs.scenario.start
-            + primitives::Duration(inputs.deployment.instrument.expiry.0),
+        not_after: Timestamp::default(),
     }
 }
 

@@ -119,6 +119,7 @@ struct World {
     /// Fills left before a request is whole; `None` never has anything to clear.
     rounds_to_fill: Option<u32>,
     delivered: bool,
+    position: CommitmentHash,
 }
 
 impl World {
@@ -131,6 +132,7 @@ impl World {
             attempts: 0,
             rounds_to_fill: None,
             delivered: true,
+            position: CommitmentHash([5; 32]),
         }
     }
 
@@ -160,8 +162,15 @@ impl World {
                         recovered: backed,
                     });
                 let deficit = CommitmentHash([u8::try_from(tick).expect("short tests"); 32]);
-                let observed =
-                    Observed { tick, now: at(tick), status, deficit, notice: Vec::new(), opening };
+                let observed = Observed {
+                    tick,
+                    now: at(tick),
+                    status,
+                    deficit,
+                    position: self.position,
+                    notice: Vec::new(),
+                    opening,
+                };
                 Event::Observed { observed, signature: Vec::new() }
             }
             Effect::Write(write) => {
@@ -200,7 +209,8 @@ impl World {
                 self.rounds_to_fill = Some(left);
                 let status =
                     if left == 0 { RequestStatus::Filled } else { RequestStatus::PartiallyFilled };
-                vec![Fact::RoundSettled { id: *request, round: 1, status }]
+                self.position.0[0] += 1;
+                vec![Fact::RoundSettled { id: *request, round: 1, status, position: self.position }]
             }
             Call::ExpireRequest { request } => {
                 self.attempts += 1;
@@ -331,11 +341,43 @@ fn answers_to_nothing_change_nothing() {
         now: at(1),
         status: Status::Sealed(CommitmentHash([0; 32])),
         deficit: CommitmentHash([0; 32]),
+        position: CommitmentHash([0; 32]),
         notice: Vec::new(),
         opening: None,
     };
     let refused = mission.step(at(1), &Event::Observed { observed: wrong, signature: Vec::new() });
     assert_eq!(refused, Err(Refused::WrongDisclosure { expected: "immediate", got: "sealed" }));
+}
+
+#[test]
+fn an_answer_that_counts_a_position_the_chain_does_not_hold_is_refused() {
+    let mut world = World::new(Disclosure::Immediate);
+    world.rounds_to_fill = Some(1);
+    (0..6).for_each(|_| world.tick(false));
+    let tick = world.mission.tick() + 1;
+    world.mission.step(at(tick), &Event::Ticked { tick }).expect("a tick in order");
+    let effect = world.mission.outstanding()[0].clone();
+    world.position.0[0] += 1;
+    let event = world.answer(&effect, tick, true);
+    let refused = world.mission.step(at(tick), &event);
+    assert!(matches!(refused, Err(Refused::WrongPosition { .. })), "{refused:?}");
+    assert!(matches!(world.mission.step(at(tick + 1), &event), Err(Refused::WrongInstant { .. })));
+}
+
+#[test]
+fn a_round_the_chain_refused_is_cleared_again() {
+    let mut world = World::new(Disclosure::Immediate);
+    world.rounds_to_fill = Some(1);
+    (0..4).for_each(|_| world.tick(false));
+    assert!(world.mission.ready.is_some());
+    world.delivered = false;
+    world.tick(false);
+    assert_eq!(world.functions(5), ["confidentialFill", "attestRecovery"]);
+    world.delivered = true;
+    // Void: the round is closed and proved anew on the same tick, and settles on the next.
+    world.tick(false);
+    assert_eq!(world.functions(6), ["confidentialFill", "attestRecovery"]);
+    assert_eq!(world.mission.request().map(|request| request.status), Some(RequestStatus::Filled));
 }
 
 /// The request's life as a table, written without looking at the machine.

@@ -1,0 +1,208 @@
+use pool::mandate::Mandate;
+use pool::note::Note;
+use pool::position::Position;
+use pool::{Fr, field, keys, seal};
+use primitives::{Amount, Bytes32, Duration, Premium, Ratio, Timestamp};
+use protocol::detect::Policy;
+use protocol::mission::Schedule;
+use protocol::request::Escalation;
+use protocol::wire::{BRIEF_INFO, Brief, LockedNote, SignedBrief};
+use protocol::{Disclosure, Fact};
+
+use super::*;
+
+/// A platform in memory, with the measurement of whatever configuration it is given.
+#[derive(Clone)]
+struct Memory {
+    configuration: Vec<u8>,
+    sealing_key: [u8; 32],
+}
+
+impl Platform for Memory {
+    fn register(&mut self, _: u8) -> Result<[u8; 48], Error> {
+        Ok(Measurement::of(&self.configuration).0)
+    }
+
+    fn random(&mut self, _: &str) -> Result<[u8; 32], Error> {
+        Ok([7; 32])
+    }
+
+    fn sealing_key(&mut self) -> Result<[u8; 32], Error> {
+        Ok(self.sealing_key)
+    }
+
+    fn attest(&mut self, user_data: &[u8], _: &[u8]) -> Result<Vec<u8>, Error> {
+        Ok(user_data.to_vec())
+    }
+}
+
+fn issuer() -> SigningKey {
+    SigningKey::from_slice(&[5; 32]).unwrap()
+}
+
+fn configuration() -> Configuration {
+    Configuration {
+        chain_id: 31_337,
+        dark_pool: Address([1; 20]),
+        shielded_pool: Address([2; 20]),
+        registry: Address([3; 20]),
+        issuer: signer_address(&issuer()),
+        collateral: Address([4; 20]),
+        consideration: Address([5; 20]),
+        disclosure: Disclosure::Immediate,
+        policy: Policy {
+            threshold: Ratio(1_020_000),
+            target: Ratio(1_022_000),
+            quorum: 3,
+            age_max: Duration(600),
+            readings: 2,
+        },
+        premium: Premium::default(),
+        escalation: Escalation { ladder: vec![], premium_cap: Premium::default(), attempts_max: 1 },
+        schedule: Schedule {
+            call_every: 3,
+            epoch_ticks: 12,
+            round_ticks: vec![],
+            opening_delay: 0,
+        },
+        lot: Amount::from_tokens(1),
+        aggregate_min: Amount::ZERO,
+        share_max: Premium::default(),
+        custodian: vec![],
+        don: vec![],
+        proving_key: Bytes32([0; 32]),
+        not_after: Timestamp(1),
+    }
+}
+
+fn program(sealing_key: [u8; 32]) -> Program<Memory> {
+    let bytes = encode(&configuration());
+    let mut program = Program::new(Memory { configuration: bytes.clone(), sealing_key });
+    assert!(matches!(ask(&mut program, &Command::Configure(bytes)).reply, Reply::Done));
+    program
+}
+
+fn ask(program: &mut Program<Memory>, command: &Command) -> Answer {
+    decode(&program.handle(&encode(command))).unwrap()
+}
+
+fn refusal(answer: Answer) -> String {
+    let Reply::Refused(reason) = answer.reply else { panic!("it was not refused") };
+    reason
+}
+
+/// A brief over a consideration note that is leaf 0, its fact, and how it is signed.
+fn brief(program: &mut Program<Memory>, signer: &SigningKey, position: u128) -> (Fact, Command) {
+    let configuration = configuration();
+    let mandate = Mandate {
+        issuer: field::from_address(&configuration.issuer.0),
+        instrument: Fr::from(1u8),
+        collateral_asset: field::from_address(&configuration.collateral.0),
+        consideration_asset: field::from_address(&configuration.consideration.0),
+        pool_id: crate::pool_id(&configuration),
+        amount_max: 1,
+        premium_bps_max: 1,
+        price_min: 1,
+        price_max: 2,
+        expiry: 1,
+        salt: Fr::from(9u8),
+    };
+    let nsk = keys::NullifierSecret::from_entropy(&[1; 32]);
+    let ak = Fr::from(3u8);
+    let note = Note {
+        asset: mandate.consideration_asset,
+        amount: 5,
+        owner: keys::owner(ak, nsk.nullifier_key()),
+        order_hash: mandate.commitment(),
+        rho: Fr::from(4u8),
+    };
+    let fact = Fact::LeavesInserted { start: 0, leaves: vec![field::to_bytes(&note.commitment())] };
+    let brief = Brief {
+        mandate: mandate.to_bytes().to_vec(),
+        position: Position { issuer: mandate.issuer, amount: position, salt: Fr::from(2u8) }
+            .to_bytes()
+            .to_vec(),
+        consideration: LockedNote {
+            amount: Amount::new(5).unwrap(),
+            ak: field::to_bytes(&ak),
+            nsk: *nsk.to_bytes(),
+            rho: field::to_bytes(&note.rho),
+            index: 0,
+        },
+        viewing_key: seal::SecretKey::from_ikm(&[8; 32]).public_key(),
+    };
+    let key = program.booted.as_ref().unwrap().state.hpke.public_key();
+    let (signature, recovery) = signer.sign_prehash_recoverable(&brief.digest(&key));
+    let mut bytes = signature.to_bytes().to_vec();
+    bytes.push(27 + recovery.to_byte());
+    let message = encode(&SignedBrief { brief, signature: bytes });
+    (fact, Command::Brief(seal::seal(&key, BRIEF_INFO, &[], &message, [6; 32]).unwrap()))
+}
+
+#[test]
+fn a_configuration_that_was_not_measured_is_refused_with_both_measurements() {
+    let measured = encode(&configuration());
+    let mut program =
+        Program::new(Memory { configuration: measured.clone(), sealing_key: [1; 32] });
+    let other = encode(&Configuration { chain_id: 1, ..configuration() });
+    let reason = refusal(ask(&mut program, &Command::Configure(other.clone())));
+    assert!(reason.contains(&Measurement::of(&other).to_string()), "{reason}");
+    assert!(reason.contains(&Measurement::of(&measured).to_string()), "{reason}");
+}
+
+#[test]
+fn only_the_issuer_briefs_and_only_with_an_empty_position() {
+    let mut program = program([1; 32]);
+    let stranger = SigningKey::from_slice(&[6; 32]).unwrap();
+    let (fact, forged) = brief(&mut program, &stranger, 0);
+    ask(&mut program, &Command::Inform(vec![fact]));
+    assert!(refusal(ask(&mut program, &forged)).contains("not signed by the configured issuer"));
+    let (_, inflated) = brief(&mut program, &issuer(), 1);
+    assert!(refusal(ask(&mut program, &inflated)).contains("a position starts empty"));
+    let (_, honest) = brief(&mut program, &issuer(), 0);
+    assert!(matches!(ask(&mut program, &honest).reply, Reply::Done));
+}
+
+#[test]
+fn a_restarted_enclave_continues_and_another_measurement_gets_nothing() {
+    let mut first = program([1; 32]);
+    let (fact, honest) = brief(&mut first, &issuer(), 0);
+    let entries: Vec<Vec<u8>> = [Command::Inform(vec![fact]), honest]
+        .iter()
+        .map(|command| ask(&mut first, command).sealed.expect("news is sealed"))
+        .collect();
+    let mut again = program([1; 32]);
+    assert!(matches!(ask(&mut again, &Command::Restore(entries.clone())).reply, Reply::Done));
+    assert!(again.booted.as_ref().unwrap().state.issuer().is_ok());
+    // Heard before: answered, not sealed again.
+    let (fact, _) = brief(&mut again, &issuer(), 0);
+    assert!(ask(&mut again, &Command::Inform(vec![fact])).sealed.is_none());
+
+    let mut changed = program([2; 32]);
+    let reason = refusal(ask(&mut changed, &Command::Restore(entries)));
+    assert!(reason.contains("entry 0 was not written by this measurement"), "{reason}");
+    assert!(changed.booted.as_ref().unwrap().state.issuer().is_err());
+}
+
+#[test]
+fn nothing_happens_before_its_turn_and_garbage_is_answered() {
+    let mut fresh = Program::new(Memory { configuration: vec![], sealing_key: [1; 32] });
+    assert!(
+        refusal(ask(&mut fresh, &Command::Attest { nonce: vec![] }))
+            .contains("configuration has to come first")
+    );
+    for frame in [&b""[..], b"\xff\xff\xff\xff", &[0; 64]] {
+        let answer: Answer = decode(&fresh.handle(frame)).unwrap();
+        let _ = refusal(answer);
+    }
+    let mut program = program([1; 32]);
+    let clear = Command::Clear {
+        request: primitives::RequestId([0; 32]),
+        round: 1,
+        closed_at: Timestamp(0),
+        price: primitives::Price(1),
+    };
+    assert!(refusal(ask(&mut program, &clear)).contains("no such round"));
+    assert!(refusal(ask(&mut program, &Command::Order(vec![0; 10]))).contains("4096 bytes"));
+    assert!(refusal(ask(&mut program, &Command::ProvingKey(vec![1]))).contains("proving key"));
+}
