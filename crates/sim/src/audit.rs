@@ -381,6 +381,26 @@ impl Auditor {
         Ok(())
     }
 
+    /// Setup is over: the contracts that were created are the ones the enclave was configured for.
+    fn addresses(&mut self) -> Result<(), String> {
+        let configured = [
+            ("DarkPool", self.configuration.dark_pool),
+            ("ShieldedPool", self.configuration.shielded_pool),
+            ("EnclaveRegistry", self.configuration.registry),
+            ("CashToken", self.configuration.collateral),
+            ("ClaimToken", self.configuration.consideration),
+        ];
+        for (name, address) in configured {
+            if Account(self.contract(name)?.into()) != address {
+                return Err(format!(
+                    "the enclave was configured for another {name} than was created"
+                ));
+            }
+        }
+        self.checks.held("enclave configured for the contracts created");
+        Ok(())
+    }
+
     fn signed(
         &mut self,
         digest: &[u8; 32],
