@@ -85,11 +85,11 @@ fn restarts_during_a_second_request_and_a_second_epoch_change_nothing() {
     assert!(restarts > 10, "{restarts}");
     assert_eq!(report.journal_hash, undisturbed.journal_hash);
 
-    let sealed = || {
-        inputs(&quick().replace("ticks_max = 40", "ticks_max = 26"), Sealed, 1, Faults::default())
-    };
+    let two_epochs = quick().replace("ticks_after = 1", "ticks_after = 12");
+    let sealed = || inputs(&two_epochs, Sealed, 1, Faults::default());
     let undisturbed = run(sealed(), &Disks::default()).unwrap();
-    let (report, restarts) = disturbed(&sealed, &|n| n > 50 && n % 7 == 0);
-    assert!(restarts > 10, "{restarts}");
+    assert!(undisturbed.ticks > 24, "a second epoch runs and opens");
+    let (report, restarts) = disturbed(&sealed, &|n| n > 60 && n % 9 == 0);
+    assert!(restarts > 5, "{restarts}");
     assert_eq!(report.journal_hash, undisturbed.journal_hash);
 }
