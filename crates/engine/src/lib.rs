@@ -1,0 +1,54 @@
+//! Runs CRE workflow modules: Chainlink's guest ABI, version 2, over wasmtime or, inside a TEE, over wasmi.
+//! It is a crate because its dependencies are heavy, and because the TEE's runner links it without them.
+//!
+//! Nouns: [`World`] (what a module may ask for; whoever runs one implements it), [`Mode`].
+
+use cre::messages::sdk;
+
+/// Where a module's calls run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Every node does the same.
+    Don,
+    /// Each node by itself.
+    Node,
+}
+
+/// What a module may ask of whoever runs it. One value serves one execution.
+///
+/// Errors are texts for the guest, as Chainlink's hosts give them. Bookkeeping of callback ids (unique per
+/// kind, awaited once, in the given order) is the engine's, not the implementor's.
+pub trait World {
+    /// Starts a capability call and returns at once.
+    ///
+    /// # Errors
+    /// The call is not accepted; the text reaches the guest from `call_capability`.
+    fn call(&mut self, mode: Mode, request: sdk::CapabilityRequest) -> Result<(), String>;
+
+    /// Waits for the answer of a call that was accepted.
+    ///
+    /// # Errors
+    /// The host fails; a capability's own failure is a response.
+    fn answer(&mut self, callback_id: i32) -> Result<sdk::CapabilityResponse, String>;
+
+    /// Fetches secrets, in the order asked. Called when they are awaited.
+    ///
+    /// # Errors
+    /// As for [`World::answer`].
+    fn secrets(&mut self, request: sdk::GetSecretsRequest) -> Result<sdk::SecretResponses, String>;
+
+    /// Unix nanoseconds: agreed by the DON, or this node's own.
+    ///
+    /// # Errors
+    /// No time can be agreed on.
+    fn now(&mut self, mode: Mode) -> Result<u64, String>;
+
+    /// The workflow execution's id, the same on every node; seeds DON-mode randomness.
+    fn execution_id(&self) -> &str;
+
+    /// Seed of node-mode randomness.
+    fn node_seed(&mut self) -> u64;
+
+    /// A line the workflow logged.
+    fn log(&mut self, mode: Mode, line: &str);
+}
