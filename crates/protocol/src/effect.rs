@@ -119,7 +119,7 @@ pub struct Write {
     pub contract: String,
     /// The call.
     pub call: Call,
-    /// Strictly rising over a mission; receivers refuse an epoch they have passed.
+    /// Above that of every write delivered before; receivers refuse an epoch they have passed.
     pub epoch: u64,
     /// After this instant receivers refuse it.
     pub expiry: Timestamp,

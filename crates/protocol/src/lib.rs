@@ -23,7 +23,7 @@ pub mod workflow;
 
 pub use effect::{Call, Effect, Stage, Write};
 pub use event::{Event, Fact};
-pub use mission::{Mission, Outcome, Refused, Setup};
+pub use mission::{Mission, Outcome, Refused, Setup, View};
 
 use primitives::{Decode, Encode};
 

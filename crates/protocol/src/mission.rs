@@ -22,7 +22,7 @@
 //! Invariants, quoted by tests:
 //! 1. An event that answers no outstanding effect changes nothing.
 //! 2. At most one request is open.
-//! 3. Epochs of writes rise strictly.
+//! 3. A write's epoch is above that of every write delivered before it, and of every other write of its tick.
 //! 4. After a halt no request is made.
 //! 5. The same events give the same effects.
 
@@ -98,6 +98,26 @@ impl Request {
     const fn is_live(&self) -> bool {
         matches!(self.status, RequestStatus::Pending | RequestStatus::PartiallyFilled)
     }
+}
+
+/// What the next tick depends on, as the chain and the dark pool tell it: all that a workflow which keeps
+/// nothing between its runs has to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The last tick before the one to come; 0 before the first.
+    pub tick: u32,
+    /// The highest epoch that a receiver has carried out; 0 before the first.
+    pub epoch: u64,
+    /// The newest request, with the status the chain stores.
+    pub request: Option<Request>,
+    /// The round that awaits its settlement.
+    pub ready: Option<Ready>,
+    /// Expired attempts since the last recovery.
+    pub attempts: u8,
+    /// Whether the breaker halted minting.
+    pub halted: bool,
+    /// The issuer's position.
+    pub position: CommitmentHash,
 }
 
 /// How a mission stands, or ended.
@@ -217,6 +237,21 @@ impl Mission {
         }
     }
 
+    /// A mission that goes on from what the chain says. It writes on the next tick what the mission that
+    /// lived through all of it would write; what only outcomes and closing times depend on starts anew.
+    pub fn resume(setup: Setup, view: View) -> Self {
+        Self {
+            tick: view.tick,
+            epoch: view.epoch,
+            request: view.request,
+            ready: view.ready,
+            attempts: view.attempts,
+            halted: view.halted,
+            position: Some(view.position),
+            ..Self::new(setup)
+        }
+    }
+
     /// Takes one event in and returns the effects it adds. Effects are carried out front to back.
     ///
     /// # Errors
@@ -263,10 +298,8 @@ impl Mission {
                 let calls = self.interpret(now, observed);
                 let expiry = now + REPORT_LIFETIME;
                 self.outstanding.pop_front();
-                for (contract, call) in calls {
-                    self.epoch += 1;
-                    let write =
-                        Write { tick: self.tick, contract, call, epoch: self.epoch, expiry };
+                for (epoch, (contract, call)) in (self.epoch + 1..).zip(calls) {
+                    let write = Write { tick: self.tick, contract, call, epoch, expiry };
                     self.outstanding.push_back(Effect::Write(write));
                 }
                 0
@@ -290,8 +323,11 @@ impl Mission {
                 if is_void {
                     self.ready = None;
                 }
+                let epoch = write.epoch;
                 self.outstanding.pop_front();
                 if *delivered {
+                    // The receivers remember it, and nothing else of a write.
+                    self.epoch = epoch;
                     facts.iter().for_each(|fact| self.learn(fact));
                 }
                 self.outstanding.len()

@@ -120,6 +120,10 @@ struct World {
     rounds_to_fill: Option<u32>,
     delivered: bool,
     position: CommitmentHash,
+    /// What the contracts store, kept without the mission's help.
+    stored: View,
+    /// Epochs that a receiver carried out.
+    carried_out: Vec<u64>,
 }
 
 impl World {
@@ -133,7 +137,68 @@ impl World {
             rounds_to_fill: None,
             delivered: true,
             position: CommitmentHash([5; 32]),
+            stored: View {
+                tick: 0,
+                epoch: 0,
+                request: None,
+                ready: None,
+                attempts: 0,
+                halted: false,
+                position: CommitmentHash([5; 32]),
+            },
+            carried_out: Vec::new(),
         }
+    }
+
+    /// Takes facts as the contracts would store them.
+    fn store(&mut self, facts: &[Fact], tick: u32) {
+        for fact in facts {
+            let request = self.stored.request.as_mut();
+            match fact {
+                Fact::RequestOpened { id, premium, expires, .. } => {
+                    self.stored.request = Some(Request {
+                        id: *id,
+                        premium: *premium,
+                        opened_tick: tick,
+                        expires: *expires,
+                        rounds: 0,
+                        status: RequestStatus::Pending,
+                    });
+                }
+                Fact::RoundSettled { status, position, .. } => {
+                    let request = request.expect("a round has a request");
+                    (request.rounds, request.status) = (request.rounds + 1, *status);
+                    self.stored.position = *position;
+                }
+                Fact::RequestExpired { attempts, .. } => {
+                    request.expect("what expires was open").status = RequestStatus::Expired;
+                    self.stored.attempts = *attempts;
+                }
+                Fact::RequestRevealed { status, .. } => {
+                    request.expect("what is opened was sealed").status = *status;
+                }
+                Fact::RecoveryAttested { recovered } => {
+                    if *recovered {
+                        self.stored.attempts = 0;
+                    }
+                }
+                Fact::Halted => self.stored.halted = true,
+                Fact::StatusReported { .. } | Fact::LeavesInserted { .. } => {}
+            }
+        }
+    }
+
+    /// A mission that lived through nothing and reads what is stored asks for the same effects.
+    fn check_resumed(&self, tick: u32, observed: &Event, effects: &[Effect]) {
+        let view =
+            View { tick: tick - 1, ready: self.mission.ready.clone(), ..self.stored.clone() };
+        let mut resumed = Mission::resume(self.mission.setup.clone(), view);
+        resumed.step(at(tick), &Event::Ticked { tick }).expect("a tick in order");
+        let again = resumed.step(at(tick), observed).expect("the same answer");
+        let writes = |effects: &[Effect]| -> Vec<Effect> {
+            effects.iter().filter(|effect| matches!(effect, Effect::Write(_))).cloned().collect()
+        };
+        assert_eq!(writes(&again), writes(effects), "tick {tick}");
     }
 
     fn tick(&mut self, backed: bool) {
@@ -142,7 +207,12 @@ impl World {
         self.mission.step(now, &Event::Ticked { tick }).expect("a tick in order");
         while let Some(effect) = self.mission.outstanding().front().cloned() {
             let event = self.answer(&effect, tick, backed);
-            self.mission.step(now, &event).expect("an answer to what is outstanding");
+            let before = self.mission.ready.clone();
+            let effects = self.mission.step(now, &event).expect("an answer to what is outstanding");
+            if matches!(event, Event::Observed { .. }) {
+                assert_eq!(before, self.mission.ready);
+                self.check_resumed(tick, &event, &effects);
+            }
         }
     }
 
@@ -177,6 +247,11 @@ impl World {
                 self.writes.push((tick, write.call.function()));
                 self.epochs.push(write.epoch);
                 let facts = if self.delivered { self.facts(&write.call, tick) } else { Vec::new() };
+                if self.delivered {
+                    self.carried_out.push(write.epoch);
+                    self.stored.epoch = write.epoch;
+                    self.store(&facts, tick);
+                }
                 Event::Written { transaction: Bytes32([0; 32]), delivered: self.delivered, facts }
             }
             Effect::Clear { request, round, .. } => {
@@ -419,7 +494,8 @@ proptest! {
                 prop_assert!(moved.is_none() || !delivered || allowed.contains(&after.status));
                 prop_assert!(after.id == before.id || !before.is_live());
             }
-            prop_assert!(world.epochs.is_sorted_by(|a, b| a < b));
+            // Invariant 3.
+            prop_assert!(world.carried_out.is_sorted_by(|a, b| a < b));
         }
     }
 }
