@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::shell::{self, Call};
-use crate::{artifacts, tidy};
+use crate::{artifacts, guests, tidy};
 
 /// A clean release build on two cores takes at most this long; the first thing a newcomer waits for.
 const BUILD_MAX: Duration = Duration::from_secs(15 * 60);
@@ -81,6 +81,12 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
     let doc =
         Call::new("cargo doc --workspace --no-deps --locked").env("RUSTDOCFLAGS", "-D warnings");
     steps.push(Step::call("docs", doc));
+    steps.push(Step::new("guests", "cargo xtask guests --check", move || {
+        if scope != Scope::Full && !guests::has_target()? {
+            return Ok(Outcome::Skipped("the WASM target is not installed".into()));
+        }
+        guests::run(true).map(|()| Outcome::Passed)
+    }));
     steps.push(Step::with_node("artifacts", "cargo xtask artifacts --check", scope, || {
         artifacts::run(true)
     }));
@@ -261,7 +267,7 @@ fn within(what: &str, took: Duration, limit: Duration) -> Result<()> {
 }
 
 /// Where cargo builds, whatever decides it (environment, configuration, default).
-fn target_dir() -> Result<PathBuf> {
+pub(crate) fn target_dir() -> Result<PathBuf> {
     #[derive(Deserialize)]
     struct Target {
         target_directory: PathBuf,

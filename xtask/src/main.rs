@@ -2,12 +2,14 @@
 //!
 //! - [`ci`]: the gate, step by step, with seconds;
 //! - [`tidy`]: structural claims of the documents, executed;
-//! - [`artifacts`]: generated Solidity and compiled contracts, rebuilt or compared.
+//! - [`artifacts`]: generated Solidity and compiled contracts, rebuilt or compared;
+//! - [`guests`]: workflow modules, rebuilt or compared.
 #![allow(clippy::print_stdout, reason = "a command line tool reports on stdout")]
 #![allow(clippy::print_stderr, reason = "and complains on stderr")]
 
 mod artifacts;
 mod ci;
+mod guests;
 mod shell;
 mod tidy;
 
@@ -23,6 +25,7 @@ usage: cargo xtask COMMAND
   tidy [--bless]        check crate graph, purity, sources, licences, enclave closure, stages, pins, files and links;
                         --bless rewrites crates/enclave/closure.txt
   artifacts [--check]   regenerate verifier and contract artifacts; --check: only compare with the committed ones
+  guests [--check]      rebuild the workflow modules (WASM); --check: only compare with the committed ones
   fix                   what clippy and rustfmt can mend by themselves";
 
 fn main() -> ExitCode {
@@ -42,7 +45,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
     let known: &[&str] = match *command {
         "ci" => &["--quick", "--full", "--skip-tests"],
         "tidy" => &["--bless"],
-        "artifacts" => &["--check"],
+        "artifacts" | "guests" => &["--check"],
         "fix" => &[],
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
@@ -66,6 +69,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         }
         "tidy" => tidy::run(has("--bless"))?,
         "artifacts" => artifacts::run(has("--check"))?,
+        "guests" => guests::run(has("--check"))?,
         _fix => fix()?,
     }
     Ok(ExitCode::SUCCESS)

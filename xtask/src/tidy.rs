@@ -12,6 +12,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::guests;
 use crate::shell::{self, Call};
 use crates::Metadata;
 
@@ -66,6 +67,8 @@ pub(crate) fn run(bless: bool) -> Result<()> {
     findings.extend(licences::check(&metadata, &rules)?);
     findings.extend(crates::check_closure(&enclave_tree, text(CLOSURE).as_deref()));
     findings.extend(tree::check_pins(|path| fs::read(root.join(path)).ok()));
+    let sources = text(guests::SOURCES).unwrap_or_default();
+    findings.extend(tree::check_hashes(&sources, |path| fs::read(root.join(path)).ok()));
     findings.extend(tree::check_sizes(&files));
     for path in files.keys() {
         let Some(source) = source_of(&root, path) else {

@@ -19,6 +19,7 @@
 mod check;
 mod deployment;
 mod diagnostic;
+pub mod guest;
 mod parse;
 mod quantity;
 mod tree;

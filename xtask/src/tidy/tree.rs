@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
-
 use super::Finding;
+use crate::guests;
 use super::crates::PURE;
 
 /// The mission's stages, in order. They meet in `mission.rs` and never import each other.
@@ -72,7 +71,7 @@ pub(super) fn check_pins(read: impl Fn(&str) -> Option<Vec<u8>>) -> Vec<Finding>
             findings.push(Finding::new(RULE, format!("{path} is missing"), HINT));
             continue;
         };
-        let hash = hex(&Sha256::digest(&bytes));
+        let hash = guests::hash(&bytes);
         if hash != pin {
             findings.push(Finding::new(
                 RULE,
@@ -85,6 +84,21 @@ pub(super) fn check_pins(read: impl Fn(&str) -> Option<Vec<u8>>) -> Vec<Finding>
         }
     }
     findings
+}
+
+/// A committed module's sources are those it was built from: `list` has `sha256  path` a line.
+pub(super) fn check_hashes(list: &str, read: impl Fn(&str) -> Option<Vec<u8>>) -> Vec<Finding> {
+    const HINT: &str = "`cargo xtask guests` builds the workflow module again";
+    let what = |line: &str| {
+        let Some((hash, path)) = line.split_once("  ") else {
+            return Some(format!("{line:?} is no hash and path"));
+        };
+        let is_same = read(path).is_some_and(|bytes| guests::hash(&bytes) == hash);
+        (!is_same).then(|| format!("the workflow module was built from another {path}"))
+    };
+    let missing = list.is_empty().then(|| format!("{} is missing", guests::SOURCES));
+    let findings = missing.into_iter().chain(list.lines().filter_map(what));
+    findings.map(|what| Finding::new("guests", what, HINT)).collect()
 }
 
 /// No file is longer than [`FILE_LEN_MAX`] but those of [`LARGE_FILES`].
@@ -242,10 +256,6 @@ fn leads_somewhere(from: &str, target: &str, files: &Files) -> bool {
     place.is_empty() || files.contains_key(&place) || is_folder()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::crates::tests::whats;
@@ -285,6 +295,14 @@ mod tests {
             "{whats:?}"
         );
         assert_eq!(whats[2], "contracts/src/ICREDarkPool.sol is missing");
+    }
+
+    #[test]
+    fn a_module_built_from_other_sources_is_named() {
+        let list = format!("{}  same\n{}  edited\n", guests::hash(b"same"), guests::hash(b"old"));
+        let findings = check_hashes(&list, |path| Some(path.into()));
+        assert_eq!(whats(&findings), ["the workflow module was built from another edited"]);
+        assert_eq!(check_hashes("", |_| None).len(), 1);
     }
 
     #[test]
