@@ -374,6 +374,11 @@ impl Mission {
         self.request.as_ref()
     }
 
+    /// The round that awaits its settlement.
+    pub const fn ready(&self) -> Option<&Ready> {
+        self.ready.as_ref()
+    }
+
     /// Rounds settled over the whole mission.
     pub const fn rounds(&self) -> u32 {
         self.rounds

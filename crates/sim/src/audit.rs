@@ -10,6 +10,7 @@ use attestation::KeyBundle;
 use circuits::clearing::Statement;
 use circuits::keys::VerifyingKey;
 use circuits::prove::{Proof, verify};
+use don::WorkflowIdentity;
 use evm::abi;
 use evm::alloy::consensus::transaction::SignerRecoverable as _;
 use evm::alloy::consensus::{Transaction as _, TxEnvelope};
@@ -25,7 +26,9 @@ use protocol::journal::{Damaged, Included, Journal, Opening, Record};
 use protocol::wire::Configuration;
 use protocol::{Effect, Event, Mission, Outcome};
 
-use crate::world::{challenge, check_evidence, genesis, policy, receiver, setup};
+use crate::world::{
+    MODULE, challenge, check_evidence, genesis, policy, receiver, workflow_config,
+};
 use crate::{Error, node};
 
 /// What an audit established.
@@ -162,6 +165,10 @@ struct Auditor {
     verifying_key: VerifyingKey,
     contracts: BTreeMap<&'static str, Address>,
     n_events: u64,
+    /// Of this build's module with the journal's configuration; zeros before the contracts are known.
+    workflow_id: [u8; 32],
+    opening: Opening,
+    name: String,
     checks: Checks,
 }
 
@@ -235,16 +242,19 @@ impl Auditor {
         Ok(Self {
             chain: LocalChain::new(genesis(opening.chain_id, opening.started, funded)),
             runtime,
-            mission: Mission::new(setup(&workflow, &file)),
+            mission: Mission::new(recovery::guest::setup(&workflow, &file)),
             contracts: BTreeMap::new(),
             file,
-            cron: workflow.workflow.cron,
+            cron: workflow.workflow.cron.clone(),
             now: opening.started,
             configuration,
             bundle,
             verifying_key: VerifyingKey::development(opening.chain_id)
                 .map_err(|error| text(&error))?,
             n_events: 0,
+            workflow_id: [0; 32],
+            opening: opening.clone(),
+            name: workflow.workflow.name,
             checks,
         })
     }
@@ -398,6 +408,19 @@ impl Auditor {
             }
         }
         self.checks.held("enclave configured for the contracts created");
+        let config = workflow_config(
+            &self.opening.workflow,
+            &self.opening.deployment,
+            self.opening.disclosure,
+            self.opening.started,
+            [
+                self.contract("DarkPool")?,
+                self.contract("ConfidentialPoR")?,
+                self.contract("RecoveryGuard")?,
+            ],
+        );
+        let owner = self.configuration.issuer;
+        self.workflow_id = WorkflowIdentity::new(owner, &self.name, MODULE, &config).id;
         Ok(())
     }
 
@@ -420,22 +443,11 @@ impl Auditor {
         }
         let (to, report) = SignedReport::decode(&ran.input).map_err(|error| chain_of(&error))?;
         let report = evm::report::Report::parse(&report.raw).map_err(|error| chain_of(&error))?;
-        let contracts = evm::deploy::Deployment {
-            chain_id: self.configuration.chain_id,
-            por: self.contract("ConfidentialPoR")?,
-            dark_pool: self.contract("DarkPool")?,
-            forwarder: Address::ZERO,
-            cash: Address::ZERO,
-            claim: Address::ZERO,
-            price_feed: Address::ZERO,
-            timelock: Address::ZERO,
-            pool: Address::ZERO,
-            guard: Address::ZERO,
-            registry: Address::ZERO,
-            verifier: Address::ZERO,
-            stablecoin: Address::ZERO,
-        };
-        let receiver = receiver(&self.file, &contracts, &write.contract);
+        if report.workflow.id.0 != self.workflow_id {
+            return Err("the report is of another workflow: module or configuration differ".to_owned());
+        }
+        let contracts = [self.contract("DarkPool")?, self.contract("ConfidentialPoR")?];
+        let receiver = receiver(&self.file, contracts, &write.contract);
         let asked = Payload {
             chain_id: self.configuration.chain_id,
             receiver,

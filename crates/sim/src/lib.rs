@@ -12,6 +12,7 @@ mod panel;
 pub mod parties;
 mod report;
 mod scenario;
+mod tick;
 mod world;
 
 pub use node::{Crash, Point, Stores, run};
@@ -109,6 +110,12 @@ pub enum Error {
     /// The mission refused what the node told it: a bug of ours.
     #[error("the mission refused an event")]
     Mission(#[from] protocol::Refused),
+    /// The workflow's module failed on a quorum of nodes, or asked for what the core did not: a bug of ours.
+    #[error("the workflow module: {reason}")]
+    Workflow {
+        /// Its words, or the engine's.
+        reason: String,
+    },
     /// A crash that a test ordered.
     #[error("crashed on order, at {0:?}")]
     Crashed(Point),

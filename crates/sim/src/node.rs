@@ -1,19 +1,23 @@
-//! The node's loop: make an event durable, step the core, carry out what it asks, until it is over.
+//! The node's loop: make an event durable, step the core, carry out what it asks, until it is over. What a
+//! tick writes is decided by the workflow's module on every node of the DON ([`tick`]); the core follows,
+//! and a report it did not ask for ends the run.
 //!
 //! Chain, enclave and node persist apart, and the chain may be ahead of the journal. So every effect can
 //! be carried out twice: a transaction has the same bytes and is found already there, the enclave gives
 //! the same answer to the same question, and nothing else leaves the node.
 
-use evm::local::Storage;
 use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
-use primitives::{Bytes32, Timestamp, keccak256};
-use protocol::attest::{Observed, Status};
+use darkpool::Attested;
+use evm::local::{LocalChain, Storage};
+use primitives::{Bytes32, CommitmentHash, RequestId, Timestamp, keccak256};
+use protocol::attest::Status;
 use protocol::journal::{Included, Journal, Opening, Record, Writer};
 use protocol::wire::{Command, Reply};
-use protocol::{Disclosure, Effect, Event, Fact, Mission, Write};
+use protocol::{Disclosure, Effect, Event, Fact, Mission};
 
 use crate::report::{Recorder, Report};
-use crate::world::{NodeFault, World, seed_commitment};
+use crate::tick::{self, Progress};
+use crate::world::{World, seed_commitment};
 use crate::{Error, Inputs};
 
 /// What outlives a process: three stores, because in life they are three machines.
@@ -63,20 +67,24 @@ pub fn run(
     node.finish()
 }
 
-struct Node {
-    world: World,
+pub(crate) struct Node {
+    pub(crate) world: World,
     store: Box<dyn Storage>,
     writer: Writer,
-    mission: Mission,
+    pub(crate) mission: Mission,
     recorder: Recorder,
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     n_events: u64,
     /// Reports delivered so far: the transmitter's next nonce, less the registration's.
     n_reports: u64,
-    /// What each node would write on this tick, from its own observation.
-    node_writes: Vec<Option<Vec<Write>>>,
-    /// How many of this tick's writes are answered.
-    n_answered: usize,
+    /// The same when the tick began.
+    pub(crate) n_reports_before: u64,
+    /// The tick that is open.
+    pub(crate) progress: Progress,
+    /// The newest request's commitment and opening.
+    pub(crate) opened: Option<(CommitmentHash, Timestamp)>,
+    /// After a crash within a tick: the chain as it was when the tick began.
+    chain_at_start: Option<LocalChain>,
     n_ordered: usize,
     first_request: Option<Timestamp>,
     halted_tick: Option<u32>,
@@ -131,8 +139,10 @@ impl Node {
             now,
             n_events: 0,
             n_reports: 0,
-            node_writes: Vec::new(),
-            n_answered: 0,
+            n_reports_before: 0,
+            progress: Progress::default(),
+            opened: None,
+            chain_at_start: None,
             n_ordered: 0,
             first_request: None,
             halted_tick: None,
@@ -151,6 +161,8 @@ impl Node {
         }
         let mut facts = Vec::new();
         let mut included = None;
+        let mut before = node.world.included.clone();
+        let mut since = Vec::new();
         for record in journal.records.into_iter().skip(setup.len()) {
             match record {
                 Record::Included(transaction) => included = Some(transaction),
@@ -158,6 +170,10 @@ impl Node {
                     if let Event::Written { delivered: true, facts: news, .. } = &event {
                         facts.extend(news.iter().cloned());
                     }
+                    if matches!(event, Event::Ticked { .. }) {
+                        before.append(&mut since);
+                    }
+                    since.extend(included.clone());
                     node.take(now, &event, included.take().as_ref())?;
                 }
                 Record::Closing { .. } => node.closed = true,
@@ -167,6 +183,10 @@ impl Node {
         if !facts.is_empty() {
             node.world.ask("learn what the chain says", &Command::Inform(facts))?;
         }
+        if matches!(node.next_effect(), Some(Effect::Observe { .. } | Effect::Write(_))) {
+            // The chain may be ahead of the journal too.
+            node.chain_at_start = Some(node.world.replayed(&before)?);
+        }
         Ok(node)
     }
 
@@ -175,15 +195,18 @@ impl Node {
         if self.closed {
             return Ok(false);
         }
-        let effect = self.mission.outstanding().front().cloned();
-        let (now, event, included) = match &effect {
-            Some(effect) => {
-                self.hook(crash, Point::BeforeEffect, effect_kind(effect))?;
-                let (event, included) = self.perform(effect)?;
-                (self.now, event, included)
+        match self.next_effect() {
+            Some(Effect::Observe { .. } | Effect::Write(_)) => tick::run(self, crash)?,
+            Some(Effect::Clear { request, round, closed_at }) => {
+                self.hook(crash, Point::BeforeEffect, "clear")?;
+                let event = self.clear(request, round, closed_at)?;
+                self.happened(crash, event, None)?;
             }
             None => match self.next_input()? {
-                Some((now, event)) => (now, event, None),
+                Some((now, event)) => {
+                    self.now = now;
+                    self.happened(crash, event, None)?;
+                }
                 None => {
                     let outcome = self.mission.outcome();
                     let chain = Bytes32(self.world.chain.digest().0);
@@ -192,8 +215,28 @@ impl Node {
                     return Ok(false);
                 }
             },
-        };
-        let kind = event_kind(&event);
+        }
+        Ok(true)
+    }
+
+    /// What is to be carried out next.
+    pub(crate) fn next_effect(&self) -> Option<Effect> {
+        self.mission.outstanding().front().cloned()
+    }
+
+    /// The chain that this tick's reads see: as it was when the tick began.
+    pub(crate) fn chain_at_start(&mut self) -> LocalChain {
+        self.chain_at_start.take().unwrap_or_else(|| self.world.chain.clone())
+    }
+
+    /// Makes an event durable, takes it in, and tells the enclave what it changed on chain.
+    pub(crate) fn happened(
+        &mut self,
+        crash: &mut Crash<'_>,
+        event: Event,
+        included: Option<Included>,
+    ) -> Result<(), Error> {
+        let (now, kind) = (self.now, event_kind(&event));
         self.hook(crash, Point::BeforeAppend, kind)?;
         let mut records: Vec<Record> = included.iter().cloned().map(Record::Included).collect();
         records.push(Record::Happened { now, event: event.clone() });
@@ -205,10 +248,10 @@ impl Node {
         {
             self.world.ask("learn what the chain says", &Command::Inform(facts))?;
         }
-        Ok(true)
+        Ok(())
     }
 
-    fn hook(&self, crash: &mut Crash<'_>, point: Point, kind: &'static str) -> Result<(), Error> {
+    pub(crate) fn hook(&self, crash: &mut Crash<'_>, point: Point, kind: &'static str) -> Result<(), Error> {
         if crash(point, self.n_events, kind) { Err(Error::Crashed(point)) } else { Ok(()) }
     }
 
@@ -229,20 +272,25 @@ impl Node {
         event: &Event,
         included: Option<&Included>,
     ) -> Result<(), Error> {
-        let effect = self.mission.outstanding().front().cloned();
+        let effect = self.next_effect();
         match event {
-            Event::Observed { observed, .. } => {
-                self.node_writes =
-                    (0..self.world.don.n()).map(|node| self.replica(now, node, observed)).collect();
-                self.n_answered = 0;
+            Event::Ticked { .. } => {
+                self.progress = Progress::begin(&self.mission);
+                self.n_reports_before = self.n_reports;
             }
+            Event::Observed { observed, signature } => {
+                let (observed, signature) = (observed.clone(), signature.clone());
+                self.progress.observed = Some(Some(Attested { observed, signature }));
+            }
+            Event::Unobserved { .. } => self.progress.observed = Some(None),
             Event::Written { facts, .. } => {
                 self.n_reports += 1;
-                self.n_answered += 1;
+                self.progress.answered.push(true);
                 for fact in facts {
                     match fact {
-                        Fact::RequestOpened { opened, .. } => {
+                        Fact::RequestOpened { opened, commitment, .. } => {
                             self.first_request.get_or_insert(*opened);
+                            self.opened = Some((*commitment, *opened));
                         }
                         Fact::Halted => {
                             self.halted_tick.get_or_insert(self.mission.tick());
@@ -256,106 +304,61 @@ impl Node {
                     }
                 }
             }
-            Event::Unwritten { .. } => self.n_answered += 1,
+            Event::Unwritten { .. } => self.progress.answered.push(false),
             Event::Ordered { .. } => self.n_ordered += 1,
-            Event::Ticked { .. } | Event::Unobserved { .. } | Event::Cleared { .. } => {}
+            Event::Cleared { .. } => {}
         }
-        self.mission.step(now, event)?;
+        let effects = self.mission.step(now, event)?;
+        if matches!(event, Event::Observed { .. }) {
+            let writes = effects.iter().filter_map(|effect| match effect {
+                Effect::Write(write) => Some(self.world.addressed(write)),
+                Effect::Observe { .. } | Effect::Clear { .. } => None,
+            });
+            self.progress.writes = writes.collect();
+        }
         self.now = now;
         self.n_events += 1;
         self.recorder.take(&self.world, &self.mission, now, event, effect.as_ref(), included);
         Ok(())
     }
 
-    /// What one node would write: its own copy of the mission over its own observation.
-    fn replica(&self, now: Timestamp, node_idx: usize, observed: &Observed) -> Option<Vec<Write>> {
-        let observed = match self.world.inputs.fault(node_idx) {
-            NodeFault::None => observed.clone(),
-            NodeFault::Lying => Observed { status: opposite(&observed.status), ..observed.clone() },
-            NodeFault::Absent => return None,
-        };
-        let event = Event::Observed { observed, signature: Vec::new() };
-        let effects = self.mission.clone().step(now, &event).ok()?;
-        let writes = effects.into_iter().filter_map(|effect| match effect {
-            Effect::Write(write) => Some(write),
-            Effect::Observe { .. } | Effect::Clear { .. } => None,
-        });
-        Some(writes.collect())
-    }
-
-    fn perform(&mut self, effect: &Effect) -> Result<(Event, Option<Included>), Error> {
-        match effect {
-            Effect::Observe { tick } => {
-                let statements = self.world.statements(*tick, self.now)?;
-                let command = Command::Observe { tick: *tick, now: self.now, statements };
-                match self.world.ask("judge a tick", &command)? {
-                    Reply::Observed { observed, signature } => {
-                        let known = recover(&observed.digest(), &signature);
-                        if known != Some(self.world.evidence.signer().0) {
-                            return Err(Error::Answer { what: "a tick, signed by another key," });
-                        }
-                        Ok((Event::Observed { observed, signature }, None))
-                    }
-                    Reply::Unobserved => Ok((Event::Unobserved { tick: *tick }, None)),
-                    Reply::Done
-                    | Reply::Attested { .. }
-                    | Reply::Receipt(_)
-                    | Reply::Cleared { .. }
-                    | Reply::Refused(_) => Err(Error::Answer { what: "a tick" }),
+    /// Has the enclave judge a tick.
+    pub(crate) fn observe(&mut self, tick: u32) -> Result<Event, Error> {
+        let statements = self.world.statements(tick, self.now)?;
+        let command = Command::Observe { tick, now: self.now, statements };
+        match self.world.ask("judge a tick", &command)? {
+            Reply::Observed { observed, signature } => {
+                let known = recover(&observed.digest(), &signature);
+                if known != Some(self.world.evidence.signer().0) {
+                    return Err(Error::Answer { what: "a tick, signed by another key," });
                 }
+                Ok(Event::Observed { observed, signature })
             }
-            Effect::Write(write) => self.write(write),
-            Effect::Clear { request, round, closed_at } => {
-                let (request, round, closed_at) = (*request, *round, *closed_at);
-                let command =
-                    Command::Clear { request, round, closed_at, price: self.world.price() };
-                let reply = self.world.ask("clear a round", &command)?;
-                let Reply::Cleared { ready, prove_ms, constraints } = reply else {
-                    return Err(Error::Answer { what: "a round" });
-                };
-                if let Some(ready) = &ready {
-                    self.recorder.proved(&self.world, ready, prove_ms, constraints);
-                }
-                Ok((Event::Cleared { ready }, None))
-            }
+            Reply::Unobserved => Ok(Event::Unobserved { tick }),
+            Reply::Done
+            | Reply::Attested { .. }
+            | Reply::Receipt(_)
+            | Reply::Cleared { .. }
+            | Reply::Refused(_) => Err(Error::Answer { what: "a tick" }),
         }
     }
 
-    /// Has the DON agree on the bytes, sign them and deliver them.
-    fn write(&self, write: &Write) -> Result<(Event, Option<Included>), Error> {
-        let payloads: Vec<Option<Vec<u8>>> = self
-            .node_writes
-            .iter()
-            .map(|writes| {
-                let write = writes.as_ref()?.get(self.n_answered)?;
-                let receiver = self.world.receiver(&write.contract);
-                Some(self.world.payload(
-                    receiver,
-                    write.epoch,
-                    write.expiry,
-                    evm::mission::calldata(&write.call),
-                ))
-            })
-            .collect();
-        let agreement = match self.world.don.agree(&payloads) {
-            Ok(agreement) => agreement,
-            Err(none) => {
-                let agreeing = u8::try_from(none.agreeing).unwrap_or(u8::MAX);
-                return Ok((Event::Unwritten { agreeing }, None));
-            }
+    /// Has the enclave close, clear and prove a round.
+    fn clear(
+        &mut self,
+        request: RequestId,
+        round: u32,
+        closed_at: Timestamp,
+    ) -> Result<Event, Error> {
+        let command = Command::Clear { request, round, closed_at, price: self.world.price() };
+        let reply = self.world.ask("clear a round", &command)?;
+        let Reply::Cleared { ready, prove_ms, constraints } = reply else {
+            return Err(Error::Answer { what: "a round" });
         };
-        let receiver = self.world.receiver(&write.contract);
-        // Nonce and execution 0 were the registration's.
-        let transaction =
-            self.world.report(receiver, &agreement, write.epoch, 1 + self.n_reports, self.now);
-        let (receipt, included) = self.world.send(self.now, &transaction.bytes, "a report")?;
-        let delivery = evm::mission::delivery(&receipt);
-        let event = Event::Written {
-            transaction: Bytes32(transaction.hash.0),
-            delivered: delivery.delivered,
-            facts: delivery.facts,
-        };
-        Ok((event, Some(included)))
+        if let Some(ready) = &ready {
+            self.recorder.proved(&self.world, ready, prove_ms, constraints);
+        }
+        Ok(Event::Cleared { ready })
     }
 
     /// The next thing the world does by itself: an order that is due, or a tick. Nothing when it is over.
@@ -423,7 +426,7 @@ fn opening(world: &World) -> Result<Opening, Error> {
     })
 }
 
-const fn opposite(status: &Status) -> Status {
+pub(crate) const fn opposite(status: &Status) -> Status {
     match status {
         Status::Backed(backed) => Status::Backed(!*backed),
         Status::Sealed(commitment) => {
@@ -442,14 +445,6 @@ pub(crate) fn recover(digest: &[u8; 32], signature: &[u8]) -> Option<[u8; 20]> {
         VerifyingKey::recover_from_prehash(digest, &Signature::from_slice(rs).ok()?, recovery)
             .ok()?;
     keccak256(&[&key.to_sec1_point(false).as_bytes()[1..]])[12..].try_into().ok()
-}
-
-const fn effect_kind(effect: &Effect) -> &'static str {
-    match effect {
-        Effect::Observe { .. } => "observe",
-        Effect::Write(_) => "write",
-        Effect::Clear { .. } => "clear",
-    }
 }
 
 /// What an event is called where a crash is ordered by kind.

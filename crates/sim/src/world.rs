@@ -1,7 +1,10 @@
 //! Everything around the node: the chain with its contracts, the enclave with its evidence, the DON, the
 //! parties with their deposits. Opening a world twice over the same stores gives the same world.
 
+use std::sync::Arc;
+
 use attestation::{Anchors, KeyBundle, Measurements, Policy};
+use don::{Agreement, Don, Subscriptions, WorkflowIdentity};
 use evm::alloy::primitives::{Address as EvmAddress, B256, Bytes, U256};
 use evm::alloy::providers::DynProvider;
 use evm::alloy::rpc::types::TransactionReceipt;
@@ -9,15 +12,13 @@ use evm::alloy::sol_types::SolCall;
 use evm::deploy::{self, Deployment};
 use evm::local::{Genesis, LocalChain, OpenError, Storage};
 use evm::{Call, Fees, RawTransaction, Wallet};
-use host::don::{Don, WorkflowIdentity};
 use host::launch::{Clock, Enclave, Options, Tap};
 use k256::ecdsa::SigningKey;
 use pool::field;
 use primitives::{Address, Amount, Bytes32, Price, Timestamp, decode, encode, sha256};
 use protocol::detect::Policy as DetectPolicy;
 use protocol::journal::Included;
-use protocol::mission::{Schedule, Setup};
-use protocol::request::Escalation;
+use protocol::mission::Setup;
 use protocol::wire::{Answer, Command, Configuration, Reply};
 use protocol::workflow::StepKind;
 use protocol::{Disclosure, Fact};
@@ -28,10 +29,16 @@ use crate::{Error, Scenario, entropy, panel};
 
 /// Number of the secured-claim instrument in terms and mandates.
 const INSTRUMENT: u8 = 1;
-/// Gas limit of a report's transaction: a settlement uses about a million.
-const REPORT_GAS: u64 = 6_000_000;
+/// Gas limit of the registration's report; the workflow sets its own.
+const REPORT_GAS: u64 = 1_000_000;
 /// Gas limit of a party's own transaction.
 const PARTY_GAS: u64 = 2_000_000;
+/// Chainlink's selector of chain 31337, by the registry of chain selectors.
+const CHAIN_SELECTOR: u64 = 7_759_470_850_252_068_959;
+
+/// The workflow's module, as committed. `cargo xtask guests` builds it from this repository.
+pub const MODULE: &[u8] = include_bytes!("../../../workflows/recovery/wasm/workflow.wasm");
+
 /// Epoch of the registration's report; the mission's epochs belong to other receivers.
 const REGISTRATION_EPOCH: u64 = 1;
 
@@ -90,36 +97,12 @@ impl Inputs {
 
     /// The mission's setup: what the core needs of workflow and deployment file.
     pub fn setup(&self) -> Setup {
-        setup(&self.workflow, &self.deployment)
+        recovery::guest::setup(&self.workflow, &self.deployment)
     }
 
     /// How a node fails in this run.
     pub fn fault(&self, node_idx: usize) -> NodeFault {
         self.faults.nodes.get(node_idx).copied().unwrap_or_default()
-    }
-}
-
-/// The mission's setup from its two files: what an auditor derives from the journal as well.
-pub(crate) fn setup(workflow: &Document, deployment: &DeploymentFile) -> Setup {
-    let disclosure = match deployment.disclosure.mode {
-        DisclosureMode::Immediate => Disclosure::Immediate,
-        DisclosureMode::Sealed => Disclosure::Sealed,
-    };
-    Setup {
-        workflow: workflow.workflow.clone(),
-        disclosure,
-        escalation: Escalation {
-            ladder: deployment.guard.escalation.clone(),
-            premium_cap: deployment.guard.premium_cap,
-            attempts_max: u8::try_from(deployment.guard.attempts_max).unwrap_or(u8::MAX),
-        },
-        schedule: Schedule {
-            call_every: deployment.disclosure.call_ticks,
-            epoch_ticks: deployment.disclosure.epoch_ticks,
-            // A round closes on the tick before it settles.
-            round_ticks: deployment.disclosure.round_ticks().iter().map(|tick| tick - 1).collect(),
-            opening_delay: 0,
-        },
     }
 }
 
@@ -137,7 +120,16 @@ pub struct World {
     /// Addresses of the contracts.
     pub contracts: Deployment,
     /// The DON.
-    pub don: Don,
+    pub don: Arc<Don>,
+    /// The workflow's module, compiled.
+    pub(crate) module: engine::Module,
+    /// What the module is given.
+    pub(crate) config: Vec<u8>,
+    /// What it subscribed to.
+    pub(crate) subscriptions: Subscriptions,
+    /// Chainlink's selector of the chain.
+    pub(crate) chain_selector: u64,
+    genesis: Genesis,
     /// The issuer.
     pub issuer: Issuer,
     /// The makers, with the index of each one's deposit.
@@ -263,7 +255,8 @@ impl World {
             .into_iter()
             .chain(&maker_wallets)
             .map(Wallet::address);
-        let (chain, _torn) = LocalChain::open(genesis(chain_id, start, funded), StorageBox(chain))
+        let genesis = genesis(chain_id, start, funded);
+        let (chain, _torn) = LocalChain::open(genesis.clone(), StorageBox(chain))
             .map_err(|error| {
                 let is_other = matches!(error, OpenError::OtherGenesis);
                 if is_other { Error::OtherRun { what: "chain" } } else { Error::ChainLog(error) }
@@ -282,14 +275,7 @@ impl World {
                 SigningKey::from_slice(&key).map_err(|_| Error::Key)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let identity = WorkflowIdentity::new(
-            Address(issuer_wallet.address().into()),
-            &inputs.workflow.workflow.name,
-            inputs.workflow_source.as_bytes(),
-            inputs.deployment_source.as_bytes(),
-        );
         let faults_max = usize::try_from(don_file.faults_max).unwrap_or(usize::MAX);
-        let don = Don::new(signers, faults_max, 1, 1, identity);
 
         // Addresses depend on nonces only, so they are known before what is to be committed to.
         let makers = panel::draw(
@@ -304,7 +290,8 @@ impl World {
             amount: maker.capacity.units(),
         });
         let standing = inputs.deployment.instrument.standing;
-        let mut config = deploy_config(&inputs, &don, deployer, issuer_wallet.clone());
+        // Addresses depend on nonces only, so the workflow can be given them before its id is known.
+        let mut config = deploy_config(&inputs, deployer, issuer_wallet.clone());
         config.mints = mints.collect();
         config.mints.push(deploy::Mint {
             token: deploy::Token::Claim,
@@ -313,6 +300,19 @@ impl World {
         });
         config.workloads = vec![B256::ZERO];
         let contracts = deploy::plan(&config)?.deployment;
+        let workflow_config = workflow_config(
+            &inputs.workflow_source,
+            &inputs.deployment_source,
+            inputs.disclosure(),
+            start,
+            [contracts.dark_pool, contracts.por, contracts.guard],
+        );
+        let owner = Address(issuer_wallet.address().into());
+        let name = &inputs.workflow.workflow.name;
+        let identity = WorkflowIdentity::new(owner, name, MODULE, &workflow_config);
+        let don = Don::new(signers, faults_max, 1, 1, identity);
+        config.don.signers = don.addresses().iter().map(|address| address.0.into()).collect();
+        config.workflow = workflow_of(don.workflow());
 
         let market = Market {
             issuer: field::from_address(&issuer_wallet.address().into()),
@@ -343,6 +343,10 @@ impl World {
         config.workloads = vec![B256::from(expected.workload_id())];
         let plan = deploy::plan(&config)?;
 
+        let module = engine::Module::compile(MODULE, &engine::Limits::production())
+            .map_err(|error| Error::Workflow { reason: error.to_string() })?;
+        let subscriptions = subscribe(&don, &module, &workflow_config, start)?;
+
         // The enclave: launched, restored, made to show itself.
         let clock = Clock::new(start.0 * 1_000);
         let mut options = Options::new(chain_id, party("enclave")?, clock);
@@ -363,7 +367,12 @@ impl World {
             inputs,
             chain,
             contracts: plan.deployment,
-            don,
+            don: Arc::new(don),
+            module,
+            config: workflow_config,
+            subscriptions,
+            chain_selector: CHAIN_SELECTOR,
+            genesis,
             issuer,
             makers,
             evidence: Evidence {
@@ -472,7 +481,10 @@ impl World {
             .don
             .agree(&vec![Some(payload); self.don.n()])
             .map_err(|_| Error::Answer { what: "a unanimous DON" })?;
-        let transaction = self.report(self.contracts.registry, &agreement, 0, 0, now);
+        let report = self.don.sign(&agreement, &self.don.stamp(0, now));
+        let report = don::chain::signed_report(&report.response());
+        let calldata = report.calldata(self.contracts.registry);
+        let transaction = self.transmit(0, calldata, REPORT_GAS);
         let receipt = self.include(now, &transaction, "EnclaveRegistry")?;
         if !evm::mission::delivery(&receipt).delivered {
             return Err(Error::Reverted { what: "the enclave's registration" });
@@ -559,28 +571,49 @@ impl World {
         evm::report::Payload { chain_id, receiver, epoch, expiry: expiry.0, call }.encode().to_vec()
     }
 
-    /// The transaction that delivers an agreed payload. `sequence` 0 is the registration's.
-    pub(crate) fn report(
-        &self,
-        receiver: EvmAddress,
-        agreement: &host::don::Agreement<Vec<u8>>,
-        sequence: u64,
-        nonce: u64,
-        now: Timestamp,
-    ) -> RawTransaction {
-        let report = self.don.sign(agreement, sequence, now);
-        let signed = evm::report::SignedReport {
-            raw: report.raw_report.into(),
-            context: report.context.into(),
-            signatures: report.signatures.into_iter().map(Bytes::from).collect(),
-        };
-        let call = Call::new(self.contracts.forwarder, signed.calldata(receiver), REPORT_GAS);
+    /// The transaction that hands a report to the forwarder. Nonce 0 is the registration's.
+    pub(crate) fn transmit(&self, nonce: u64, calldata: Bytes, gas_limit: u64) -> RawTransaction {
+        let call = Call::new(self.contracts.forwarder, calldata, gas_limit);
         self.transmitter.sign(nonce, Fees::default(), call)
+    }
+
+    /// A write's receiver, and the payload that the DON is to sign for it.
+    pub(crate) fn addressed(&self, write: &protocol::Write) -> (EvmAddress, Vec<u8>) {
+        let receiver = self.receiver(&write.contract);
+        let call = evm::mission::calldata(&write.call);
+        (receiver, self.payload(receiver, write.epoch, write.expiry, call))
+    }
+
+    /// What a receiver reverts with when it is handed a report; empty if it would take it now.
+    pub(crate) fn refusal(&self, receiver: EvmAddress, raw: &[u8]) -> Result<Vec<u8>, Error> {
+        let forwarder = self.contracts.forwarder;
+        let asked = evm::report::refusal(&self.provider, forwarder, receiver, raw);
+        let reason = self.runtime.block_on(asked).map_err(|source| Error::Send {
+            what: "a question",
+            source: evm::SendError::Unreachable { hash: B256::ZERO, source },
+        })?;
+        Ok(reason.unwrap_or_default().to_vec())
+    }
+
+    /// A chain of its own, on which these transactions ran and no others.
+    pub(crate) fn replayed(&self, included: &[Included]) -> Result<LocalChain, Error> {
+        let chain = LocalChain::new(self.genesis.clone());
+        let provider = chain.connect();
+        for transaction in included {
+            if chain.timestamp() <= transaction.timestamp.0 {
+                chain.set_next_timestamp(transaction.timestamp.0)?;
+            }
+            self.runtime
+                .block_on(evm::send(&provider, &transaction.raw))
+                .map_err(|source| Error::Send { what: "a transaction of the journal", source })?;
+        }
+        Ok(chain)
     }
 
     /// The contract behind a name of the workflow.
     pub(crate) fn receiver(&self, name: &str) -> EvmAddress {
-        receiver(&self.inputs.deployment, &self.contracts, name)
+        let contracts = [self.contracts.dark_pool, self.contracts.por];
+        receiver(&self.inputs.deployment, contracts, name)
     }
 
     /// What each node relays on a tick: the custodian's statement, sealed to the enclave for that node.
@@ -674,23 +707,74 @@ impl World {
     }
 }
 
+/// What CRE gives the workflow, from what a journal's opening holds and the contracts' addresses (dark pool,
+/// proof of reserve, guard).
+pub(crate) fn workflow_config(
+    workflow: &str,
+    deployment: &str,
+    disclosure: Disclosure,
+    started: Timestamp,
+    [dark_pool, confidential_por, recovery_guard]: [EvmAddress; 3],
+) -> Vec<u8> {
+    let mode = match disclosure {
+        Disclosure::Immediate => recovery::guest::Mode::Immediate,
+        Disclosure::Sealed => recovery::guest::Mode::Sealed,
+    };
+    let config = recovery::guest::Config {
+        workflow: workflow.to_owned(),
+        deployment: deployment.to_owned(),
+        disclosure: Some(mode),
+        chain_selector: CHAIN_SELECTOR.to_string(),
+        started: started.0,
+        dark_pool: format!("{dark_pool:#x}"),
+        confidential_por: format!("{confidential_por:#x}"),
+        recovery_guard: format!("{recovery_guard:#x}"),
+        endpoint: None,
+    };
+    config.encode()
+}
+
+/// A workflow's identity as receivers store it.
+fn workflow_of(identity: &WorkflowIdentity) -> evm::report::Workflow {
+    evm::report::Workflow {
+        id: identity.id.into(),
+        name: identity.name,
+        owner: identity.owner.0.into(),
+    }
+}
+
+/// Has every node ask the module what it waits for: its schedule, and nothing else here.
+fn subscribe(
+    don: &Don,
+    module: &engine::Module,
+    config: &[u8],
+    now: Timestamp,
+) -> Result<Subscriptions, Error> {
+    let workflow = don::Workflow { config: config.to_vec(), ..don::Workflow::new(module) };
+    let job = don::Job::numbered(don, 0, now);
+    don::subscribe(don, &workflow, &job, &mut don::Registry::default(), &mut [])
+        .map_err(|error| Error::Workflow { reason: error.to_string() })
+}
+
 /// The contract behind a name of the workflow, as the deployment file resolves it.
-pub(crate) fn receiver(file: &DeploymentFile, contracts: &Deployment, name: &str) -> EvmAddress {
+pub(crate) fn receiver(
+    file: &DeploymentFile,
+    [dark_pool, confidential_por]: [EvmAddress; 2],
+    name: &str,
+) -> EvmAddress {
     match file.contracts.get(name) {
-        Some(recovery::ContractRole::ConfidentialPor) => contracts.por,
+        Some(recovery::ContractRole::ConfidentialPor) => confidential_por,
         // Pools have names of their own; the deployment check has resolved every name there is.
-        Some(recovery::ContractRole::DarkPool) | None => contracts.dark_pool,
+        Some(recovery::ContractRole::DarkPool) | None => dark_pool,
     }
 }
 
 fn deploy_config(
     inputs: &Inputs,
-    don: &Don,
     deployer: Wallet,
     issuer: Wallet,
 ) -> deploy::DeployConfig {
     let guardian = issuer.address();
-    let identity = don.workflow();
     deploy::DeployConfig {
         deployer,
         deployer_nonce: 0,
@@ -701,13 +785,10 @@ fn deploy_config(
             id: 1,
             config_version: 1,
             f: u8::try_from(inputs.deployment.don.faults_max).unwrap_or(u8::MAX),
-            signers: don.addresses().iter().map(|address| address.0.into()).collect(),
+            // Filled in once the workflow's id is known.
+            signers: Vec::new(),
         },
-        workflow: evm::report::Workflow {
-            id: identity.id.into(),
-            name: identity.name,
-            owner: identity.owner.0.into(),
-        },
+        workflow: evm::report::Workflow { id: B256::ZERO, name: [0; 10], owner: EvmAddress::ZERO },
         timelock: deploy::Timelock {
             delay_min: 172_800,
             proposers: vec![guardian],
@@ -766,7 +847,7 @@ fn configuration(
 /// What workflow and deployment file decide of an enclave's configuration; addresses and keys are blank.
 /// An auditor compares these fields with the measured ones.
 pub(crate) fn policy(workflow: &Document, file: &DeploymentFile) -> Configuration {
-    let setup = setup(workflow, file);
+    let setup = recovery::guest::setup(workflow, file);
     let threshold = setup.workflow.steps().find_map(|step| match &step.kind {
         StepKind::ConfidentialCompute { threshold, .. } => *threshold,
         StepKind::Conditional { .. }

@@ -23,35 +23,11 @@ pub trait Ports {
     /// The first read that fails.
     fn read(&mut self, calls: &[Read]) -> Result<Vec<Vec<u8>>, String>;
 
-    /// The enclave's judgement of a tick.
-    ///
-    /// # Errors
-    /// It cannot be had.
-    fn check_reserves(
-        &mut self,
-        request: CheckReservesRequest,
-    ) -> Result<CheckReservesResponse, String>;
-
-    /// What is public of a request, with the round that awaits settlement.
-    ///
-    /// # Errors
-    /// It cannot be had.
-    fn request_status(
-        &mut self,
-        request: GetRequestStatusRequest,
-    ) -> Result<GetRequestStatusResponse, String>;
-
     /// Has the DON agree on a payload and sign it.
     ///
     /// # Errors
     /// No quorum produced the same bytes.
     fn report(&mut self, payload: Vec<u8>) -> Result<ReportResponse, String>;
-
-    /// Puts a request on chain, and returns when the enclave knows of it. False: the receiver refused it.
-    ///
-    /// # Errors
-    /// It was not sent, or nobody acknowledged it.
-    fn request_collateral(&mut self, request: CollateralRequest) -> Result<bool, String>;
 
     /// Delivers a report. False: the receiver refused it.
     ///
