@@ -1,6 +1,31 @@
 //! Chainlink CRE workflows in Rust.
-//!
-//! It is a crate because a workflow author depends on nothing else of this project: [`messages`] are the
-//! wire, byte for byte what Chainlink's own SDKs and hosts speak.
 
+pub mod confidential_http;
+pub mod consensus;
+pub mod cron;
+pub mod darkpool;
+pub mod error;
+pub mod evm;
+pub mod guest;
+pub mod host;
+pub mod http;
 pub mod messages;
+pub mod promise;
+pub mod report;
+pub mod restrictions;
+mod rng;
+pub mod runtime;
+pub mod secret;
+pub mod value;
+pub mod workflow;
+
+pub use consensus::{Consensus, Field};
+pub use error::{CapabilityError, Code, Error};
+pub use messages::workflows::UserMetric;
+pub use promise::Promise;
+pub use report::Report;
+pub use restrictions::{Calls, Restrictions, Secrets};
+pub use runtime::{HttpRuntime, NodeRuntime, Runtime, TeeRuntime};
+pub use secret::{Secret, SecretId};
+pub use value::Value;
+pub use workflow::{Handler, Tee, Trigger, Workflow};

@@ -41,6 +41,7 @@ pub mod http;
 pub mod node_action;
 pub mod sdk;
 pub mod values;
+pub mod workflows;
 
 pub use prost_types::{Any, Duration, Timestamp};
 
