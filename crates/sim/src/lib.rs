@@ -19,7 +19,7 @@ pub use node::{Crash, Point, Stores, run};
 pub use panel::{Maker, draw};
 pub use report::{Attestation, Line, Proof, Report, RequestView, Transaction};
 pub use scenario::{Error as ScenarioError, Panel, Scenario, Shock, shipped};
-pub use world::{Faults, Inputs, NodeFault, World, proving_key_pin};
+pub use world::{Faults, Inputs, MODULE, NodeFault, World, proving_key_pin};
 
 use host::nsm::Entropy;
 use primitives::sha256;

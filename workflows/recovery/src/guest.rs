@@ -7,9 +7,11 @@
 mod abi;
 mod chain;
 mod config;
+mod run;
 mod tick;
 
 pub use abi::{calldata, payload};
 pub use chain::{Read, Unreadable};
 pub use config::{Config, ConfigError, Mode, Recovery, setup};
+pub use run::workflow;
 pub use tick::{Error, Ports, Ticked, tick};

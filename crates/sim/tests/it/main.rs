@@ -10,6 +10,7 @@ mod attacks;
 mod crashes;
 mod disclosure;
 mod faults;
+mod guest;
 mod journals;
 
 use std::sync::OnceLock;

@@ -1,10 +1,10 @@
 //! One run of the workflow: read, judge, let the core decide, write.
 
+use cre::Report;
 use cre::messages::darkpool::{
     CheckReservesRequest, CheckReservesResponse, CollateralRequest, GetRequestStatusRequest,
     GetRequestStatusResponse,
 };
-use cre::messages::sdk::ReportResponse;
 use primitives::{Address, RequestId, Timestamp};
 use protocol::attest::Observed;
 use protocol::event::Ready;
@@ -17,23 +17,47 @@ use super::config::{Recovery, setup};
 
 /// What a tick asks of CRE. Errors are the capabilities' texts.
 pub trait Ports {
-    /// What the contracts answer, in order, at one block.
+    /// What the contracts answer, in order.
     ///
     /// # Errors
     /// The first read that fails.
     fn read(&mut self, calls: &[Read]) -> Result<Vec<Vec<u8>>, String>;
 
+    /// The enclave's judgement of a tick.
+    ///
+    /// # Errors
+    /// It cannot be had.
+    fn check_reserves(
+        &mut self,
+        request: CheckReservesRequest,
+    ) -> Result<CheckReservesResponse, String>;
+
+    /// What is public of a request, with the round that awaits settlement.
+    ///
+    /// # Errors
+    /// It cannot be had.
+    fn request_status(
+        &mut self,
+        request: GetRequestStatusRequest,
+    ) -> Result<GetRequestStatusResponse, String>;
+
     /// Has the DON agree on a payload and sign it.
     ///
     /// # Errors
     /// No quorum produced the same bytes.
-    fn report(&mut self, payload: Vec<u8>) -> Result<ReportResponse, String>;
+    fn report(&mut self, payload: Vec<u8>) -> Result<Report, String>;
 
-    /// Delivers a report. False: the receiver refused it.
+    /// Puts a request on chain, and returns when the enclave knows of it.
     ///
     /// # Errors
-    /// It was not sent.
-    fn write(&mut self, receiver: Address, report: ReportResponse) -> Result<bool, String>;
+    /// It was not sent, the pool refused it, or nobody acknowledged it.
+    fn request_collateral(&mut self, request: CollateralRequest) -> Result<(), String>;
+
+    /// Delivers a report.
+    ///
+    /// # Errors
+    /// It was not sent, or the receiver refused it.
+    fn write(&mut self, receiver: Address, report: Report) -> Result<(), String>;
 
     /// Says something to whoever reads the workflow's logs: public, and nothing that depends on a secret.
     fn log(&mut self, line: &str);
@@ -114,8 +138,7 @@ pub fn tick(recovery: &Recovery, now: Timestamp, ports: &mut dyn Ports) -> Resul
             Effect::Write(write) => {
                 writes += 1;
                 match deliver(recovery, &write, ports) {
-                    Ok(true) => delivered += 1,
-                    Ok(false) => ports.log(&format!("{} was refused", write.call.function())),
+                    Ok(()) => delivered += 1,
                     Err(reason) => ports.log(&format!("{}: {reason}", write.call.function())),
                 }
             }
@@ -194,7 +217,7 @@ fn fill(recovery: &Recovery, id: RequestId, ports: &mut dyn Ports) -> Result<Opt
 }
 
 /// Has one write signed and delivered.
-fn deliver(recovery: &Recovery, write: &Write, ports: &mut dyn Ports) -> Result<bool, String> {
+fn deliver(recovery: &Recovery, write: &Write, ports: &mut dyn Ports) -> Result<(), String> {
     let receiver = recovery.contract(&write.contract);
     let call = calldata(&write.call);
     let chain_id = recovery.deployment.chain_id;
@@ -207,7 +230,7 @@ fn deliver(recovery: &Recovery, write: &Write, ports: &mut dyn Ports) -> Result<
                 encrypted_amount: encrypted_amount.0.to_vec(),
                 premium_bps: premium.bps().into(),
                 timeout_s: timeout.0,
-                report: Some(report),
+                report: Some(report.into_response()),
             })
         }
         Call::ConfidentialFill { .. }
