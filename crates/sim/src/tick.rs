@@ -14,7 +14,7 @@ use don::{Behaviour, CapabilityError, Job, Lie, Quotas, Registry, Workflow};
 use evm::alloy::primitives::Address as EvmAddress;
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::report::SignedReport;
-use primitives::{RequestId, Timestamp, decode, encode, sha256};
+use primitives::{Address, RequestId, Timestamp, decode, encode, sha256};
 use protocol::attest::Observed;
 use protocol::event::Ready;
 use protocol::workflow::StepKind;
@@ -94,7 +94,7 @@ pub(crate) fn run(node: &mut Node, crash: &mut Crash<'_>) -> Result<(), Error> {
             .map_err(|source| Error::Store { what: "a runtime", source })?;
         registry.register(don::chain::id(selector), chain);
         registry.on_disagreement(|request, none| {
-            if request.method == cre::consensus::REPORT {
+            if request.method == "Report" {
                 open.borrow_mut().agreeing.push(none.agreeing);
             }
         });
@@ -143,7 +143,7 @@ fn scope(node: &Node) -> Scope {
     }
     Scope {
         chain_id: node.world.contracts.chain_id,
-        dark_pool: node.world.contracts.dark_pool.into(),
+        dark_pool: Address(node.world.contracts.dark_pool.into()),
         image,
         oracle_feed,
         asset,

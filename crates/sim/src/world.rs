@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use attestation::{Anchors, KeyBundle, Measurements, Policy};
-use don::{Agreement, Don, Subscriptions, WorkflowIdentity};
+use don::{Don, Subscriptions, WorkflowIdentity};
 use evm::alloy::primitives::{Address as EvmAddress, B256, Bytes, U256};
 use evm::alloy::providers::DynProvider;
 use evm::alloy::rpc::types::TransactionReceipt;
