@@ -7,6 +7,8 @@ import {
   type NodeRuntime,
   Runner,
   type Runtime,
+  hexToBase64,
+  text,
 } from "@chainlink/cre-sdk";
 
 type Config = { url: string };
@@ -14,14 +16,17 @@ type Config = { url: string };
 const price = (runtime: NodeRuntime<Config>): number => {
   runtime.log("fetching");
   const response = new HTTPClient().sendRequest(runtime, { url: runtime.config.url, method: "GET" }).result();
-  return Number.parseFloat(new TextDecoder().decode(response.body));
+  return Number.parseFloat(text(response));
 };
+
+const hex = (ascii: string): string =>
+  `0x${[...ascii].map((letter) => letter.charCodeAt(0).toString(16).padStart(2, "0")).join("")}`;
 
 const onTick = (runtime: Runtime<Config>): string => {
   const agreed = runtime.runInNodeMode(price, consensusMedianAggregation<number>())().result();
   const secret = runtime.getSecret({ id: "KEY" }).result();
   runtime
-    .report({ encodedPayload: btoa(`price ${agreed}`), encoderName: "evm", signingAlgo: "ecdsa", hashingAlgo: "keccak256" })
+    .report({ encodedPayload: hexToBase64(hex(`price ${agreed}`)), encoderName: "evm", signingAlgo: "ecdsa", hashingAlgo: "keccak256" })
     .result();
   return `${agreed} ${secret.value}`;
 };

@@ -154,7 +154,7 @@ impl Module {
             let (compiled, session) = self.run(session, |store, instance| {
                 for name in ["initialize-runtime", "cabi_realloc", "compile-src", "invoke"] {
                     if instance.get_func(&mut *store, name).is_none() {
-                        return Err(Error::NotAPlugin { name }.into());
+                        return Err(Stop::Broken(Error::NotAPlugin { name }).into());
                     }
                 }
                 let (pointer, len) = load(store, instance, source)?;
@@ -164,17 +164,14 @@ impl Module {
                 let memory = memory_of(store, instance)?.data(&*store);
                 let word = |i: i32| crate::memory::read_u32(memory, result.wrapping_add(4 * i));
                 let (Some(status), Some(at), Some(len)) = (word(0), word(1), word(2)) else {
-                    return Err(Error::JavaScript { reason: "no answer".to_owned() }.into());
+                    return Err(broken("no answer".to_owned()));
                 };
                 let bytes =
                     crate::memory::read(memory, at.cast_signed(), len.cast_signed()).map(<[u8]>::to_vec);
                 match (status, bytes) {
                     (0, Ok(bytecode)) => Ok(bytecode),
-                    (_, Ok(text)) => Err(Error::JavaScript {
-                        reason: String::from_utf8_lossy(&text).into_owned(),
-                    }
-                    .into()),
-                    (_, Err(reason)) => Err(Error::JavaScript { reason }.into()),
+                    (_, Ok(text)) => Err(broken(String::from_utf8_lossy(&text).into_owned())),
+                    (_, Err(reason)) => Err(broken(reason)),
                 }
             })?;
             match compiled {
@@ -223,6 +220,10 @@ impl Module {
         });
         Ok((ended, store.into_data().session))
     }
+}
+
+fn broken(reason: String) -> wasmtime::Error {
+    Stop::Broken(Error::JavaScript { reason }).into()
 }
 
 /// Starts the plugin's JavaScript and brings bytes into its memory.
