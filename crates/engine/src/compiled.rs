@@ -11,7 +11,7 @@ use wasmtime::{
 };
 
 use crate::error::Stop;
-use crate::imports::{CALL_CAPABILITY, ENV, VERSION, WASI, absent, env, is_known, wasi};
+use crate::imports::{CALL_CAPABILITY, ENV, VERSION, WASI, absent, env, params, wasi};
 use crate::lend::lend;
 use crate::session::{Ended, Guest, MemoryQuota, Session};
 use crate::{Error, Limits, World, binary};
@@ -125,7 +125,7 @@ impl Module {
         if !matches!(module.get_export("memory"), Some(ExternType::Memory(_))) {
             return Err(Error::NoMemory);
         }
-        let unknown = module.imports().find(|import| !is_known(import.module(), import.name()));
+        let unknown = module.imports().find(|import| params(import.module(), import.name()).is_none());
         if let Some(import) = unknown {
             return Err(Error::UnknownImport {
                 module: import.module().to_owned(),

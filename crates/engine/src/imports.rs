@@ -91,17 +91,26 @@ pub(crate) const CALL_CAPABILITY: &str = "call_capability";
 /// The marker of the ABI's version; what follows names the SDK.
 pub(crate) const VERSION: &str = "version_v2";
 
-/// Whether a host provides this import.
-pub(crate) fn is_known(module: &str, name: &str) -> bool {
-    macro_rules! names {
-        ($($name:ident($($arg:ident: $ty:ty),*);)*) => { &[$(stringify!($name)),*] };
+/// Types of an import's parameters, as text; `None` if no host provides it. `call_capability` is given in
+/// its newer form.
+pub(crate) fn params(module: &str, name: &str) -> Option<&'static [&'static str]> {
+    type Function = (&'static str, &'static [&'static str]);
+    macro_rules! functions {
+        ($($name:ident($($arg:ident: $ty:ty),*);)*) => {
+            &[$((stringify!($name), &[$(stringify!($ty)),*])),*]
+        };
     }
-    const IN_ENV: &[&str] = env!(names);
-    const IN_WASI: &[&str] = wasi!(names);
-    const NOWHERE: &[&str] = absent!(names);
+    const IN_ENV: &[Function] = env!(functions);
+    const IN_WASI: &[Function] = wasi!(functions);
+    const NOWHERE: &[Function] = absent!(functions);
+    let find = |functions: &[Function]| {
+        functions.iter().find(|(known, _)| *known == name).map(|(_, params)| *params)
+    };
     match module {
-        ENV => name == CALL_CAPABILITY || name.starts_with(VERSION) || IN_ENV.contains(&name),
-        WASI => IN_WASI.contains(&name) || NOWHERE.contains(&name),
-        _ => false,
+        ENV if name == CALL_CAPABILITY => Some(&["i32", "i32", "i32", "i32"]),
+        ENV if name.starts_with(VERSION) => Some(&[]),
+        ENV => find(IN_ENV),
+        WASI => find(IN_WASI).or_else(|| find(NOWHERE)),
+        _ => None,
     }
 }

@@ -9,7 +9,7 @@
 
 #[cfg(feature = "wasmtime")]
 mod compiled;
-#[cfg(any())]
+#[cfg(feature = "wasmi")]
 pub mod wasmi;
 
 mod binary;

@@ -1,14 +1,10 @@
-//! Modules in text, good and bad, against the ABI: each refusal is its own error, and the next run is
-//! unaffected by it.
-#![cfg(feature = "wasmtime")]
-
-mod common;
+// Included once per engine, which brings its `Module`.
 
 use std::time::Duration;
 
-use common::{Script, lines, module, subscribe, value, wat};
+use super::common::{self, Script, lines, module, subscribe, value, wat};
 use cre::messages::sdk;
-use engine::{Error, Limits, Mode, Module};
+use engine::{Error, Limits, Mode};
 use prost::Message;
 
 fn compile(text: &str) -> Result<Module, Error> {
