@@ -16,6 +16,7 @@ pub mod restrictions;
 mod rng;
 pub mod runtime;
 pub mod secret;
+pub mod testing;
 pub mod value;
 pub mod workflow;
 
