@@ -3,6 +3,9 @@
 //! The programs are in `programs`, one directory each, as the suite of Chainlink's host wants them. [`PROGRAMS`] lists them
 //! with what the suite expects, for hosts other than Chainlink's; the rest is what the programs share.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use cre::messages::{basic_action, basic_trigger, node_action};
 use cre::{Consensus, Field, NodeRuntime, Promise, Runtime, Trigger};
 
@@ -264,6 +267,44 @@ pub const PROGRAMS: &[Program] = &[
         ],
     },
 ];
+
+/// Why the modules can't be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Cargo can't be run.
+    #[error("running cargo")]
+    Cargo(#[source] std::io::Error),
+    /// Cargo failed; is the target `wasm32-unknown-unknown` installed?
+    #[error("cargo failed: {stderr}")]
+    Failed {
+        /// What it said.
+        stderr: String,
+    },
+}
+
+/// Builds the programs as the suite does; the directory that has `<Program::example>.wasm` for each.
+///
+/// # Errors
+/// [`BuildError`]
+pub fn build_modules() -> Result<PathBuf, BuildError> {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let output = Command::new("cargo")
+        .args(["build", "--quiet", "--manifest-path", manifest, "--examples"])
+        .args(["--profile", "workflow", "--target", "wasm32-unknown-unknown"])
+        .args(["--message-format", "json"])
+        .output()
+        .map_err(BuildError::Cargo)?;
+    // Cargo's messages name what it built; that is where its target directory shows.
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let module = messages.split('"').find(|text| text.ends_with("standard_config.wasm"));
+    let directory = module.and_then(|module| PathBuf::from(module).parent().map(PathBuf::from));
+    match directory.filter(|_| output.status.success()) {
+        Some(directory) => Ok(directory),
+        None => {
+            Err(BuildError::Failed { stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
+        }
+    }
+}
 
 const fn fired(world: World, expected: Expected) -> Run {
     Run { invocation: Invocation::Trigger(0, TRIGGER_OUTPUT), world, expected }

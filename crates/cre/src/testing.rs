@@ -19,6 +19,8 @@
 //! assert_eq!(record.calls().len(), 1);
 //! ```
 
+pub mod module;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -26,13 +28,13 @@ use std::rc::Rc;
 use prost::{Message, Name};
 
 use crate::consensus;
-use crate::guest::RESPONSE_LEN_DEFAULT;
+use crate::guest::{RESPONSE_LEN_DEFAULT, base64};
 use crate::host::{Host, Mode};
 use crate::messages::sdk::{
     AttributedSignature, AwaitCapabilitiesRequest, AwaitCapabilitiesResponse, AwaitSecretsRequest,
-    AwaitSecretsResponse, CapabilityRequest, CapabilityResponse, GetSecretsRequest, ReportRequest,
-    ReportResponse, Secret, SecretError, SecretResponse, SecretResponses, SimpleConsensusInputs,
-    capability_response, secret_response, simple_consensus_inputs,
+    AwaitSecretsResponse, CapabilityRequest, CapabilityResponse, ExecuteRequest, GetSecretsRequest,
+    ReportRequest, ReportResponse, Secret, SecretError, SecretResponse, SecretResponses,
+    SimpleConsensusInputs, capability_response, secret_response, simple_consensus_inputs,
 };
 use crate::messages::{Any, pack, unpack};
 use crate::runtime::Runtime;
@@ -135,6 +137,11 @@ impl std::fmt::Debug for ScriptedHost {
     }
 }
 
+/// A request as hosts pass it: what [`crate::guest::execute`] takes, and `argv[1]` of a module.
+pub fn argument(request: &ExecuteRequest) -> Vec<u8> {
+    base64::encode(&request.encode_to_vec())
+}
+
 /// What a workflow did, in order. A clone is the same record.
 #[derive(Debug, Clone, Default)]
 pub struct Record {
@@ -175,7 +182,8 @@ impl Host for ScriptedHost {
     fn call_capability(&mut self, request: &[u8]) -> Result<(), Vec<u8>> {
         let request = CapabilityRequest::decode(request).map_err(text)?;
         self.record.events.borrow_mut().calls.push((self.mode, request.clone()));
-        let Some(answer) = self.answers.get_mut(&(request.id.clone(), request.method.clone())) else {
+        let Some(answer) = self.answers.get_mut(&(request.id.clone(), request.method.clone()))
+        else {
             return Err(format!("no answer for {} {}", request.id, request.method).into_bytes());
         };
         if self.started.contains_key(&request.callback_id) {
@@ -190,7 +198,8 @@ impl Host for ScriptedHost {
     }
 
     fn await_capabilities(&mut self, request: &[u8], len_max: usize) -> Result<Vec<u8>, Vec<u8>> {
-        let AwaitCapabilitiesRequest { ids } = AwaitCapabilitiesRequest::decode(request).map_err(text)?;
+        let AwaitCapabilitiesRequest { ids } =
+            AwaitCapabilitiesRequest::decode(request).map_err(text)?;
         let responses = take(&mut self.started, ids)?;
         fit(AwaitCapabilitiesResponse { responses }.encode_to_vec(), len_max)
     }
@@ -203,7 +212,9 @@ impl Host for ScriptedHost {
             let (namespace, id) = key;
             let owner = String::new();
             let response = match value {
-                Some(value) => secret_response::Response::Secret(Secret { id, namespace, owner, value }),
+                Some(value) => {
+                    secret_response::Response::Secret(Secret { id, namespace, owner, value })
+                }
                 None => {
                     let error = "no such secret".to_owned();
                     secret_response::Response::Error(SecretError { id, namespace, owner, error })
@@ -250,7 +261,9 @@ impl Host for ScriptedHost {
 
 fn agree(inputs: SimpleConsensusInputs) -> Result<Value, String> {
     match (inputs.observation, inputs.default) {
-        (Some(simple_consensus_inputs::Observation::Value(value)), _) | (_, Some(value)) => Ok(value),
+        (Some(simple_consensus_inputs::Observation::Value(value)), _) | (_, Some(value)) => {
+            Ok(value)
+        }
         (Some(simple_consensus_inputs::Observation::Error(error)), None) => Err(error),
         (None, None) => Err("no observation".to_owned()),
     }
@@ -271,7 +284,8 @@ fn sign(request: ReportRequest) -> Result<ReportResponse, String> {
 fn take<T>(started: &mut BTreeMap<i32, T>, ids: Vec<i32>) -> Result<BTreeMap<i32, T>, Vec<u8>> {
     let take = |id: i32| {
         let answer = started.remove(&id);
-        let answer = answer.ok_or_else(|| format!("failed to get call from store : {id}").into_bytes());
+        let answer =
+            answer.ok_or_else(|| format!("failed to get call from store : {id}").into_bytes());
         Ok((id, answer?))
     };
     ids.into_iter().map(take).collect()
