@@ -29,7 +29,7 @@ impl<P> Trigger<P> {
     pub fn new(
         id: impl Into<String>,
         method: impl Into<String>,
-        config: &(impl Message + Name),
+        config: &impl Name,
     ) -> Self {
         Self { id: id.into(), method: method.into(), config: pack(config), payload: PhantomData }
     }

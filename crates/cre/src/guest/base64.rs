@@ -17,7 +17,7 @@ pub(crate) fn encode(bytes: &[u8]) -> Vec<u8> {
 
 /// None unless `text` is the padded standard form, without anything around it.
 pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() % 4 != 0 {
+    if !text.len().is_multiple_of(4) {
         return None;
     }
     let n_padding = text.iter().rev().take_while(|byte| **byte == b'=').count();

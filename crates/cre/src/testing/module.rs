@@ -71,7 +71,7 @@ pub fn check(module: &[u8]) -> Result<(), ModuleError> {
         return Err(ModuleError::NoMarker);
     }
     for (name, kind) in [("memory", 2), ("_start", 0)] {
-        if !exports.iter().any(|export| *export == (name.as_bytes(), kind)) {
+        if !exports.contains(&(name.as_bytes(), kind)) {
             return Err(ModuleError::NoExport { name });
         }
     }
