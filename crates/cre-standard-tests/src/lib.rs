@@ -282,14 +282,16 @@ pub enum BuildError {
     },
 }
 
-/// Builds the programs as the suite does; the directory that has `<Program::example>.wasm` for each.
+/// Builds the programs as the suite does, and the SDK's examples with them; the directory that has
+/// `<Program::example>.wasm` for each.
 ///
 /// # Errors
 /// [`BuildError`]
 pub fn build_modules() -> Result<PathBuf, BuildError> {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let output = Command::new("cargo")
-        .args(["build", "--quiet", "--manifest-path", manifest, "--examples"])
+        .args(["build", "--quiet", "--manifest-path", manifest])
+        .args(["--package", "cre-standard-tests", "--package", "cre", "--examples"])
         .args(["--profile", "workflow", "--target", "wasm32-unknown-unknown"])
         .args(["--message-format", "json"])
         .output()
