@@ -2,7 +2,7 @@
 
 #[cfg(target_arch = "wasm32")]
 mod abi;
-mod base64;
+pub(crate) mod base64;
 
 use crate::error::Error;
 use crate::host::{Host, Mode};

@@ -1,4 +1,11 @@
-//! Chainlink CRE workflows in Rust.
+#![doc = include_str!("../README.md")]
+//!
+//! # Map
+//!
+//! It is a crate because a workflow's author depends on nothing else of this project. An author meets
+//! [`Workflow`] (handlers and their triggers), [`Runtime`] and [`NodeRuntime`] (what a handler may ask for),
+//! [`Promise`] (a call that has started) and [`Value`] (what comes out). [`messages`] are the wire, byte for byte what
+//! Chainlink's own SDKs and hosts speak; [`host::Host`] is the guest ABI as a trait.
 
 pub mod confidential_http;
 pub mod consensus;
@@ -16,6 +23,7 @@ pub mod restrictions;
 mod rng;
 pub mod runtime;
 pub mod secret;
+pub mod testing;
 pub mod value;
 pub mod workflow;
 

@@ -244,7 +244,7 @@ macro_rules! common {
             &self,
             id: &str,
             method: &str,
-            request: &(impl Message + Name),
+            request: &impl Name,
         ) -> Promise<A> {
             self.handle.call(id, method, messages::pack(request))
         }
@@ -461,7 +461,7 @@ pub trait HttpRuntime: sealed::Sealed {
         &self,
         id: &str,
         method: &str,
-        request: &(impl Message + Name),
+        request: &impl Name,
     ) -> Promise<A>;
 }
 
@@ -470,7 +470,7 @@ impl HttpRuntime for NodeRuntime {
         &self,
         id: &str,
         method: &str,
-        request: &(impl Message + Name),
+        request: &impl Name,
     ) -> Promise<A> {
         self.call(id, method, request)
     }
@@ -481,7 +481,7 @@ impl HttpRuntime for TeeRuntime {
         &self,
         id: &str,
         method: &str,
-        request: &(impl Message + Name),
+        request: &impl Name,
     ) -> Promise<A> {
         self.runtime.call(id, method, request)
     }

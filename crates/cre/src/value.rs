@@ -81,6 +81,17 @@ impl From<()> for Value {
     }
 }
 
+impl TryFrom<Value> for () {
+    type Error = ValueError;
+
+    fn try_from(value: Value) -> Result<Self, ValueError> {
+        if value.value.is_none() {
+            return Ok(());
+        }
+        Err(ValueError { expected: "nothing", got: value.kind_name() })
+    }
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Kind::StringValue(text.to_owned()).into()

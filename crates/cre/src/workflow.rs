@@ -26,11 +26,7 @@ pub struct Trigger<P> {
 
 impl<P> Trigger<P> {
     /// A trigger by name. [`crate::cron::trigger`] and its like do it typed.
-    pub fn new(
-        id: impl Into<String>,
-        method: impl Into<String>,
-        config: &(impl Message + Name),
-    ) -> Self {
+    pub fn new(id: impl Into<String>, method: impl Into<String>, config: &impl Name) -> Self {
         Self { id: id.into(), method: method.into(), config: pack(config), payload: PhantomData }
     }
 }

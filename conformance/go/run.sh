@@ -1,0 +1,29 @@
+#!/bin/sh
+# Chainlink's own host judges our modules: its standard tests, run as tests of a dependency.
+#
+# Exit code: 0 they pass, 77 they can't be run here (the reason is printed), anything else they fail.
+# Needs Go with cgo, make, and Rust's target wasm32-unknown-unknown.
+set -eu
+cd "$(dirname "$0")"
+HOST=github.com/smartcontractkit/chainlink-common
+SUITE=$HOST/pkg/workflows/wasm/host
+programs=$(cd ../../crates/cre-standard-tests/programs && pwd)
+
+skip() {
+  echo "skipped: $1"
+  exit 77
+}
+command -v go >/dev/null || skip "go is not installed"
+command -v make >/dev/null || skip "make is not installed"
+
+# The sums are made beside a copy of go.mod: they can't be checked in before a proxy serves the module.
+sums=$(mktemp -d)
+trap 'rm -rf "$sums"' EXIT
+cp go.mod "$sums/go.mod"
+export GOFLAGS="-modfile=$sums/go.mod -mod=mod"
+
+# All that the suite links, and not only the host: one module that is refused is enough not to run.
+if ! go list -deps -test "$SUITE" >"$sums/list" 2>"$sums/why"; then
+  skip "$(grep -v '^go: downloading' "$sums/why" | head -n 2 | tr '\n' ' ')"
+fi
+go test -count=1 -v "$SUITE" -run '^TestStandard' -args -path="$programs"
