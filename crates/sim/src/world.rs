@@ -2,6 +2,7 @@
 //! parties with their deposits. Opening a world twice over the same stores gives the same world.
 
 use attestation::{Anchors, KeyBundle, Measurements, Policy};
+use don::{Agreement, Don, WorkflowIdentity};
 use evm::alloy::primitives::{Address as EvmAddress, B256, Bytes, U256};
 use evm::alloy::providers::DynProvider;
 use evm::alloy::rpc::types::TransactionReceipt;
@@ -9,7 +10,6 @@ use evm::alloy::sol_types::SolCall;
 use evm::deploy::{self, Deployment};
 use evm::local::{Genesis, LocalChain, OpenError, Storage};
 use evm::{Call, Fees, RawTransaction, Wallet};
-use host::don::{Don, WorkflowIdentity};
 use host::launch::{Clock, Enclave, Options, Tap};
 use k256::ecdsa::SigningKey;
 use pool::field;
@@ -563,12 +563,12 @@ impl World {
     pub(crate) fn report(
         &self,
         receiver: EvmAddress,
-        agreement: &host::don::Agreement<Vec<u8>>,
+        agreement: &Agreement<Vec<u8>>,
         sequence: u64,
         nonce: u64,
         now: Timestamp,
     ) -> RawTransaction {
-        let report = self.don.sign(agreement, sequence, now);
+        let report = self.don.sign(agreement, &self.don.stamp(sequence, now));
         let signed = evm::report::SignedReport {
             raw: report.raw_report.into(),
             context: report.context.into(),
