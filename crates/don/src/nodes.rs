@@ -1,11 +1,12 @@
-//! A simulated DON: n nodes that run the same mission over their own observation, agree on bytes, and
-//! sign what they agree on in the `KeystoneForwarder`'s format.
+//! The nodes of a simulated DON: they agree on bytes, and sign what they agree on in the
+//! `KeystoneForwarder`'s format.
 //!
 //! A payload is signed when more than (n + f) / 2 nodes produced it byte for byte (2f + 1 of 3f + 1: the
 //! quorum of an OCR round, which two conflicting payloads cannot both reach), and travels with exactly f + 1
 //! signatures (what the forwarder demands). Offsets, digests and signature form: the production report
 //! recorded from a live DON is the pinned vector.
 
+use cre::messages::sdk::{AttributedSignature, ReportResponse};
 use k256::ecdsa::SigningKey;
 use primitives::{Address, Timestamp, keccak256, sha256};
 
@@ -85,6 +86,42 @@ pub struct SignedReport {
     pub context: Vec<u8>,
     /// f + 1 of `r ‖ s ‖ v`, v 0 or 1.
     pub signatures: Vec<Vec<u8>>,
+    /// Index of the node behind each signature.
+    pub signers: Vec<usize>,
+    /// The OCR sequence number that `context` carries.
+    pub sequence: u64,
+}
+
+impl SignedReport {
+    /// As a workflow is given it.
+    #[must_use]
+    pub fn response(&self) -> ReportResponse {
+        let sigs = self.signatures.iter().zip(&self.signers).map(|(signature, node)| {
+            let signer_id = u32::try_from(*node).unwrap_or(u32::MAX);
+            AttributedSignature { signature: signature.clone(), signer_id }
+        });
+        ReportResponse {
+            config_digest: self.context[..32].to_vec(),
+            seq_nr: self.sequence,
+            report_context: self.context.clone(),
+            raw_report: self.raw_report.clone(),
+            sigs: sigs.collect(),
+        }
+    }
+}
+
+/// What a report says of its round. The nodes agree on it with the payload; here whoever drives the DON
+/// decides, so that equal runs make equal reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Of the workflow execution. One delivery per execution, report id and receiver succeeds.
+    pub execution_id: [u8; 32],
+    /// Tells apart the reports of one execution, from 1.
+    pub report_id: u16,
+    /// Of the OCR round; the context has room for 32 bits of it.
+    pub sequence: u64,
+    /// The round's time.
+    pub timestamp: Timestamp,
 }
 
 impl Don {
@@ -103,13 +140,18 @@ impl Don {
         Self { signers, f, don_id, config_version, workflow }
     }
 
+    /// How many nodes may fail.
+    pub const fn f(&self) -> usize {
+        self.f
+    }
+
     /// Number of nodes.
     pub const fn n(&self) -> usize {
         self.signers.len()
     }
 
     /// Equal payloads needed: two groups of this size share an honest node.
-    const fn quorum(&self) -> usize {
+    pub const fn quorum(&self) -> usize {
         (self.signers.len() + self.f) / 2 + 1
     }
 
@@ -150,39 +192,35 @@ impl Don {
         }
     }
 
-    /// Signs an agreed payload with the first f + 1 of its voters. `sequence` makes the execution id
-    /// unique: one delivery per report succeeds.
-    pub fn sign(
-        &self,
-        agreement: &Agreement<Vec<u8>>,
-        sequence: u64,
-        now: Timestamp,
-    ) -> SignedReport {
-        let execution =
+    /// The stamp of round `sequence`, whose execution id is derived from it: one report per execution.
+    #[must_use]
+    pub fn stamp(&self, sequence: u64, timestamp: Timestamp) -> Stamp {
+        let execution_id =
             sha256(&[&b"cdpr/execution/v1"[..], &self.workflow.id, &sequence.to_be_bytes()]);
-        let seconds = u32::try_from(now.0).unwrap_or(u32::MAX);
+        Stamp { execution_id, report_id: 1, sequence, timestamp }
+    }
+
+    /// Signs an agreed payload with the first f + 1 of its voters.
+    pub fn sign(&self, agreement: &Agreement<Vec<u8>>, stamp: &Stamp) -> SignedReport {
+        let seconds = u32::try_from(stamp.timestamp.0).unwrap_or(u32::MAX);
         let raw_report = [
             &[1][..],
-            &execution,
+            &stamp.execution_id,
             &seconds.to_be_bytes(),
             &self.don_id.to_be_bytes(),
             &self.config_version.to_be_bytes(),
             &self.workflow.id,
             &self.workflow.name,
             &self.workflow.owner.0,
-            &[0, 1],
+            &stamp.report_id.to_be_bytes(),
             &agreement.value,
         ]
         .concat();
-        let context = self.context(sequence);
+        let context = self.context(stamp.sequence);
         let digest = report_digest(&raw_report, &context);
-        let signatures = agreement
-            .voters
-            .iter()
-            .take(self.f + 1)
-            .map(|node| sign(&self.signers[*node], &digest))
-            .collect();
-        SignedReport { raw_report, context, signatures }
+        let signers: Vec<usize> = agreement.voters.iter().take(self.f + 1).copied().collect();
+        let signatures = signers.iter().map(|node| sign(&self.signers[*node], &digest)).collect();
+        SignedReport { raw_report, context, signatures, signers, sequence: stamp.sequence }
     }
 
     /// OCR3's EVM form: config digest (type 0x000e), sequence number in bytes 59 to 62, zeros.
@@ -250,7 +288,7 @@ mod tests {
     fn a_report_has_the_forwarders_layout_and_f_plus_one_signatures() {
         let don = don();
         let agreement = Agreement { value: b"payload".to_vec(), voters: vec![0, 2, 3] };
-        let report = don.sign(&agreement, 5, Timestamp(0x0102_0304));
+        let report = don.sign(&agreement, &don.stamp(5, Timestamp(0x0102_0304)));
         assert_eq!(report.raw_report.len(), HEADER_LEN + 7);
         assert_eq!(report.raw_report[0], 1);
         assert_eq!(report.raw_report[33..37], [1, 2, 3, 4]);

@@ -1,0 +1,30 @@
+//! What a DON does with a CRE workflow. Each of n nodes runs the same module; their capability requests are
+//! agreed on byte for byte, carried out once, and answered to all; what they sign, the chain believes.
+//!
+//! It is a crate because it is the one place where a workflow meets the world: chains, HTTP, secrets. An
+//! execution is a function of its inputs. Time, execution id, faults and the capabilities' answers are
+//! arguments; how the node threads are scheduled changes nothing.
+//!
+//! Nouns: [`Don`] (keys, quorum, signatures), [`Workflow`] (what its nodes run, and under which quotas),
+//! [`Registry`] of [`Capability`]s, [`Execution`] (what came of one request).
+
+pub mod capability;
+pub mod chain;
+pub mod consensus;
+mod execution;
+mod lifecycle;
+mod node;
+mod nodes;
+pub mod quota;
+pub mod restriction;
+pub mod secrets;
+
+pub use capability::{Call, Caller, Capability, CapabilityError, Code, Registry};
+pub use execution::{Execution, Job, Served, execute};
+pub use lifecycle::{LifecycleError, Subscriptions, subscribe};
+pub use node::{Behaviour, Lie, Line, Program, ProgramError, Tamper, TeeRunner, Workflow};
+pub use nodes::{
+    Agreement, Don, HEADER_LEN, NoQuorum, SignedReport, Stamp, WorkflowIdentity, report_digest,
+};
+pub use quota::Quotas;
+pub use secrets::Secrets;
