@@ -24,7 +24,8 @@ pub use execution::{Execution, Job, Served, execute};
 pub use lifecycle::{LifecycleError, Subscriptions, subscribe};
 pub use node::{Behaviour, Lie, Line, Program, ProgramError, Tamper, TeeRunner, Workflow};
 pub use nodes::{
-    Agreement, Don, HEADER_LEN, NoQuorum, SignedReport, Stamp, WorkflowIdentity, report_digest,
+    Agreement, Don, HEADER_LEN, NoQuorum, SignedReport, Stamp, WorkflowIdentity, address,
+    report_digest,
 };
 pub use quota::Quotas;
 pub use secrets::Secrets;

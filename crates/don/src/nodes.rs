@@ -251,7 +251,8 @@ fn sign(signer: &SigningKey, digest: &[u8; 32]) -> Vec<u8> {
     bytes
 }
 
-fn address(signer: &SigningKey) -> Address {
+/// The address that a forwarder knows a node by.
+pub fn address(signer: &SigningKey) -> Address {
     let point = signer.verifying_key().to_sec1_point(false);
     let hash = keccak256(&[&point.as_bytes()[1..]]);
     Address(*hash[12..].first_chunk().expect("32 bytes less 12 are 20"))

@@ -26,9 +26,7 @@ use protocol::journal::{Damaged, Included, Journal, Opening, Record};
 use protocol::wire::Configuration;
 use protocol::{Effect, Event, Mission, Outcome};
 
-use crate::world::{
-    MODULE, challenge, check_evidence, genesis, policy, receiver, workflow_config,
-};
+use crate::world::{MODULE, challenge, check_evidence, genesis, policy, receiver, workflow_config};
 use crate::{Error, node};
 
 /// What an audit established.
@@ -444,7 +442,9 @@ impl Auditor {
         let (to, report) = SignedReport::decode(&ran.input).map_err(|error| chain_of(&error))?;
         let report = evm::report::Report::parse(&report.raw).map_err(|error| chain_of(&error))?;
         if report.workflow.id.0 != self.workflow_id {
-            return Err("the report is of another workflow: module or configuration differ".to_owned());
+            return Err(
+                "the report is of another workflow: module or configuration differ".to_owned()
+            );
         }
         let contracts = [self.contract("DarkPool")?, self.contract("ConfidentialPoR")?];
         let receiver = receiver(&self.file, contracts, &write.contract);

@@ -6,9 +6,9 @@
 //! be carried out twice: a transaction has the same bytes and is found already there, the enclave gives
 //! the same answer to the same question, and nothing else leaves the node.
 
-use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 use darkpool::Attested;
 use evm::local::{LocalChain, Storage};
+use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 use primitives::{Bytes32, CommitmentHash, RequestId, Timestamp, keccak256};
 use protocol::attest::Status;
 use protocol::journal::{Included, Journal, Opening, Record, Writer};
@@ -251,7 +251,12 @@ impl Node {
         Ok(())
     }
 
-    pub(crate) fn hook(&self, crash: &mut Crash<'_>, point: Point, kind: &'static str) -> Result<(), Error> {
+    pub(crate) fn hook(
+        &self,
+        crash: &mut Crash<'_>,
+        point: Point,
+        kind: &'static str,
+    ) -> Result<(), Error> {
         if crash(point, self.n_events, kind) { Err(Error::Crashed(point)) } else { Ok(()) }
     }
 
@@ -432,7 +437,7 @@ pub(crate) const fn opposite(status: &Status) -> Status {
         Status::Sealed(commitment) => {
             let mut bytes = commitment.0;
             bytes[31] ^= 1;
-            Status::Sealed(primitives::CommitmentHash(bytes))
+            Status::Sealed(CommitmentHash(bytes))
         }
     }
 }

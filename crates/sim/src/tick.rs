@@ -86,9 +86,9 @@ pub(crate) fn run(node: &mut Node, crash: &mut Crash<'_>) -> Result<(), Error> {
     let execution = {
         let mut registry = Registry::default();
         registry.register(wire::ID, |call: &don::Call<'_>| {
-            service.call(call.method, call.payload).map_err(|error| {
-                CapabilityError::parse(&darkpool::Fault::from(&error).to_string())
-            })
+            service
+                .call(call.method, call.payload)
+                .map_err(|error| CapabilityError::parse(&darkpool::Fault::from(&error).to_string()))
         });
         let chain = Chain::new(reads, Outbox(&open), Quotas::PRODUCTION)
             .map_err(|source| Error::Store { what: "a runtime", source })?;
@@ -172,8 +172,7 @@ fn lie(response: sdk::CapabilityResponse) -> sdk::CapabilityResponse {
     let observed = heard.and_then(|answer| decode::<Observed>(&answer.observed).ok());
     let Some(observed) = observed else { return response };
     let told = Observed { status: opposite(&observed.status), ..observed };
-    let answer =
-        wire::CheckReservesResponse { observed: encode(&told), signature: Vec::new() };
+    let answer = wire::CheckReservesResponse { observed: encode(&told), signature: Vec::new() };
     sdk::CapabilityResponse {
         response: Some(sdk::capability_response::Response::Payload(pack(&answer))),
     }
@@ -230,7 +229,8 @@ impl Open<'_, '_> {
         let wanted = |(to, bytes): &(EvmAddress, Vec<u8>)| *to == receiver && bytes == payload;
         let Some(index) = self.node.progress.writes.iter().position(wanted) else {
             // The core decides what is written; an auditor would find the difference anyway.
-            let reason = format!("the DON signed a report to {receiver} that the core did not ask for");
+            let reason =
+                format!("the DON signed a report to {receiver} that the core did not ask for");
             return Err(Error::Workflow { reason });
         };
         while self.node.progress.answered.len() < index {

@@ -256,8 +256,8 @@ impl World {
             .chain(&maker_wallets)
             .map(Wallet::address);
         let genesis = genesis(chain_id, start, funded);
-        let (chain, _torn) = LocalChain::open(genesis.clone(), StorageBox(chain))
-            .map_err(|error| {
+        let (chain, _torn) =
+            LocalChain::open(genesis.clone(), StorageBox(chain)).map_err(|error| {
                 let is_other = matches!(error, OpenError::OtherGenesis);
                 if is_other { Error::OtherRun { what: "chain" } } else { Error::ChainLog(error) }
             })?;
@@ -291,7 +291,8 @@ impl World {
         });
         let standing = inputs.deployment.instrument.standing;
         // Addresses depend on nonces only, so the workflow can be given them before its id is known.
-        let mut config = deploy_config(&inputs, deployer, issuer_wallet.clone());
+        let nodes: Vec<Address> = signers.iter().map(don::address).collect();
+        let mut config = deploy_config(&inputs, &nodes, deployer, issuer_wallet.clone());
         config.mints = mints.collect();
         config.mints.push(deploy::Mint {
             token: deploy::Token::Claim,
@@ -311,7 +312,6 @@ impl World {
         let name = &inputs.workflow.workflow.name;
         let identity = WorkflowIdentity::new(owner, name, MODULE, &workflow_config);
         let don = Don::new(signers, faults_max, 1, 1, identity);
-        config.don.signers = don.addresses().iter().map(|address| address.0.into()).collect();
         config.workflow = workflow_of(don.workflow());
 
         let market = Market {
@@ -771,6 +771,7 @@ pub(crate) fn receiver(
 
 fn deploy_config(
     inputs: &Inputs,
+    nodes: &[Address],
     deployer: Wallet,
     issuer: Wallet,
 ) -> deploy::DeployConfig {
@@ -785,9 +786,9 @@ fn deploy_config(
             id: 1,
             config_version: 1,
             f: u8::try_from(inputs.deployment.don.faults_max).unwrap_or(u8::MAX),
-            // Filled in once the workflow's id is known.
-            signers: Vec::new(),
+            signers: nodes.iter().map(|address| address.0.into()).collect(),
         },
+        // Filled in once the addresses are known that its id depends on.
         workflow: evm::report::Workflow { id: B256::ZERO, name: [0; 10], owner: EvmAddress::ZERO },
         timelock: deploy::Timelock {
             delay_min: 172_800,
