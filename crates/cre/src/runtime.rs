@@ -27,6 +27,8 @@ use crate::value::Value;
 struct Core {
     host: Box<dyn Host>,
     mode: Mode,
+    /// How many times node mode was entered: a node's runtime is of one of them.
+    n_node_modes: u32,
     /// Ids of calls and secrets count up in DON mode, and down in node mode: DON-mode requests have to be
     /// the same on every node, whatever each did in node mode.
     don_id: i32,
@@ -41,14 +43,18 @@ struct Core {
 struct Handle {
     core: Rc<RefCell<Core>>,
     mode: Mode,
+    /// In node mode, which time it was entered.
+    node_mode: u32,
 }
 
 impl Handle {
     fn check_mode(&self) -> Result<(), Error> {
-        match (self.mode, self.core.borrow().mode) {
-            (Mode::Don, Mode::Don) | (Mode::Node, Mode::Node) => Ok(()),
+        let core = self.core.borrow();
+        match (self.mode, core.mode) {
+            (Mode::Don, Mode::Don) => Ok(()),
+            (Mode::Node, Mode::Node) if self.node_mode == core.n_node_modes => Ok(()),
             (Mode::Don, Mode::Node) => Err(Error::DonInNodeMode),
-            (Mode::Node, Mode::Don) => Err(Error::NodeInDonMode),
+            (Mode::Node, Mode::Don | Mode::Node) => Err(Error::NodeInDonMode),
         }
     }
 
@@ -194,10 +200,18 @@ impl Handle {
         }
     }
 
-    fn switch(&self, mode: Mode) {
+    fn enter_node_mode(&self) -> Self {
         let mut core = self.core.borrow_mut();
-        core.mode = mode;
-        core.host.switch_modes(mode);
+        core.mode = Mode::Node;
+        core.n_node_modes = core.n_node_modes.wrapping_add(1);
+        core.host.switch_modes(Mode::Node);
+        Self { core: Rc::clone(&self.core), mode: Mode::Node, node_mode: core.n_node_modes }
+    }
+
+    fn leave_node_mode(&self) {
+        let mut core = self.core.borrow_mut();
+        core.mode = Mode::Don;
+        core.host.switch_modes(Mode::Don);
     }
 }
 
@@ -307,13 +321,15 @@ impl Runtime {
         let core = Core {
             host: Box::new(host),
             mode: Mode::Don,
+            n_node_modes: 0,
             don_id: 0,
             node_id: 0,
             don_rng: None,
             node_rng: None,
             response_len_max,
         };
-        Self { handle: Handle { core: Rc::new(RefCell::new(core)), mode: Mode::Don } }
+        let core = Rc::new(RefCell::new(core));
+        Self { handle: Handle { core, mode: Mode::Don, node_mode: 0 } }
     }
 
     common!();
@@ -357,10 +373,9 @@ impl Runtime {
         if let Err(error) = self.handle.check_mode() {
             return Promise::ready(Err(error));
         }
-        let mut node = NodeRuntime { handle: Handle { mode: Mode::Node, ..self.handle.clone() } };
-        self.handle.switch(Mode::Node);
+        let mut node = NodeRuntime { handle: self.handle.enter_node_mode() };
         let observed = observe(&mut node);
-        self.handle.switch(Mode::Don);
+        self.handle.leave_node_mode();
         let request: SimpleConsensusInputs = consensus.inputs(observed);
         self.call::<Value>(consensus::ID, consensus::SIMPLE, &request)
             .and_then(|value| O::try_from(value).map_err(Into::into))
@@ -379,8 +394,21 @@ impl Runtime {
 
 /// One node's runtime, inside [`Runtime::run_in_node_mode`].
 ///
-/// It ends with the closure: what is needed outside comes through consensus. A clone may be carried out, and is
-/// refused there with CRE's own text.
+/// It ends with the closure: what is needed outside comes through consensus. Carrying it out does not compile:
+///
+/// ```compile_fail,E0521
+/// # use cre::{Consensus, Error, Runtime};
+/// fn handler(runtime: &mut Runtime) -> Result<i64, Error> {
+///     let mut escaped = None;
+///     let observed = runtime.run_in_node_mode(Consensus::median(), |node| {
+///         escaped = Some(node);
+///         Ok(1i64)
+///     });
+///     observed.wait()
+/// }
+/// ```
+///
+/// A clone may be carried out, and is refused there with CRE's own text.
 #[derive(Clone)]
 pub struct NodeRuntime {
     handle: Handle,

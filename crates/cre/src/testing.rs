@@ -37,7 +37,7 @@ use crate::messages::sdk::{
     SimpleConsensusInputs, capability_response, secret_response, simple_consensus_inputs,
 };
 use crate::messages::{Any, pack, unpack};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, TeeRuntime};
 use crate::secret::SecretId;
 use crate::value::Value;
 
@@ -122,6 +122,11 @@ impl ScriptedHost {
     /// A runtime in DON mode over this host.
     pub fn runtime(self) -> Runtime {
         Runtime::new(self, RESPONSE_LEN_DEFAULT)
+    }
+
+    /// The runtime of a handler in a TEE over this host.
+    pub fn tee_runtime(self) -> TeeRuntime {
+        TeeRuntime::new(self.runtime())
     }
 }
 

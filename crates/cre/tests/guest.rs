@@ -143,6 +143,36 @@ fn clones_used_in_the_other_mode_give_the_canonical_texts() {
 }
 
 #[test]
+fn a_nodes_runtime_is_of_one_closure_and_not_of_the_next() {
+    let mut runtime = ScriptedHost::new().now(1).runtime();
+    let mut escaped = None;
+    let first = runtime.run_in_node_mode(Consensus::identical(), |node| {
+        escaped = Some(node.clone());
+        node.now()
+    });
+    first.wait().unwrap();
+    let second = runtime.run_in_node_mode(Consensus::identical(), |_| escaped.unwrap().now());
+    let error = second.wait().unwrap_err();
+    assert!(error.chain().ends_with("cannot use NodeRuntime outside RunInNodeMode"), "{error}");
+}
+
+#[test]
+fn a_tee_calls_http_itself_and_the_dons_by_name() {
+    let host = priced(ScriptedHost::new().secret("K", "v"));
+    let record = host.record();
+    let mut tee = host.tee_runtime();
+    let response = http::Request::get("u").send(&tee);
+    assert_eq!(response.wait().unwrap().status_code, 42);
+    assert_eq!(tee.secret("K").wait().unwrap().expose(), "v");
+    tee.using_the_dons().report([1]).wait().unwrap();
+    let seen: Vec<_> =
+        record.calls().into_iter().map(|(_, call)| (call.callback_id, call.method)).collect();
+    // The secret took the id between.
+    assert_eq!(seen, [(1, "SendRequest".to_owned()), (3, "Report".to_owned())]);
+    assert!(record.modes().is_empty());
+}
+
+#[test]
 fn node_mode_draws_leave_don_mode_draws_alone() {
     let draws = |n_node: usize| {
         let mut runtime = ScriptedHost::new().seed(5).runtime();

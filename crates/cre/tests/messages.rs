@@ -3,6 +3,11 @@
 //!
 //! Two tests hold it to the code: it is what the sources say, and some of its lines are what prost writes.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a source that isn't as expected fails the test where it is read"
+)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
