@@ -66,7 +66,11 @@ impl Module {
     ///
     /// # Errors
     /// As [`Module::compile`]; [`Error::NotAPlugin`], [`Error::JavaScript`].
-    pub fn javascript(plugin_wasm: &[u8], bundle_js: &[u8], limits: &Limits) -> Result<Self, Error> {
+    pub fn javascript(
+        plugin_wasm: &[u8],
+        bundle_js: &[u8],
+        limits: &Limits,
+    ) -> Result<Self, Error> {
         let wasm = binary::unpack(plugin_wasm, limits)?;
         let plugin = Self::link(&wasm, limits, Entry::JavaScript(Vec::new()))?;
         let bytecode = plugin.compile_source(bundle_js)?;
@@ -102,7 +106,7 @@ impl Module {
                     // No function's name: the bundle runs `main` at its top level, and would run it twice.
                     export::<(i32, i32, i32, i32, i32), ()>(store, instance, "invoke")?
                         .call(store, (pointer, len, 0, 0, 0))
-                },
+                }
             })?;
             session.end(ended.map_or_else(|ended| ended, |()| Ended::Returned))
         })
@@ -125,7 +129,8 @@ impl Module {
         if !matches!(module.get_export("memory"), Some(ExternType::Memory(_))) {
             return Err(Error::NoMemory);
         }
-        let unknown = module.imports().find(|import| params(import.module(), import.name()).is_none());
+        let unknown =
+            module.imports().find(|import| params(import.module(), import.name()).is_none());
         if let Some(import) = unknown {
             return Err(Error::UnknownImport {
                 module: import.module().to_owned(),
@@ -143,7 +148,13 @@ impl Module {
             .map_err(|error| Error::Link { reason: words(&error) })?;
         let hash = Sha256::digest(wasm).into();
         Ok(Self {
-            inner: Arc::new(Inner { pre, limits: Arc::new(limits.clone()), sdk_label, hash, entry }),
+            inner: Arc::new(Inner {
+                pre,
+                limits: Arc::new(limits.clone()),
+                sdk_label,
+                hash,
+                entry,
+            }),
         })
     }
 
@@ -166,8 +177,8 @@ impl Module {
                 let (Some(status), Some(at), Some(len)) = (word(0), word(1), word(2)) else {
                     return Err(broken("no answer".to_owned()));
                 };
-                let bytes =
-                    crate::memory::read(memory, at.cast_signed(), len.cast_signed()).map(<[u8]>::to_vec);
+                let bytes = crate::memory::read(memory, at.cast_signed(), len.cast_signed())
+                    .map(<[u8]>::to_vec);
                 match (status, bytes) {
                     (0, Ok(bytecode)) => Ok(bytecode),
                     (_, Ok(text)) => Err(broken(String::from_utf8_lossy(&text).into_owned())),
@@ -185,7 +196,10 @@ impl Module {
     }
 
     /// Instantiates the module and calls into it, watching the time.
-    #[allow(clippy::type_complexity, reason = "how it ended, and the session for what to make of it")]
+    #[allow(
+        clippy::type_complexity,
+        reason = "how it ended, and the session for what to make of it"
+    )]
     fn run<R>(
         &self,
         session: Session,
@@ -207,7 +221,7 @@ impl Module {
                 let memory = instance.get_memory(&mut store, "memory");
                 store.data_mut().memory = memory;
                 enter(&mut store, &instance)
-            },
+            }
             Err(error) => Err(error),
         };
         let ended = outcome.map_err(|error| match error.downcast_ref::<Trap>() {

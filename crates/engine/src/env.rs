@@ -29,11 +29,11 @@ pub(crate) fn send_response(guest: &mut Guest<'_>, ptr: i32, len: i32) -> Result
         Ok(response) => {
             guest.session.response = Some(response);
             Ok(0)
-        },
+        }
         Err(_) => {
             guest.session.malformed_len = Some(len);
             Ok(EFAULT)
-        },
+        }
     }
 }
 
@@ -115,7 +115,7 @@ fn finish_calls(
             Some(Call::InFlight(place)) => {
                 session.capabilities.in_flight.remove(&place);
                 ask(session, |world| world.answer(*id))
-            },
+            }
             None => return Err(format!("failed to get call from store : {id}")),
         };
         let answer = answer
@@ -286,12 +286,7 @@ pub(crate) fn ask<R>(
 }
 
 /// Writes an answer, or the text of the error, into the module's buffer.
-fn give(
-    memory: &mut [u8],
-    answer: Result<impl Message, String>,
-    buffer: i32,
-    max: i32,
-) -> i64 {
+fn give(memory: &mut [u8], answer: Result<impl Message, String>, buffer: i32, max: i32) -> i64 {
     let text = match answer {
         Ok(message) => {
             // The length is known before the bytes: an answer that does not fit is never encoded.
@@ -302,7 +297,7 @@ fn give(
                 Some(Ok(len)) => return len,
                 Some(Err(_)) | None => "response buffer too small".to_owned(),
             }
-        },
+        }
         Err(text) => text,
     };
     write_error(memory, &text, buffer, max)

@@ -217,15 +217,15 @@ impl Session {
             },
             Ended::Stopped(Stop::Exit(status)) => {
                 Err(out_of_memory.unwrap_or(Error::Exit { status }))
-            },
+            }
             Ended::Stopped(Stop::Broken(error)) => Err(error),
             Ended::Returned => {
                 Err(Error::ReturnedWithoutExit { had_response: self.response.is_some() })
-            },
+            }
             Ended::Interrupted => Err(Error::Deadline { limit: self.time_max }),
             Ended::OutOfFuel => {
                 Err(Error::Fuel { limit: self.limits.fuel_max.unwrap_or_default() })
-            },
+            }
             Ended::Trapped(reason) => Err(out_of_memory.unwrap_or(Error::Trap { reason })),
         }
     }

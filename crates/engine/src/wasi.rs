@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
+use crate::Mode;
 use crate::env::{EFAULT, EINVAL, ask};
 use crate::error::Stop;
 use crate::memory::{read, read_u32, write, write_u32, write_u64};
 use crate::session::Guest;
-use crate::Mode;
 
 /// Not a descriptor, or not one that can do this.
 pub(crate) const EBADF: i32 = 8;
@@ -197,7 +197,7 @@ pub(crate) fn poll_oneoff(
                     sleep = sleep.max(Duration::from_nanos(timeout));
                 }
                 if relative { 0 } else { ENOTSUP }
-            },
+            }
             FD_READ | FD_WRITE => EBADF,
             _ => EINVAL,
         };
@@ -227,7 +227,7 @@ pub(crate) fn random_get(guest: &mut Guest<'_>, ptr: i32, len: i32) -> Result<i3
         Some(buffer) => {
             guest.session.fill_random(buffer);
             0
-        },
+        }
         None => EFAULT,
     })
 }
@@ -243,7 +243,8 @@ pub(crate) fn proc_exit(_: &mut Guest<'_>, status: i32) -> Result<(), Stop> {
 /// What is there by name and can do nothing, as it would need a file, a socket or a signal.
 macro_rules! absent {
     ($($name:ident($($arg:ident: $ty:ty),*);)*) => {
-        $(pub(crate) fn $name(_: &mut Guest<'_>, $(_: $ty),*) -> Result<i32, Stop> {
+        $(#[allow(clippy::too_many_arguments, reason = "WASI's signatures")]
+        pub(crate) fn $name(_: &mut Guest<'_>, $(_: $ty),*) -> Result<i32, Stop> {
             Ok(EBADF)
         })*
     };

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use cre::messages::sdk;
 use sha2::{Digest, Sha256};
-use wasmi_core::LimiterError;
 use wasmi::errors::ErrorKind;
 use wasmi::{
-    Caller, CompilationMode, Config, Engine, ExternType, Linker, Memory,
-    ResourceLimiter, Store, TrapCode, TypedResumableCall, ValType,
+    Caller, CompilationMode, Config, Engine, ExternType, Linker, Memory, ResourceLimiter, Store,
+    TrapCode, TypedResumableCall, ValType,
 };
+use wasmi_core::LimiterError;
 
 use crate::error::Stop;
 use crate::imports::{CALL_CAPABILITY, ENV, VERSION, WASI, absent, env, params, wasi};
@@ -57,7 +57,9 @@ impl Module {
         let mut config = Config::default();
         // Fuel is what interrupts an interpreter: counted always, whether or not it is limited.
         config.consume_fuel(true);
-        config.compilation_mode(CompilationMode::Lazy);
+        // Translated here, not at the first call: that would cost fuel of the execution, and wasmi 2.0.0 cannot
+        // resume a call that runs out of it while translating.
+        config.compilation_mode(CompilationMode::Eager);
         config.wasm_multi_memory(false);
         let engine = Engine::new(&config);
         let module = wasmi::Module::new(&engine, &wasm)
@@ -69,7 +71,10 @@ impl Module {
         for import in module.imports() {
             let (from, name) = (import.module(), import.name());
             let Some(expected) = params(from, name) else {
-                return Err(Error::UnknownImport { module: from.to_owned(), name: name.to_owned() });
+                return Err(Error::UnknownImport {
+                    module: from.to_owned(),
+                    name: name.to_owned(),
+                });
             };
             if from == ENV && name.starts_with(VERSION) {
                 marker.get_or_insert_with(|| name.to_owned());
@@ -84,8 +89,8 @@ impl Module {
         if !is_start {
             return Err(Error::NoStart);
         }
-        let linker = linker(&engine, &module)
-            .map_err(|error| Error::Link { reason: error.to_string() })?;
+        let linker =
+            linker(&engine, &module).map_err(|error| Error::Link { reason: error.to_string() })?;
         Ok(Self {
             inner: Arc::new(Inner {
                 module,
@@ -150,7 +155,7 @@ impl Inner {
                         || Ended::Trapped(error.to_string()),
                         |stop| Ended::Stopped(stop.clone()),
                     ));
-                },
+                }
                 TypedResumableCall::OutOfFuel(paused) => paused,
             };
             if store.data().session.check_time().is_err() {

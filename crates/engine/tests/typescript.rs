@@ -13,6 +13,7 @@ use engine::{Error, Limits, Mode, Module, World};
 use sdk::execution_result::Result as Outcome;
 
 /// The plugin and one bundle, or `None` and why on the terminal.
+#[allow(clippy::print_stdout, reason = "a skipped test says so")]
 fn sources(name: &str) -> Option<(Vec<u8>, Vec<u8>)> {
     let dist = std::env::var_os("CRE_NPM_DIST").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../conformance/npm/dist")),
@@ -51,18 +52,21 @@ impl Don {
                 assert_eq!((asked.method.as_str(), asked.url.as_str()), ("GET", "https://price/"));
                 let body = b"42".to_vec();
                 Ok(pack(&http::Response { status_code: 200, body, ..http::Response::default() }))
-            },
+            }
             ("consensus@1.0.0-alpha", "Simple") => {
                 let input: sdk::SimpleConsensusInputs =
                     unpack(payload).map_err(|error| error.to_string())?;
                 match input.observation {
-                    Some(sdk::simple_consensus_inputs::Observation::Value(value)) => Ok(pack(&value)),
+                    Some(sdk::simple_consensus_inputs::Observation::Value(value)) => {
+                        Ok(pack(&value))
+                    }
                     Some(sdk::simple_consensus_inputs::Observation::Error(error)) => Err(error),
                     None => Err("no observation".to_owned()),
                 }
-            },
+            }
             ("consensus@1.0.0-alpha", "Report") => {
-                let asked: sdk::ReportRequest = unpack(payload).map_err(|error| error.to_string())?;
+                let asked: sdk::ReportRequest =
+                    unpack(payload).map_err(|error| error.to_string())?;
                 assert_eq!(asked.encoded_payload, b"price 42");
                 assert_eq!(asked.encoder_name, "evm");
                 Ok(pack(&sdk::ReportResponse {
@@ -70,7 +74,7 @@ impl Don {
                     report_context: vec![0; 96],
                     ..sdk::ReportResponse::default()
                 }))
-            },
+            }
             (id, method) => Err(format!("no capability {id} {method}")),
         }
     }
@@ -78,10 +82,8 @@ impl Don {
 
 impl World for Don {
     fn call(&mut self, mode: Mode, request: sdk::CapabilityRequest) -> Result<(), String> {
-        self.asked.push(format!(
-            "{mode:?} {} {} {}",
-            request.callback_id, request.id, request.method
-        ));
+        self.asked
+            .push(format!("{mode:?} {} {} {}", request.callback_id, request.id, request.method));
         self.calls.insert(request.callback_id, (mode, request));
         Ok(())
     }
@@ -107,7 +109,9 @@ impl World for Don {
                     namespace: asked.namespace,
                     owner: String::new(),
                 };
-                sdk::SecretResponse { response: Some(sdk::secret_response::Response::Secret(secret)) }
+                sdk::SecretResponse {
+                    response: Some(sdk::secret_response::Response::Secret(secret)),
+                }
             })
             .collect();
         Ok(sdk::SecretResponses { responses })
@@ -148,15 +152,15 @@ fn run(module: &Module, config: &str, request: sdk::execute_request::Request) ->
 fn subscribe(module: &Module, config: &str) -> Vec<sdk::TriggerSubscription> {
     match run(module, config, sdk::execute_request::Request::Subscribe(())).0 {
         Outcome::TriggerSubscriptions(subscriptions) => subscriptions.subscriptions,
-        other => panic!("expected subscriptions, got {other:?}"),
+        other @ (Outcome::Value(_) | Outcome::Error(_) | Outcome::Restrictions(_)) => {
+            panic!("expected subscriptions, got {other:?}")
+        }
     }
 }
 
 fn trigger(module: &Module, config: &str, id: u64) -> (Outcome, Don) {
     let seconds = i64::try_from(DON_SECONDS).expect("fits");
-    let payload = cron::Payload {
-        scheduled_execution_time: Some(Timestamp { seconds, nanos: 0 }),
-    };
+    let payload = cron::Payload { scheduled_execution_time: Some(Timestamp { seconds, nanos: 0 }) };
     let trigger = sdk::Trigger { id, payload: Some(pack(&payload)) };
     run(module, config, sdk::execute_request::Request::Trigger(trigger))
 }

@@ -270,6 +270,29 @@ fn an_infinite_loop_ends_when_its_fuel_is_used() {
 }
 
 #[test]
+fn large_copies_and_long_loops_take_their_time() {
+    let text = module(
+        "(data (i32.const 0) \"\\12\\02ok\")
+         (func $deep (param $n i32) (result i32)
+           (if (result i32) (i32.eqz (local.get $n)) (then (i32.const 0))
+             (else (i32.add (i32.const 1) (call $deep (i32.sub (local.get $n) (i32.const 1)))))))",
+        "(local $i i32)
+         (drop (memory.grow (i32.const 500)))
+         (loop $l
+           (memory.fill (i32.const 65536) (local.get $i) (i32.const 32000000))
+           (drop (call $deep (i32.const 500)))
+           (local.set $i (i32.add (local.get $i) (i32.const 1)))
+           (br_if $l (i32.lt_u (local.get $i) (i32.const 50))))
+         (loop $m
+           (local.set $i (i32.add (local.get $i) (i32.const 1)))
+           (br_if $m (i32.lt_u (local.get $i) (i32.const 3000000))))
+         (drop (call $send_response (i32.const 0) (i32.const 4)))
+         (call $proc_exit (i32.const 0))",
+    );
+    assert!(run(&text).is_ok());
+}
+
+#[test]
 fn memory_beyond_the_limit_is_refused_and_is_the_reason_when_the_module_gives_up() {
     let text = module(
         "",

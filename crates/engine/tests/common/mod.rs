@@ -90,8 +90,7 @@ pub(crate) fn lines(lines: &[&str]) -> Vec<String> {
 }
 
 /// The import of `call_capability` with a buffer of its own.
-pub(crate) const NEW_FORM: &str =
-    r#"(func $call_capability (param i32 i32 i32 i32) (result i64))"#;
+pub(crate) const NEW_FORM: &str = r#"(func $call_capability (param i32 i32 i32 i32) (result i64))"#;
 /// The import of `call_capability` that answers over the request.
 pub(crate) const OLD_FORM: &str = r#"(func $call_capability (param i32 i32) (result i64))"#;
 
