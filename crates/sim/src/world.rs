@@ -3,7 +3,7 @@
 
 use attestation::{Anchors, KeyBundle, Measurements, Policy};
 use evm::alloy::primitives::{Address as EvmAddress, B256, Bytes, U256};
-use evm::alloy::providers::DynProvider;
+use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::sol_types::SolCall;
 use evm::deploy::{self, Deployment};
@@ -576,6 +576,26 @@ impl World {
         };
         let call = Call::new(self.contracts.forwarder, signed.calldata(receiver), REPORT_GAS);
         self.transmitter.sign(nonce, Fees::default(), call)
+    }
+
+    /// The transmitter's next transaction to the forwarder, by the nonce the chain expects.
+    pub(crate) fn transmit(
+        &self,
+        calldata: Bytes,
+    ) -> Result<RawTransaction, evm::alloy::transports::TransportError> {
+        let address = self.transmitter.address();
+        let nonce =
+            self.block_on(async |provider| provider.get_transaction_count(address).await)?;
+        let call = Call::new(self.contracts.forwarder, calldata, REPORT_GAS);
+        Ok(self.transmitter.sign(nonce, Fees::default(), call))
+    }
+
+    /// Asks the chain.
+    pub(crate) fn block_on<'a, T, F: Future<Output = T> + 'a>(
+        &'a self,
+        ask: impl FnOnce(&'a DynProvider) -> F,
+    ) -> T {
+        self.runtime.block_on(ask(&self.provider))
     }
 
     /// The contract behind a name of the workflow.
