@@ -18,12 +18,16 @@ mod fault;
 pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(all(test, feature = "service", feature = "testing"))]
+mod scripted;
 #[cfg(feature = "service")]
 mod service;
 #[cfg(any(feature = "grpc", feature = "http"))]
 mod shared;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(all(test, feature = "grpc", feature = "http", feature = "testing"))]
+mod transports;
 
 pub use client::{Client, DarkPool};
 pub use fallback::{COLLATERAL_REQUESTED, Chain, Fallback, Host, Requested, path, requested};

@@ -541,5 +541,5 @@ fn fill(ready: Ready) -> Fill {
     Fill { request_id: request.0.to_vec(), round, zk_proof, tee_attestation }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "testing"))]
 mod tests;

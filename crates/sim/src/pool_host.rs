@@ -39,8 +39,8 @@ impl PoolHost {
     pub fn scope(&self) -> Scope {
         let steps = || self.world.inputs.workflow.workflow.steps();
         let check = steps().find_map(|step| match &step.kind {
-            StepKind::ConfidentialCompute { image, oracle_feed, .. } => {
-                Some((image.clone(), oracle_feed.clone()))
+            StepKind::ConfidentialCompute { image, feed, .. } => {
+                Some((image.clone(), feed.clone()))
             }
             StepKind::Conditional { .. }
             | StepKind::DarkPool { .. }
