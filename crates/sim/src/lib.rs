@@ -10,6 +10,7 @@ pub mod audit;
 mod node;
 mod panel;
 pub mod parties;
+mod pool_host;
 mod report;
 mod scenario;
 mod tick;
@@ -17,6 +18,7 @@ mod world;
 
 pub use node::{Crash, Point, Stores, run};
 pub use panel::{Maker, draw};
+pub use pool_host::PoolHost;
 pub use report::{Attestation, Line, Proof, Report, RequestView, Transaction};
 pub use scenario::{Error as ScenarioError, Panel, Scenario, Shock, shipped};
 pub use world::{Faults, Inputs, MODULE, NodeFault, World, proving_key_pin};

@@ -8,20 +8,20 @@
 use core::cell::RefCell;
 
 use cre::messages::{cron, darkpool as wire, pack, sdk, unpack};
-use darkpool::{Attested, Backend, Delivery, Failure, Reason, RequestState, Scope, Service};
+use darkpool::{Attested, Backend, Delivery, Failure, Reason, RequestState, Service};
 use don::chain::{Chain, Transmitter};
 use don::{Behaviour, CapabilityError, Job, Lie, Quotas, Registry, Workflow};
 use evm::alloy::primitives::Address as EvmAddress;
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::report::SignedReport;
-use primitives::{Address, RequestId, Timestamp, decode, encode, sha256};
+use primitives::{RequestId, Timestamp, decode, encode, sha256};
 use protocol::attest::Observed;
 use protocol::event::Ready;
-use protocol::workflow::StepKind;
 use protocol::{Effect, Event, Fact, Mission};
 
 use crate::Error;
 use crate::node::{Crash, Node, Point, opposite};
+use crate::pool_host::scope;
 use crate::world::NodeFault;
 
 /// Reports of one tick: far more than the core asks for.
@@ -77,7 +77,7 @@ pub(crate) fn run(node: &mut Node, crash: &mut Crash<'_>) -> Result<(), Error> {
     let trigger = sdk::Trigger { id: 0, payload: Some(pack(&fired)) };
     let reads = node.chain_at_start().connect();
     let selector = node.world.chain_selector;
-    let scope = scope(node);
+    let scope = scope(&node.world);
     let faults: Vec<NodeFault> = (0..don.n()).map(|idx| node.world.inputs.fault(idx)).collect();
 
     let open = RefCell::new(Open { node, crash, failed: None, agreeing: Vec::new() });
@@ -127,27 +127,6 @@ fn failure(execution: &don::Execution, quorum: usize) -> Option<String> {
         .filter_map(|result| result.as_ref().err().map(ToString::to_string))
         .collect();
     if broken.len() >= quorum { broken.into_iter().next() } else { None }
-}
-
-fn scope(node: &Node) -> Scope {
-    let workflow = &node.world.inputs.workflow.workflow;
-    let (mut image, mut oracle_feed, mut asset) = Default::default();
-    for step in workflow.steps() {
-        match &step.kind {
-            StepKind::ConfidentialCompute { image: i, feed, .. } => {
-                (image, oracle_feed) = (i.clone(), feed.clone());
-            }
-            StepKind::DarkPool { asset: a, .. } => asset = a.clone(),
-            StepKind::Conditional { .. } | StepKind::Wait { .. } | StepKind::OnchainTx { .. } => {}
-        }
-    }
-    Scope {
-        chain_id: node.world.contracts.chain_id,
-        dark_pool: Address(node.world.contracts.dark_pool.into()),
-        image,
-        oracle_feed,
-        asset,
-    }
 }
 
 /// A lying node hears the opposite of what the enclave said.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use attestation::{Anchors, KeyBundle, Measurements, Policy};
 use don::{Don, Subscriptions, WorkflowIdentity};
 use evm::alloy::primitives::{Address as EvmAddress, B256, Bytes, U256};
-use evm::alloy::providers::DynProvider;
+use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::sol_types::SolCall;
 use evm::deploy::{self, Deployment};
@@ -608,6 +608,25 @@ impl World {
                 .map_err(|source| Error::Send { what: "a transaction of the journal", source })?;
         }
         Ok(chain)
+    }
+
+    /// The transmitter's next transaction to the forwarder, by the nonce the chain expects.
+    pub(crate) fn transmit_next(
+        &self,
+        calldata: Bytes,
+    ) -> Result<RawTransaction, evm::alloy::transports::TransportError> {
+        let address = self.transmitter.address();
+        let nonce =
+            self.block_on(async |provider| provider.get_transaction_count(address).await)?;
+        Ok(self.transmit(nonce, calldata, don::Quotas::PRODUCTION.write_gas_max))
+    }
+
+    /// Asks the chain.
+    pub(crate) fn block_on<'a, T, F: Future<Output = T> + 'a>(
+        &'a self,
+        ask: impl FnOnce(&'a DynProvider) -> F,
+    ) -> T {
+        self.runtime.block_on(ask(&self.provider))
     }
 
     /// The contract behind a name of the workflow.
