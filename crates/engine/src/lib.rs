@@ -1,9 +1,39 @@
 //! Runs CRE workflow modules: Chainlink's guest ABI, version 2, over wasmtime or, inside a TEE, over wasmi.
 //! It is a crate because its dependencies are heavy, and because the TEE's runner links it without them.
 //!
-//! Nouns: [`World`] (what a module may ask for; whoever runs one implements it), [`Mode`].
+//! Nouns: [`Module`] (compiled, run as often as one likes), [`World`] (what a module may ask for; whoever runs
+//! one implements it), [`Mode`], [`Limits`].
+//!
+//! A module is refused before it runs, or its run has no result: [`Error`] says which and why. What the ABI
+//! means is written once, in `env` and `wasi`; an engine only links it.
+
+#[cfg(feature = "wasmtime")]
+mod compiled;
+#[cfg(feature = "wasmi")]
+pub mod wasmi;
+
+mod binary;
+mod env;
+mod error;
+mod imports;
+mod lend;
+mod limits;
+mod memory;
+mod session;
+mod silent;
+mod wasi;
+
+#[cfg(feature = "deploy")]
+pub use binary::deploy_form;
+#[cfg(feature = "wasmtime")]
+pub use compiled::Module;
+pub use error::Error;
+pub use limits::{HttpLimits, Limits};
 
 use cre::messages::sdk;
+
+/// Elements that a module's table may have: Go's largest programs have some tens of thousands of functions.
+const TABLE_ELEMENTS_MAX: usize = 1_000_000;
 
 /// Where a module's calls run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,40 @@
+//! A world that answers nothing.
+
+use cre::messages::sdk;
+
+use crate::{Mode, World};
+
+/// A world without capabilities, secrets or time: for code that runs before there is an execution, as a
+/// plugin's compiler does.
+#[derive(Debug)]
+pub(crate) struct Silent;
+
+impl World for Silent {
+    fn call(&mut self, _: Mode, _: sdk::CapabilityRequest) -> Result<(), String> {
+        Err(NOTHING.to_owned())
+    }
+
+    fn answer(&mut self, _: i32) -> Result<sdk::CapabilityResponse, String> {
+        Err(NOTHING.to_owned())
+    }
+
+    fn secrets(&mut self, _: sdk::GetSecretsRequest) -> Result<sdk::SecretResponses, String> {
+        Err(NOTHING.to_owned())
+    }
+
+    fn now(&mut self, _: Mode) -> Result<u64, String> {
+        Ok(0)
+    }
+
+    fn execution_id(&self) -> &str {
+        ""
+    }
+
+    fn node_seed(&mut self) -> u64 {
+        0
+    }
+
+    fn log(&mut self, _: Mode, _: &str) {}
+}
+
+const NOTHING: &str = "no execution is under way";
