@@ -18,8 +18,6 @@ mod nodes;
 pub mod quota;
 pub mod restriction;
 pub mod secrets;
-#[cfg(feature = "wasm")]
-mod wasm;
 
 pub use capability::{Call, Caller, Capability, CapabilityError, Code, Registry};
 pub use execution::{Execution, Job, Served, execute};
