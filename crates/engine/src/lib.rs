@@ -15,6 +15,9 @@ pub mod wasmi;
 mod binary;
 mod env;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod imports;
 mod lend;
 mod limits;
