@@ -7,6 +7,11 @@
 //! A module is refused before it runs, or its run has no result: [`Error`] says which and why. What the ABI
 //! means is written once, in `env` and `wasi`; an engine only links it.
 
+#![cfg_attr(
+    not(any(feature = "wasmtime", feature = "wasmi")),
+    allow(dead_code, unused_imports, reason = "without an engine there is the trait alone")
+)]
+
 #[cfg(feature = "wasmtime")]
 mod compiled;
 #[cfg(feature = "wasmi")]
