@@ -7,6 +7,11 @@
 //! A module is refused before it runs, or its run has no result: [`Error`] says which and why. What the ABI
 //! means is written once, in `env` and `wasi`; an engine only links it.
 
+#![cfg_attr(
+    not(any(feature = "wasmtime", feature = "wasmi")),
+    allow(dead_code, unused_imports, reason = "without an engine there is the trait alone")
+)]
+
 #[cfg(feature = "wasmtime")]
 mod compiled;
 #[cfg(feature = "wasmi")]
@@ -15,6 +20,9 @@ pub mod wasmi;
 mod binary;
 mod env;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod imports;
 mod lend;
 mod limits;

@@ -38,3 +38,37 @@ impl World for Silent {
 }
 
 const NOTHING: &str = "no execution is under way";
+
+/// A world that accepts every call and answers it with nothing.
+#[cfg(any(test, fuzzing))]
+#[derive(Debug)]
+pub(crate) struct Agreeable;
+
+#[cfg(any(test, fuzzing))]
+impl World for Agreeable {
+    fn call(&mut self, _: Mode, _: sdk::CapabilityRequest) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn answer(&mut self, _: i32) -> Result<sdk::CapabilityResponse, String> {
+        Ok(sdk::CapabilityResponse::default())
+    }
+
+    fn secrets(&mut self, _: sdk::GetSecretsRequest) -> Result<sdk::SecretResponses, String> {
+        Ok(sdk::SecretResponses::default())
+    }
+
+    fn now(&mut self, _: Mode) -> Result<u64, String> {
+        Ok(u64::MAX)
+    }
+
+    fn execution_id(&self) -> &str {
+        "id"
+    }
+
+    fn node_seed(&mut self) -> u64 {
+        7
+    }
+
+    fn log(&mut self, _: Mode, _: &str) {}
+}
