@@ -271,25 +271,10 @@ impl Chain for Written {
 }
 
 /// Go's gRPC, as a Chainlink node's. Skipped where there is no Go, or where its modules cannot be had.
+/// `CDPR_GO_DARKPOOL` names a client built elsewhere, such as one from Chainlink's own definitions.
 #[test]
 fn a_go_client_calls_and_listens() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../conformance/go-darkpool");
-    let program = socket("go");
-    let built = std::process::Command::new("go")
-        .args(["build", "-o"])
-        .arg(&program)
-        .current_dir(folder)
-        .output();
-    match built {
-        Err(error) => return println!("skipped: no Go here: {error}"),
-        Ok(output) if !output.status.success() => {
-            let text = String::from_utf8_lossy(&output.stderr);
-            // A missing module is the machine's; anything else is ours.
-            assert!(text.contains("dial tcp") || text.contains("lookup"), "{text}");
-            return println!("skipped: Go's modules cannot be had: {text}");
-        }
-        Ok(_) => {}
-    }
+    let Some((program, is_ours)) = go_client() else { return };
     let (handle, shared, path) = (reactor(), shared(), socket("go-socket"));
     shared.with(|service| {
         service.request_collateral(&crate::scripted::request(1)).unwrap();
@@ -297,15 +282,44 @@ fn a_go_client_calls_and_listens() {
     });
     let server = handle
         .block_on(async { Server::unix(shared, tokio::net::UnixListener::bind(&path).unwrap()) });
-    let hex = evm::alloy::primitives::hex::encode;
+    let hex = |bytes: &[u8]| evm::alloy::primitives::hex::encode(bytes);
     let output = std::process::Command::new(&program)
         .arg(&path)
-        .args([hex(scope().dark_pool.0), hex(ID.0)])
+        .args([hex(&scope().dark_pool.0), hex(&ID.0)])
         .output()
         .unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!((String::from_utf8_lossy(&output.stdout).trim(), error.trim()), ("ok", ""));
     drop(server);
     std::fs::remove_file(path).unwrap();
-    std::fs::remove_file(program).unwrap();
+    if is_ours {
+        std::fs::remove_file(program).unwrap();
+    }
+}
+
+/// The client and whether this test built it, or nothing and a printed reason.
+fn go_client() -> Option<(PathBuf, bool)> {
+    if let Some(program) = std::env::var_os("CDPR_GO_DARKPOOL") {
+        return Some((program.into(), false));
+    }
+    let program = socket("go");
+    let built = std::process::Command::new("go")
+        .args(["build", "-o"])
+        .arg(&program)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../conformance/go-darkpool"))
+        .output();
+    match built {
+        Err(error) => {
+            println!("skipped: no Go here: {error}");
+            None
+        }
+        Ok(output) if !output.status.success() => {
+            let text = String::from_utf8_lossy(&output.stderr);
+            // A missing module is the machine's; anything else is ours.
+            assert!(text.contains("dial tcp") || text.contains("lookup"), "{text}");
+            println!("skipped: Go's modules cannot be had: {text}");
+            None
+        }
+        Ok(_) => Some((program, true)),
+    }
 }

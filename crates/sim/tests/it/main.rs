@@ -8,6 +8,7 @@
 
 mod attacks;
 mod crashes;
+mod darkpool;
 mod disclosure;
 mod faults;
 mod guest;
