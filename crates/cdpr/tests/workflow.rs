@@ -176,8 +176,13 @@ fn initialised_project_builds_and_simulates() {
     refused(&["simulate", &workflow, "--no-config"], &["configuration"]);
 }
 
-/// Builds; `false` where the target is missing, after checking that one is told how to get it.
+/// Builds; `false` where the target is missing, after checking that one is told how to get it. A project of
+/// its own resolves its dependencies by itself, which takes a registry: `CDPR_BUILD_PROJECTS=1` asks for it.
 fn built(workflow: &str) -> bool {
+    if std::env::var_os("CDPR_BUILD_PROJECTS").is_none() {
+        println!("skipped: CDPR_BUILD_PROJECTS is not set");
+        return false;
+    }
     // Each in its own target folder: all are called alike, and cargo would take one for another.
     let build = command(&["build", workflow, "--deploy"]).output();
     let build = build.unwrap();
