@@ -116,7 +116,8 @@ fn compile(folder: &Path, profile: &str) -> Result<PathBuf, Failure> {
         files.into_iter().filter_map(|file| file.as_str().map(PathBuf::from))
     });
     // The workflow itself comes last, after what it depends on.
-    modules.filter(|file| file.extension().is_some_and(|kind| kind == "wasm")).last().ok_or_else(
-        || refuse("cargo made no module", "Cargo.toml needs [lib] crate-type = [\"cdylib\"]"),
-    )
+    let mut modules = modules.filter(|file| file.extension().is_some_and(|kind| kind == "wasm"));
+    modules.next_back().ok_or_else(|| {
+        refuse("cargo made no module", "Cargo.toml needs [lib] crate-type = [\"cdylib\"]")
+    })
 }

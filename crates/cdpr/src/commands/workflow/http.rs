@@ -77,6 +77,7 @@ impl Http {
             self.agent.run(request.build())
         };
         let failed = |error: ureq::Error| {
+            #[allow(clippy::wildcard_enum_match_arm, reason = "ureq's errors are not ours to list")]
             let code = match &error {
                 ureq::Error::Timeout(_) => Code::DeadlineExceeded,
                 ureq::Error::BodyExceedsLimit(_) => Code::LimitExceeded,
@@ -84,9 +85,10 @@ impl Http {
                 _ => Code::Unavailable,
             };
             let message = format!("{}: {error}", asked.url);
-            match code {
-                Code::Unavailable => CapabilityError::system(code, message),
-                code => CapabilityError::user(code, message),
+            if code == Code::Unavailable {
+                CapabilityError::system(code, message)
+            } else {
+                CapabilityError::user(code, message)
             }
         };
         let mut answer = answer.map_err(failed)?;

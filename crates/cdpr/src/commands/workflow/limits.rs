@@ -88,11 +88,10 @@ pub(crate) fn read(choice: &str) -> Result<Limits, Failure> {
         let Some(field) = FIELDS.iter().find(|field| field.key == key) else {
             return Err(bad(format!("{key:?} is not a limit")));
         };
-        let number = match &value {
-            Value::Null => None,
-            value => {
-                Some(value.as_u64().ok_or_else(|| bad(format!("{key:?}: {value} is no count")))?)
-            }
+        let number = if value.is_null() {
+            None
+        } else {
+            Some(value.as_u64().ok_or_else(|| bad(format!("{key:?}: {value} is no count")))?)
         };
         if !(field.set)(&mut limits, number) {
             return Err(bad(format!("{key:?}: {value} is too large")));

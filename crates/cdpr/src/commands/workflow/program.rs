@@ -54,7 +54,17 @@ pub(crate) const fn hint(error: &Error) -> &'static str {
         Error::JavaScript { .. } | Error::NotAPlugin { .. } => {
             "bundle with @chainlink/cre-sdk's compile-to-js, and keep SDK and plugin of one release"
         }
-        _ => "see `cdpr workflow limits`",
+        Error::Invalid { .. }
+        | Error::ConfigTooLarge { .. }
+        | Error::ReturnedWithoutExit { .. }
+        | Error::Exit { .. }
+        | Error::NoResponse
+        | Error::NotAnExecutionResult { .. }
+        | Error::ResponseTooLarge { .. }
+        | Error::Trap { .. }
+        | Error::Deadline { .. }
+        | Error::Fuel { .. }
+        | Error::Engine { .. } => "see `cdpr workflow limits`",
     }
 }
 
