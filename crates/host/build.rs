@@ -1,4 +1,4 @@
-//! Builds the enclave's image, so that one `cargo build` makes both programs, and measures it.
+//! Builds the images of the measured programs, so that one `cargo build` makes all, and measures them.
 //!
 //! One fixed build, whatever builds it: profile `enclave`, static, no path of this machine in it, and
 //! nothing of the outer build's environment. The same sources and toolchain give the same bytes from
@@ -25,43 +25,39 @@ fn main() {
     let target = target_folder(&out);
     let triple = variable("TARGET").into_string().expect("a triple is ASCII");
 
-    build(&workspace, &target, &triple);
-
-    let built = target.join(&triple).join("enclave");
-    let image = fs::read(built.join("enclave")).expect("the build made the image");
-    fs::write(out.join("enclave.elf"), &image).expect("OUT_DIR is writable");
-    let measurement = Measurement::of(&image).0;
-    let source = format!(
-        "/// The enclave's ELF file, as this build made it.\n\
-         pub static ENCLAVE: &[u8] = include_bytes!(\"enclave.elf\");\n\n\
-         /// PCR0 of [`ENCLAVE`]: `SHA-384(0^48 ‖ SHA-384(ENCLAVE))`, computed at build time.\n\
-         pub const MEASUREMENT: [u8; 48] = {measurement:?};\n"
-    );
-    fs::write(out.join("image.rs"), source).expect("OUT_DIR is writable");
+    // One by one: in one build, features that one program wants would be in the other.
+    let mut images = String::new();
+    for (package, what) in [("enclave", "The enclave"), ("runner", "The runner of workflows")] {
+        build(package, &workspace, &target, &triple);
+        // Cargo names the folder after the profile.
+        let built = target.join(&triple).join("enclave");
+        let image = fs::read(built.join(package)).expect("the build made the image");
+        fs::write(out.join(package), &image).expect("OUT_DIR is writable");
+        let (name, measurement) = (package.to_uppercase(), Measurement::of(&image).0);
+        images += &format!(
+            "/// {what}, as this build made it.\n\
+             pub static {name}: Image = Image {{\n\
+                 elf: include_bytes!(\"{package}\"),\n\
+                 pcr0: Measurement({measurement:?}),\n\
+             }};\n"
+        );
+        for source in sources(&built.join(format!("{package}.d"))) {
+            println!("cargo::rerun-if-changed={}", source.display());
+        }
+    }
+    fs::write(out.join("image.rs"), images).expect("OUT_DIR is writable");
 
     for file in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml"] {
         println!("cargo::rerun-if-changed={}", workspace.join(file).display());
     }
     println!("cargo::rerun-if-changed=build.rs");
-    for source in sources(&built.join("enclave.d")) {
-        println!("cargo::rerun-if-changed={}", source.display());
-    }
 }
 
-fn build(workspace: &Path, target: &Path, triple: &str) {
+fn build(package: &str, workspace: &Path, target: &Path, triple: &str) {
     let rustc = variable("RUSTC");
     let status = Command::new(variable("CARGO"))
         .current_dir(workspace)
-        .args([
-            "build",
-            "--package",
-            "enclave",
-            "--bin",
-            "enclave",
-            "--profile",
-            "enclave",
-            "--locked",
-        ])
+        .args(["build", "--package", package, "--bin", package, "--profile", "enclave", "--locked"])
         .args([OsStr::new("--target"), triple.as_ref(), "--target-dir".as_ref(), target.as_ref()])
         .env_clear()
         .envs(env::vars_os().filter(|(name, _)| is_inherited(name)))
@@ -71,7 +67,7 @@ fn build(workspace: &Path, target: &Path, triple: &str) {
         .expect("cargo runs: it runs us");
     assert!(
         status.success(),
-        "the enclave's image was not built, see above\n\
+        "the image of {package} was not built, see above\n\
          hint: if the linker found no library: the image is linked statically; Debian has the static C \
          library in libc6-dev, Fedora in glibc-static"
     );

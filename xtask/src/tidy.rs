@@ -16,7 +16,8 @@ use crate::guests;
 use crate::shell::{self, Call};
 use crates::Metadata;
 
-const CLOSURE: &str = "crates/enclave/closure.txt";
+/// The measured programs: each has a `closure.txt` beside its manifest.
+const MEASURED: [&str; 2] = ["enclave", "runner"];
 const LICENCES: &str = "xtask/licences.txt";
 const README: &str = "README.md";
 
@@ -44,28 +45,33 @@ pub(crate) fn run(bless: bool) -> Result<()> {
         Metadata::parse(&Call::new("cargo metadata --format-version 1 --all-features").read()?)?;
     let compiled =
         Call::new("cargo tree --workspace --all-features --target all --prefix none").read()?;
-    // The enclave's one target, so that the list is the same on every developer's machine.
-    let enclave_tree = Call::new(
-        "cargo tree --package enclave --edges normal --prefix none --target x86_64-unknown-linux-gnu",
-    )
-    .read()?;
-    if bless {
-        let closure = crates::closure(&enclave_tree);
-        fs::write(root.join(CLOSURE), &closure).with_context(|| format!("writing {CLOSURE}"))?;
-        println!("{CLOSURE}: {} crates", closure.lines().count());
+    let mut findings = Vec::new();
+    for program in MEASURED {
+        // Their one target, so that the list is the same on every developer's machine.
+        let tree = Call::new(&format!(
+            "cargo tree --package {program} --edges normal --prefix none --target x86_64-unknown-linux-gnu",
+        ))
+        .read()?;
+        let path = format!("crates/{program}/closure.txt");
+        if bless {
+            let closure = crates::closure(&tree);
+            fs::write(root.join(&path), &closure).with_context(|| format!("writing {path}"))?;
+            println!("{path}: {} crates", closure.lines().count());
+        }
+        let committed = fs::read_to_string(root.join(&path)).ok();
+        findings.extend(crates::check_closure(program, &tree, committed.as_deref()));
     }
     let listing = Call::new("git ls-files -z --cached --others --exclude-standard").read()?;
     let files = tree::files(&root, &listing);
     let text = |path: &str| fs::read_to_string(root.join(path)).ok();
 
-    let mut findings = crates::check_sources(&metadata);
+    findings.extend(crates::check_sources(&metadata));
     metadata.keep_compiled(&compiled);
     findings.extend(crates::check_graph(&metadata, text(README).as_deref()));
     findings.extend(crates::check_purity(&metadata));
     findings.extend(tree::check_purity_line(&files));
     let rules = text(LICENCES).with_context(|| format!("reading {LICENCES}"))?;
     findings.extend(licences::check(&metadata, &rules)?);
-    findings.extend(crates::check_closure(&enclave_tree, text(CLOSURE).as_deref()));
     findings.extend(tree::check_pins(|path| fs::read(root.join(path)).ok()));
     let sources = text(guests::SOURCES).unwrap_or_default();
     findings.extend(tree::check_hashes(&sources, |path| fs::read(root.join(path)).ok()));

@@ -10,6 +10,8 @@
 
 use std::future::Future;
 
+use std::collections::BTreeMap;
+
 use cre::messages::evm as wire;
 use cre::messages::sdk::ReportResponse;
 use cre::messages::values::BigInt;
@@ -102,6 +104,8 @@ pub struct Chain<T> {
     runtime: Runtime,
     transmitter: T,
     quotas: Quotas,
+    /// Of the transactions that this value delivered: known here before a provider that lags says so.
+    delivered: BTreeMap<B256, TransactionReceipt>,
 }
 
 impl<T> std::fmt::Debug for Chain<T> {
@@ -117,7 +121,13 @@ impl<T: Transmitter> Chain<T> {
     /// # Errors
     /// The operating system gives no event loop.
     pub fn new(provider: DynProvider, transmitter: T, quotas: Quotas) -> std::io::Result<Self> {
-        Ok(Self { provider, runtime: Runtime::new()?, transmitter, quotas })
+        Ok(Self {
+            provider,
+            runtime: Runtime::new()?,
+            transmitter,
+            quotas,
+            delivered: BTreeMap::new(),
+        })
     }
 
     fn call_contract(
@@ -221,9 +231,12 @@ impl<T: Transmitter> Chain<T> {
         asked: &wire::GetTransactionReceiptRequest,
     ) -> Result<wire::GetTransactionReceiptReply, CapabilityError> {
         let hash = B256::from(fixed(&asked.hash, "transaction hash")?);
-        let found = self
-            .ask("eth_getTransactionReceipt", self.provider.get_transaction_receipt(hash))?
-            .ok_or_else(|| not_found(format!("the receipt of transaction {hash} not found")))?;
+        let found = match self.delivered.get(&hash) {
+            Some(receipt) => receipt.clone(),
+            None => self
+                .ask("eth_getTransactionReceipt", self.provider.get_transaction_receipt(hash))?
+                .ok_or_else(|| not_found(format!("the receipt of transaction {hash} not found")))?,
+        };
         let receipt = wire::Receipt {
             status: found.status().into(),
             gas_used: found.gas_used,
@@ -297,7 +310,9 @@ impl<T: Transmitter> Chain<T> {
                 return Err(CapabilityError::system(Code::Unavailable, error.to_string()));
             }
         };
-        Ok(written(&receipt))
+        let reply = written(&receipt);
+        self.delivered.insert(receipt.transaction_hash, receipt);
+        Ok(reply)
     }
 
     fn ask<A>(

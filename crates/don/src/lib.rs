@@ -10,6 +10,8 @@
 
 pub mod capability;
 pub mod chain;
+#[cfg(feature = "confidential")]
+pub mod confidential;
 pub mod consensus;
 mod execution;
 mod lifecycle;

@@ -6,6 +6,7 @@ use attestation::{KeyBundle, Measurement};
 use circuits::keys::Keys;
 use circuits::prove::Prover;
 use k256::ecdsa::SigningKey;
+use platform::{Platform, Refused};
 use primitives::{Address, decode, encode, keccak256, sha256};
 use protocol::wire::{Answer, Command, Configuration, Reply};
 use zeroize::Zeroizing;
@@ -14,30 +15,6 @@ use crate::entropy::Entropy;
 use crate::round;
 use crate::sealed::Sealer;
 use crate::state::State;
-
-/// What the enclave asks of the hardware under it.
-pub trait Platform {
-    /// A register's value.
-    ///
-    /// # Errors
-    /// [`Error::Platform`] if the platform refuses.
-    fn register(&mut self, index: u8) -> Result<[u8; 48], Error>;
-    /// 32 fresh random bytes for this purpose.
-    ///
-    /// # Errors
-    /// [`Error::Platform`] if the platform refuses.
-    fn random(&mut self, label: &str) -> Result<[u8; 32], Error>;
-    /// The key this measurement, and no other, may have.
-    ///
-    /// # Errors
-    /// [`Error::Platform`] if the platform refuses.
-    fn sealing_key(&mut self) -> Result<[u8; 32], Error>;
-    /// A signed document over the registers.
-    ///
-    /// # Errors
-    /// [`Error::Platform`] if the platform refuses.
-    fn attest(&mut self, user_data: &[u8], nonce: &[u8]) -> Result<Vec<u8>, Error>;
-}
 
 /// Why a command was refused. Names what was wrong, never what was inside.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +73,12 @@ pub enum Error {
     Unprovable,
 }
 
+impl From<Refused> for Error {
+    fn from(Refused { what }: Refused) -> Self {
+        Self::Platform { what }
+    }
+}
+
 /// The enclave.
 pub struct Program<P> {
     platform: P,
@@ -144,7 +127,7 @@ impl<P: Platform> Program<P> {
             Command::Restore(entries) => self.restore(&entries).map(unsealed),
             Command::Attest { nonce } => {
                 let bundle = self.booted()?.key_bundle();
-                let document = self.platform.attest(&bundle.user_data(), &nonce)?;
+                let document = self.platform.attest(&bundle.user_data(), Some(&nonce))?;
                 Ok(unsealed(Reply::Attested { document, key_bundle: bundle.encode() }))
             }
             Command::Brief(_)

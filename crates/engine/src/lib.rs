@@ -28,6 +28,7 @@ mod lend;
 mod limits;
 mod memory;
 mod session;
+#[cfg(feature = "wasmtime")]
 mod silent;
 mod wasi;
 

@@ -158,6 +158,7 @@ impl Session {
     }
 
     /// How long this execution may take in all.
+    #[cfg(feature = "wasmtime")]
     pub(crate) fn time_max(&self) -> Duration {
         self.time_max
     }

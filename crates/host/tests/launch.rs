@@ -28,7 +28,7 @@ const NOW: u64 = 1_678_500_000_000;
 
 #[test]
 fn measurement_is_of_the_embedded_image() {
-    assert_eq!(Measurement(image::MEASUREMENT), Measurement::of(image::ENCLAVE));
+    assert_eq!(image::ENCLAVE.pcr0, Measurement::of(image::ENCLAVE.elf));
 }
 
 #[test]
@@ -37,13 +37,13 @@ fn image_names_no_folder_of_this_machine() {
     let manifest = env!("CARGO_MANIFEST_DIR");
     for folder in [home.to_str().unwrap(), manifest.strip_suffix("/crates/host").unwrap()] {
         assert!(folder.len() > 4, "too short to search for");
-        assert!(!contains(image::ENCLAVE, folder.as_bytes()), "{folder}");
+        assert!(!contains(image::ENCLAVE.elf, folder.as_bytes()), "{folder}");
     }
 }
 
 #[test]
 fn launched_enclave_attests_to_the_measurement_of_the_build() {
-    let mut enclave = launch(image::ENCLAVE, options());
+    let mut enclave = launch(image::ENCLAVE.elf, options());
     configure(&mut enclave);
     let (document, key_bundle) = attest(&mut enclave, b"challenge");
     let attested = verify(&document, &anchors(), &policy().with_nonce(*b"challenge"), NOW).unwrap();
@@ -56,7 +56,7 @@ fn launched_enclave_attests_to_the_measurement_of_the_build() {
 #[test]
 fn image_with_one_unloaded_byte_changed_runs_and_is_refused() {
     let mut changed = image::ENCLAVE.to_vec();
-    changed[unloaded_byte(image::ENCLAVE)] ^= 1;
+    changed[unloaded_byte(image::ENCLAVE.elf)] ^= 1;
     let mut enclave = launch(&changed, options());
     configure(&mut enclave);
     let (document, _) = attest(&mut enclave, b"challenge");
@@ -64,15 +64,15 @@ fn image_with_one_unloaded_byte_changed_runs_and_is_refused() {
     let error = verify(&document, &anchors(), &policy(), NOW).unwrap_err();
     let message = error.to_string();
     let Refused::Measurement { expected, got } = error else { panic!("{message}") };
-    assert_eq!(expected, [image::measurements(&configuration())]);
+    assert_eq!(expected, [image::ENCLAVE.measurements(&configuration())]);
     assert_eq!(got.pcr0, Measurement::of(&changed));
     assert_eq!((got.pcr1, got.pcr2), (expected[0].pcr1, expected[0].pcr2));
-    assert!(message.contains(&Measurement(image::MEASUREMENT).to_string()), "{message}");
+    assert!(message.contains(&image::ENCLAVE.pcr0.to_string()), "{message}");
     assert!(message.contains(&Measurement::of(&changed).to_string()), "{message}");
 
     assert_ne!(
         sealing_key(enclave.measurements()),
-        sealing_key(&image::measurements(&configuration()))
+        sealing_key(&image::ENCLAVE.measurements(&configuration()))
     );
 }
 
@@ -87,14 +87,14 @@ fn security_module_releases_another_sealing_key_to_a_changed_image() {
         key
     };
     let mut changed = image::ENCLAVE.to_vec();
-    changed[unloaded_byte(image::ENCLAVE)] ^= 1;
-    assert_ne!(released(image::ENCLAVE), released(&changed));
-    assert_eq!(released(image::ENCLAVE), released(image::ENCLAVE));
+    changed[unloaded_byte(image::ENCLAVE.elf)] ^= 1;
+    assert_ne!(released(image::ENCLAVE.elf), released(&changed));
+    assert_eq!(released(image::ENCLAVE.elf), released(image::ENCLAVE.elf));
 }
 
 #[test]
 fn enclave_refuses_a_configuration_that_was_not_measured() {
-    let mut enclave = launch(image::ENCLAVE, options());
+    let mut enclave = launch(image::ENCLAVE.elf, options());
     let forged = Configuration { registry: Address([9; 20]), ..decode(&configuration()).unwrap() };
     let refusal = call(&mut enclave, &Command::Configure(encode(&forged))).err().unwrap();
     assert!(refusal.contains(&enclave.measurements().pcr2.to_string()), "{refusal}");
@@ -104,7 +104,7 @@ fn enclave_refuses_a_configuration_that_was_not_measured() {
 fn other_configuration_is_refused_by_the_policy() {
     let other = Configuration { registry: Address([9; 20]), ..decode(&configuration()).unwrap() };
     let other = encode(&other);
-    let mut enclave = Enclave::launch(image::ENCLAVE, &other, options()).unwrap();
+    let mut enclave = Enclave::launch(image::ENCLAVE.elf, &other, options()).unwrap();
     call(&mut enclave, &Command::Configure(other)).unwrap();
     let (document, _) = attest(&mut enclave, b"");
     assert!(matches!(
@@ -119,7 +119,7 @@ fn same_launch_gives_the_same_bytes_on_every_wire() {
         let (tap, wires) = recorder();
         let options = Options { tap: Some(tap), ..options() };
         let clock = options.clock.clone();
-        let mut enclave = launch(image::ENCLAVE, options);
+        let mut enclave = launch(image::ENCLAVE.elf, options);
         configure(&mut enclave);
         attest(&mut enclave, b"one");
         clock.set(NOW + 86_400_000);
@@ -138,7 +138,7 @@ fn same_launch_gives_the_same_bytes_on_every_wire() {
 fn document_follows_the_clock_and_goes_stale() {
     let options = options();
     let clock = options.clock.clone();
-    let mut enclave = launch(image::ENCLAVE, options);
+    let mut enclave = launch(image::ENCLAVE.elf, options);
     configure(&mut enclave);
     let (document, _) = attest(&mut enclave, b"");
     clock.set(NOW + 600_000);
@@ -152,7 +152,7 @@ fn document_follows_the_clock_and_goes_stale() {
 
 #[test]
 fn child_has_neither_environment_nor_arguments_nor_its_own_image_open() {
-    let mut enclave = launch(image::ENCLAVE, Options { stderr: false, ..options() });
+    let mut enclave = launch(image::ENCLAVE.elf, Options { stderr: false, ..options() });
     configure(&mut enclave);
     let process = std::path::PathBuf::from(format!("/proc/{}", enclave.id()));
     // The enclave hides from its own user; root still sees it.
@@ -176,7 +176,7 @@ fn child_has_neither_environment_nor_arguments_nor_its_own_image_open() {
 
 #[test]
 fn killed_enclave_is_a_typed_error_from_then_on() {
-    let mut enclave = launch(image::ENCLAVE, options());
+    let mut enclave = launch(image::ENCLAVE.elf, options());
     configure(&mut enclave);
     rustix::process::kill_process(
         rustix::process::Pid::from_raw(i32::try_from(enclave.id()).unwrap()).unwrap(),
@@ -193,7 +193,7 @@ fn killed_enclave_is_a_typed_error_from_then_on() {
 #[test]
 fn restarted_enclave_draws_the_same_keys() {
     let bundle = || {
-        let mut enclave = launch(image::ENCLAVE, options());
+        let mut enclave = launch(image::ENCLAVE.elf, options());
         configure(&mut enclave);
         attest(&mut enclave, b"").1
     };
@@ -202,7 +202,7 @@ fn restarted_enclave_draws_the_same_keys() {
 
 #[test]
 fn overlong_command_is_refused_and_changes_nothing() {
-    let mut enclave = launch(image::ENCLAVE, options());
+    let mut enclave = launch(image::ENCLAVE.elf, options());
     let len = attestation::frame::LEN_MAX + 1;
     assert!(
         matches!(enclave.call(&vec![0; len]), Err(Error::CommandTooLong { len: l }) if l == len)
@@ -212,7 +212,7 @@ fn overlong_command_is_refused_and_changes_nothing() {
 
 #[test]
 fn nonsense_gets_an_answer() {
-    let mut enclave = launch(image::ENCLAVE, options());
+    let mut enclave = launch(image::ENCLAVE.elf, options());
     for nonsense in [&b""[..], b"?", &[0xff; 4_096]] {
         let answer: Answer = decode(&enclave.call(nonsense).unwrap()).unwrap();
         assert!(matches!(answer.reply, Reply::Refused(_)));
@@ -223,13 +223,13 @@ fn nonsense_gets_an_answer() {
 #[test]
 fn other_chains_are_refused_before_anything_starts() {
     let options = Options { chain_id: 1, ..options() };
-    let error = Enclave::launch(image::ENCLAVE, &configuration(), options).unwrap_err();
+    let error = Enclave::launch(image::ENCLAVE.elf, &configuration(), options).unwrap_err();
     assert!(matches!(error, Error::OffDevnet(OffDevnet { chain_id: 1 })));
 }
 
 #[test]
 fn what_is_no_program_does_not_start() {
-    for image in [&b""[..], b"not a program", &image::ENCLAVE[..100]] {
+    for image in [&b""[..], b"not a program", &image::ENCLAVE.elf[..100]] {
         let error = Enclave::launch(image, &configuration(), options()).unwrap_err();
         assert!(matches!(error, Error::Launch { step: "starting the image", .. }), "{error:?}");
     }
@@ -265,7 +265,7 @@ fn anchors() -> Anchors {
 }
 
 fn policy() -> Policy {
-    Policy::new(DEVELOPMENT_CHAIN_ID, vec![image::measurements(&configuration())]).unwrap()
+    Policy::new(DEVELOPMENT_CHAIN_ID, vec![image::ENCLAVE.measurements(&configuration())]).unwrap()
 }
 
 fn configuration() -> Vec<u8> {

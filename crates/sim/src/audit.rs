@@ -212,7 +212,7 @@ impl Auditor {
         }
         let mut checks = Checks::default();
         checks.held("enclave configured as workflow and deployment say");
-        let expected = host::image::measurements(&opening.configuration);
+        let expected = host::image::ENCLAVE.measurements(&opening.configuration);
         let (bundle, _) = check_evidence(
             "the auditor",
             &opening.attestation,
@@ -416,6 +416,7 @@ impl Auditor {
                 self.contract("ConfidentialPoR")?,
                 self.contract("RecoveryGuard")?,
             ],
+            None,
         );
         let owner = self.configuration.issuer;
         self.workflow_id = WorkflowIdentity::new(owner, &self.name, MODULE, &config).id;

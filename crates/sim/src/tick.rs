@@ -7,14 +7,15 @@
 
 use core::cell::RefCell;
 
-use cre::messages::{cron, darkpool as wire, pack, sdk, unpack};
+use cre::messages::{cron, darkpool as wire, http, pack, sdk, unpack};
 use darkpool::{Attested, Backend, Delivery, Failure, Reason, RequestState, Service};
 use don::chain::{Chain, Transmitter};
-use don::{Behaviour, CapabilityError, Job, Lie, Quotas, Registry, Workflow};
+use don::{Behaviour, CapabilityError, Job, Lie, Quotas, Registry, TeeRunner, Workflow};
 use evm::alloy::primitives::Address as EvmAddress;
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::report::SignedReport;
 use primitives::{RequestId, Timestamp, decode, encode, sha256};
+use prost::Message as _;
 use protocol::attest::Observed;
 use protocol::event::Ready;
 use protocol::mission::Request;
@@ -23,7 +24,10 @@ use protocol::{Effect, Event, Fact, Mission};
 use crate::Error;
 use crate::node::{Crash, Node, Point, opposite};
 use crate::pool_host::scope;
-use crate::world::NodeFault;
+use crate::world::{ENDPOINT, NodeFault};
+
+/// What the dark pool's endpoint of a run asks for. It keeps strangers out, and there are none.
+const TOKEN: &str = "embedded";
 
 /// Reports of one tick: far more than the core asks for.
 const REPORTS_PER_TICK: u64 = 1 << 8;
@@ -66,7 +70,11 @@ pub(crate) fn run(node: &mut Node, crash: &mut Crash<'_>) -> Result<(), Error> {
     let don = node.world.don.clone();
     let module = node.world.module.clone();
     let subscriptions = node.world.subscriptions.clone();
-    let workflow = Workflow { config: node.world.config.clone(), ..Workflow::new(&module) };
+    let runner = node.world.runner.clone();
+    node.world.runner_clock.set(now.0 * 1_000);
+    let mut workflow = Workflow { config: node.world.config.clone(), ..Workflow::new(&module) };
+    workflow.tees.extend(runner.as_deref().map(|runner| runner as &dyn TeeRunner));
+    workflow.secrets.insert("", recovery::guest::TOKEN, TOKEN);
     let identity = don.workflow().id;
     let job = Job {
         execution_id: sha256(&[b"cdpr/execution/v1", &identity, &tick.to_be_bytes()]),
@@ -89,11 +97,17 @@ pub(crate) fn run(node: &mut Node, crash: &mut Crash<'_>) -> Result<(), Error> {
     let mut behaviours: Vec<Behaviour<'_>> = faults.into_iter().map(behaviour).collect();
     let execution = {
         let mut registry = Registry::default();
-        registry.register(wire::ID, |call: &don::Call<'_>| {
-            service
-                .call(call.method, call.payload)
-                .map_err(|error| CapabilityError::parse(&darkpool::Fault::from(&error).to_string()))
-        });
+        if runner.is_some() {
+            registry.register(cre::http::ACTION_ID, |call: &don::Call<'_>| {
+                Ok(pack(&answer(&mut service, &call.input::<http::Request>()?)))
+            });
+        } else {
+            registry.register(wire::ID, |call: &don::Call<'_>| {
+                service.call(call.method, call.payload).map_err(|error| {
+                    CapabilityError::parse(&darkpool::Fault::from(&error).to_string())
+                })
+            });
+        }
         let chain = Chain::new(reads, Outbox(&open), Quotas::PRODUCTION)
             .map_err(|source| Error::Store { what: "a runtime", source })?;
         registry.register(don::chain::id(selector), chain);
@@ -114,6 +128,36 @@ pub(crate) fn run(node: &mut Node, crash: &mut Crash<'_>) -> Result<(), Error> {
         return Err(Error::Workflow { reason });
     }
     open.close()
+}
+
+/// The dark pool's endpoint: what `darkpool::http` serves behind a socket, without one.
+fn answer<B: Backend>(service: &mut Service<B>, request: &http::Request) -> http::Response {
+    let authorization = request.multi_headers.get("authorization");
+    let is_known = authorization.is_some_and(|given| given.values == [format!("Bearer {TOKEN}")]);
+    let body = &request.body[..];
+    let method = request.url.strip_prefix(ENDPOINT).filter(|_| request.method == "POST");
+    let answered = match method {
+        _ if !is_known => return reply(401, Vec::new()),
+        Some(path) if path == darkpool::path(wire::CHECK_RESERVES) => {
+            wire::CheckReservesRequest::decode(body)
+                .map(|asked| service.check_reserves(&asked).map(|answer| answer.encode_to_vec()))
+        }
+        Some(path) if path == darkpool::path(wire::GET_REQUEST_STATUS) => {
+            wire::GetRequestStatusRequest::decode(body).map(|asked| {
+                service.get_request_status(&asked).map(|answer| answer.encode_to_vec())
+            })
+        }
+        Some(_) | None => return reply(404, Vec::new()),
+    };
+    match answered {
+        Ok(Ok(body)) => reply(200, body),
+        Ok(Err(error)) => reply(500, darkpool::Fault::from(&error).to_string().into_bytes()),
+        Err(_) => reply(400, Vec::new()),
+    }
+}
+
+fn reply(status_code: u32, body: Vec<u8>) -> http::Response {
+    http::Response { status_code, body, ..http::Response::default() }
 }
 
 /// Why a quorum's copies of the workflow failed, if they did. A minority's failure is its nodes' own.

@@ -4,6 +4,8 @@
 use std::sync::{Arc, OnceLock};
 
 use attestation::{Anchors, KeyBundle, Measurements, Policy};
+use cre::messages::sdk::{TeeType, TeeTypeAndRegions};
+use don::confidential::{Confidential, Peer, configuration as configuration_of};
 use don::{Don, Subscriptions, WorkflowIdentity};
 use evm::alloy::primitives::{Address as EvmAddress, B256, Bytes, U256};
 use evm::alloy::providers::{DynProvider, Provider as _};
@@ -23,6 +25,7 @@ use protocol::wire::{Answer, Command, Configuration, Reply};
 use protocol::workflow::StepKind;
 use protocol::{Disclosure, Fact};
 use recovery::{Deployment as DeploymentFile, DisclosureMode, Document};
+use runner::wire::Limits;
 
 use crate::parties::{Custodian, Issuer, MakerAgent, Market};
 use crate::{Error, Scenario, entropy, panel};
@@ -38,6 +41,9 @@ const CHAIN_SELECTOR: u64 = 7_759_470_850_252_068_959;
 
 /// The workflow's module, as committed. `cargo xtask guests` builds it from this repository.
 pub const MODULE: &[u8] = include_bytes!("../../../workflows/recovery/wasm/workflow.wasm");
+
+/// Where the dark pool is asked by a DON that has not registered it. No socket: the request is answered here.
+pub(crate) const ENDPOINT: &str = "https://darkpool.invalid";
 
 /// Epoch of the registration's report; the mission's epochs belong to other receivers.
 const REGISTRATION_EPOCH: u64 = 1;
@@ -72,6 +78,9 @@ pub struct Faults {
     pub image: Option<Vec<u8>>,
     /// See every byte on the enclave's sockets.
     pub tap: Option<Tap>,
+    /// The DON has not registered `darkpool@1.0.0`: the workflow's ticks run in a TEE, which asks the dark
+    /// pool's endpoint. Such a run has another workflow id, and no journal of it says so: it is not audited.
+    pub unregistered: bool,
 }
 
 /// How a node fails.
@@ -125,6 +134,10 @@ pub struct World {
     pub(crate) module: engine::Module,
     /// What the module is given.
     pub(crate) config: Vec<u8>,
+    /// Where its ticks run if not on the nodes.
+    pub(crate) runner: Option<Arc<Confidential<'static>>>,
+    /// The runner's time.
+    pub(crate) runner_clock: Clock,
     /// What it subscribed to.
     pub(crate) subscriptions: Subscriptions,
     /// Chainlink's selector of the chain.
@@ -307,6 +320,7 @@ impl World {
             inputs.disclosure(),
             start,
             [contracts.dark_pool, contracts.por, contracts.guard],
+            inputs.faults.unregistered.then_some(ENDPOINT),
         );
         let owner = Address(issuer_wallet.address().into());
         let name = &inputs.workflow.workflow.name;
@@ -336,7 +350,7 @@ impl World {
         let custodian = Custodian::new(party("custodian")?, don.n());
         let configuration =
             encode(&configuration(&inputs, &contracts, &issuer_wallet, &custodian, &don));
-        let expected = host::image::measurements(&configuration);
+        let expected = host::image::ENCLAVE.measurements(&configuration);
         let [mandate, position] = issuer.commitments().map(U256::from_be_bytes);
         config.mandate = mandate;
         config.position = position;
@@ -344,13 +358,18 @@ impl World {
         let plan = deploy::plan(&config)?;
 
         let module = module()?;
-        let subscriptions = subscribe(&don, &module, &workflow_config, start)?;
+        let runner_clock = Clock::new(start.0 * 1_000);
+        let runner = match inputs.faults.unregistered {
+            true => Some(Arc::new(launch_runner(&don, seed, chain_id, runner_clock.clone())?)),
+            false => None,
+        };
+        let subscriptions = subscribe(&don, &module, runner.as_deref(), &workflow_config, start)?;
 
         // The enclave: launched, restored, made to show itself.
         let clock = Clock::new(start.0 * 1_000);
         let mut options = Options::new(chain_id, party("enclave")?, clock);
         options.tap.clone_from(&inputs.faults.tap);
-        let image = inputs.faults.image.as_deref().unwrap_or(host::image::ENCLAVE);
+        let image = inputs.faults.image.as_deref().unwrap_or(host::image::ENCLAVE.elf);
         let enclave = Enclave::launch(image, &configuration, options)?;
         let commitment = seed_commitment(seed, chain_id)?;
         let makers: Vec<(MakerAgent, u64)> = makers
@@ -369,6 +388,8 @@ impl World {
             don: Arc::new(don),
             module,
             config: workflow_config,
+            runner,
+            runner_clock,
             subscriptions,
             chain_selector: CHAIN_SELECTOR,
             genesis,
@@ -733,6 +754,7 @@ pub(crate) fn workflow_config(
     disclosure: Disclosure,
     started: Timestamp,
     [dark_pool, confidential_por, recovery_guard]: [EvmAddress; 3],
+    endpoint: Option<&str>,
 ) -> Vec<u8> {
     let mode = match disclosure {
         Disclosure::Immediate => recovery::guest::Mode::Immediate,
@@ -747,7 +769,7 @@ pub(crate) fn workflow_config(
         dark_pool: format!("{dark_pool:#x}"),
         confidential_por: format!("{confidential_por:#x}"),
         recovery_guard: format!("{recovery_guard:#x}"),
-        endpoint: None,
+        endpoint: endpoint.map(str::to_owned),
     };
     config.encode()
 }
@@ -776,13 +798,60 @@ fn workflow_of(identity: &WorkflowIdentity) -> evm::report::Workflow {
 fn subscribe(
     don: &Don,
     module: &engine::Module,
+    runner: Option<&Confidential<'static>>,
     config: &[u8],
     now: Timestamp,
 ) -> Result<Subscriptions, Error> {
-    let workflow = don::Workflow { config: config.to_vec(), ..don::Workflow::new(module) };
+    let tees = runner.into_iter().map(|runner| runner as &dyn don::TeeRunner).collect();
+    let workflow = don::Workflow { config: config.to_vec(), tees, ..don::Workflow::new(module) };
     let job = don::Job::numbered(don, 0, now);
     don::subscribe(don, &workflow, &job, &mut don::Registry::default(), &mut [])
         .map_err(|error| Error::Workflow { reason: error.to_string() })
+}
+
+/// Launches the measured runner, with a key for each node, and has every node check it.
+fn launch_runner(
+    don: &Don,
+    seed: u64,
+    chain_id: u64,
+    clock: Clock,
+) -> Result<Confidential<'static>, Error> {
+    let failed = |source: don::confidential::Error| Error::Workflow { reason: source.to_string() };
+    let refused = |source| Error::Evidence { who: "a node".to_owned(), source };
+    let keys = (0..don.n())
+        .map(|node| {
+            let party = entropy(seed, &format!("node {node}"), chain_id)?;
+            Ok(ed25519_dalek::SigningKey::from_bytes(&party.draw("peer", 0)))
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    let f = u32::try_from(don.f()).unwrap_or(u32::MAX);
+    let configuration = configuration_of(&keys, f, Limits::Production).encode();
+    let expected = host::image::RUNNER.measurements(&configuration);
+    let policy = Policy::new(chain_id, vec![expected]).map_err(refused)?;
+    let peers = keys
+        .into_iter()
+        .map(|key| {
+            let anchors = Anchors::development(chain_id).map_err(refused)?;
+            Ok(Peer { key, anchors, policy: policy.clone() })
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    let options = Options::new(chain_id, entropy(seed, "runner", chain_id)?, clock.clone());
+    let mut process = Enclave::launch(host::image::RUNNER.elf, &configuration, options)?;
+    let setup = don::confidential::Setup {
+        peers,
+        f,
+        limits: Limits::Production,
+        module: MODULE.to_vec(),
+        workflow_id: don.workflow().id,
+        owner: don.workflow().owner.0,
+        tee: TeeTypeAndRegions {
+            r#type: TeeType::AwsNitro.into(),
+            regions: vec!["us-west-2".to_owned()],
+        },
+        now_ms: Box::new(move || clock.now()),
+    };
+    let socket = Box::new(move |frame: &[u8]| process.call(frame).map_err(Into::into));
+    Confidential::start(setup, socket).map_err(failed)
 }
 
 /// The contract behind a name of the workflow, as the deployment file resolves it.

@@ -13,5 +13,5 @@ mod tick;
 pub use abi::{calldata, payload};
 pub use chain::{Read, Unreadable};
 pub use config::{Config, ConfigError, Mode, Recovery, setup};
-pub use run::workflow;
+pub use run::{TOKEN, workflow};
 pub use tick::{Error, Ports, Ticked, tick};

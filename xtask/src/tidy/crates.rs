@@ -205,12 +205,14 @@ pub(super) fn check_sources(metadata: &Metadata) -> Vec<Finding> {
     findings
 }
 
-/// The crates that are compiled into the measured program are the committed ones.
-pub(super) fn check_closure(enclave_tree: &str, committed: Option<&str>) -> Vec<Finding> {
+/// The crates that are compiled into a measured program are the committed ones.
+pub(super) fn check_closure(program: &str, tree: &str, committed: Option<&str>) -> Vec<Finding> {
     const RULE: &str = "closure";
-    let actual = closure(enclave_tree);
+    let actual = closure(tree);
     let Some(committed) = committed else {
-        let what = "crates/enclave/closure.txt, the list of crates inside the enclave, is missing";
+        let what = format!(
+            "crates/{program}/closure.txt, the list of crates inside the {program}, is missing"
+        );
         return vec![Finding::new(RULE, what, "`cargo xtask tidy --bless` writes it")];
     };
     let actual: BTreeSet<&str> = actual.lines().collect();
@@ -218,9 +220,9 @@ pub(super) fn check_closure(enclave_tree: &str, committed: Option<&str>) -> Vec<
     let hint = "every crate in there can read every secret: avoid it, or `cargo xtask tidy --bless` and argue it in the commit";
     let entered = actual.difference(&committed);
     let entered =
-        entered.map(|name| Finding::new(RULE, format!("{name} has entered the enclave"), hint));
+        entered.map(|name| Finding::new(RULE, format!("{name} has entered the {program}"), hint));
     let left = committed.difference(&actual).map(|name| {
-        Finding::new(RULE, format!("{name} has left the enclave"), "`cargo xtask tidy --bless`")
+        Finding::new(RULE, format!("{name} has left the {program}"), "`cargo xtask tidy --bless`")
     });
     entered.chain(left).collect()
 }
@@ -579,13 +581,16 @@ pub(super) mod tests {
         let tree = "enclave v0.1.0 (/w/crates/enclave)\nserde v1.0.2\nsha2 v0.11.0\nsha2 v0.10.9\nserde v1.0.2 (*)\n";
         let blessed = closure(tree);
         assert_eq!(blessed, "enclave 0.1\nserde 1\nsha2 0.10\nsha2 0.11\n");
-        assert!(check_closure(tree, Some(&blessed)).is_empty());
-        let findings =
-            check_closure(&format!("{tree}log v0.4.2\n"), Some(&format!("{blessed}old 1\n")));
+        assert!(check_closure("enclave", tree, Some(&blessed)).is_empty());
+        let findings = check_closure(
+            "enclave",
+            &format!("{tree}log v0.4.2\n"),
+            Some(&format!("{blessed}old 1\n")),
+        );
         assert_eq!(
             whats(&findings),
             ["log 0.4 has entered the enclave", "old 1 has left the enclave"]
         );
-        assert!(check_closure(tree, None)[0].hint.contains("--bless"));
+        assert!(check_closure("enclave", tree, None)[0].hint.contains("--bless"));
     }
 }

@@ -19,19 +19,19 @@ struct Memory {
 }
 
 impl Platform for Memory {
-    fn register(&mut self, _: u8) -> Result<[u8; 48], Error> {
+    fn register(&mut self, _: u8) -> Result<[u8; 48], Refused> {
         Ok(Measurement::of(&self.configuration).0)
     }
 
-    fn random(&mut self, _: &str) -> Result<[u8; 32], Error> {
+    fn random(&mut self, _: &str) -> Result<[u8; 32], Refused> {
         Ok([7; 32])
     }
 
-    fn sealing_key(&mut self) -> Result<[u8; 32], Error> {
+    fn sealing_key(&mut self) -> Result<[u8; 32], Refused> {
         Ok(self.sealing_key)
     }
 
-    fn attest(&mut self, user_data: &[u8], _: &[u8]) -> Result<Vec<u8>, Error> {
+    fn attest(&mut self, user_data: &[u8], _: Option<&[u8]>) -> Result<Vec<u8>, Refused> {
         Ok(user_data.to_vec())
     }
 }

@@ -29,7 +29,7 @@ fn two_lying_or_absent_nodes_make_no_report() {
 
 #[test]
 fn an_enclave_changed_by_one_byte_attests_and_is_refused_with_both_measurements() {
-    let mut image = host::image::ENCLAVE.to_vec();
+    let mut image = host::image::ENCLAVE.elf.to_vec();
     // The compiler's name in `.comment`, a section no loader loads.
     let at = image.windows(5).rposition(|window| window == b"rustc").expect("a .comment section");
     image[at] ^= 0x20;
@@ -41,7 +41,7 @@ fn an_enclave_changed_by_one_byte_attests_and_is_refused_with_both_measurements(
     };
     assert_eq!(who, "maker 0");
     let message = source.to_string();
-    let built = attestation::Measurement(host::image::MEASUREMENT).to_string();
+    let built = host::image::ENCLAVE.pcr0.to_string();
     let ran = attestation::Measurement::of(&image).to_string();
     assert!(message.contains(&built) && message.contains(&ran), "{message}");
 }

@@ -3,6 +3,10 @@
 use evm::report::Payload;
 use primitives::{Address, CommitmentHash, Duration, Premium, RequestId, Timestamp};
 use protocol::{Call, RequestStatus};
+use recovery::DisclosureMode::Immediate;
+use sim::Faults;
+
+use crate::{Disks, inputs, quick, run};
 
 /// Every call, with byte strings around the word boundary.
 fn calls() -> Vec<Call> {
@@ -56,4 +60,20 @@ fn the_committed_module_is_small_and_speaks_cre() {
     assert!(module.len() <= 600_000, "{} bytes", module.len());
     let compiled = engine::Module::compile(module, &engine::Limits::production()).unwrap();
     assert_eq!(compiled.sdk_label(), "rust");
+}
+
+#[test]
+fn a_don_that_has_not_registered_the_dark_pool_ends_the_mission_from_a_tee() {
+    let ended = |unregistered: bool| {
+        let faults = Faults { unregistered, ..Faults::default() };
+        run(inputs(&quick(), Immediate, 1, faults), &Disks::default()).unwrap()
+    };
+    let (by_endpoint, by_capability) = (ended(true), ended(false));
+    assert!(by_endpoint.is_success() && by_endpoint.rounds >= 2);
+    assert_eq!((by_endpoint.ticks, by_endpoint.rounds), (by_capability.ticks, by_capability.rounds));
+    // The same calls in the same ticks; their bytes differ, as the workflow's id does.
+    let calls = |report: &sim::Report| -> Vec<(u32, String)> {
+        report.transactions.iter().map(|sent| (sent.tick, sent.function.to_string())).collect()
+    };
+    assert_eq!(calls(&by_endpoint), calls(&by_capability));
 }

@@ -28,7 +28,8 @@ pub struct Config {
     pub confidential_por: String,
     /// `RecoveryGuard`, 0x-hexadecimal.
     pub recovery_guard: String,
-    /// How the dark pool is reached; the `darkpool@1.0.0` capability where absent.
+    /// The dark pool's HTTPS endpoint, for a DON that has not registered `darkpool@1.0.0`: the tick then runs
+    /// in a TEE, with the secret [`TOKEN`](super::TOKEN).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
 }
@@ -57,6 +58,14 @@ pub enum ConfigError {
     Address {
         /// The key.
         key: &'static str,
+        /// What it says.
+        text: String,
+    },
+    /// Not an endpoint.
+    #[error(
+        "endpoint: {text:?} is refused; hint: an https URL, or http on this machine for a test"
+    )]
+    Endpoint {
         /// What it says.
         text: String,
     },
@@ -118,6 +127,9 @@ impl Recovery {
         let Ok(chain_selector) = config.chain_selector.parse() else {
             return Err(ConfigError::Selector { text: config.chain_selector });
         };
+        if let Some(text) = config.endpoint.clone().filter(|text| !is_endpoint(text)) {
+            return Err(ConfigError::Endpoint { text });
+        }
         Ok(Self {
             document,
             deployment,
@@ -171,6 +183,14 @@ pub fn setup(document: &Document, deployment: &Deployment) -> Setup {
             opening_delay: 0,
         },
     }
+}
+
+/// The token travels in a header: only TLS, or a wire that does not leave the machine, may carry it.
+fn is_endpoint(text: &str) -> bool {
+    ["https://", "http://127.0.0.1", "http://localhost"]
+        .iter()
+        .any(|start| text.strip_prefix(start).is_some_and(|rest| !rest.starts_with(['.', '@'])))
+        && !text.contains(['@', '?', '#', ' '])
 }
 
 fn address(key: &'static str, text: String) -> Result<Address, ConfigError> {

@@ -1,12 +1,23 @@
 //! The workflow on CRE: its trigger, and a tick's ports over the SDK's runtime.
+//!
+//! On a DON that has registered `darkpool@1.0.0` the tick runs on the nodes. On one that has not, the
+//! configuration names the dark pool's endpoint, and the tick runs in a TEE: there an HTTP request is made
+//! once, and what it asks and hears is not every node's to see.
+
+use core::fmt::Display;
 
 use cre::evm::{CallContractRequest, Client};
+use cre::http;
 use cre::messages::darkpool::{
     CheckReservesRequest, CheckReservesResponse, CollateralRequest, GetRequestStatusRequest,
-    GetRequestStatusResponse,
+    GetRequestStatusResponse, RequestResponse,
 };
-use cre::messages::evm::{ReceiverContractExecutionStatus, TxStatus, WriteReportReply};
-use cre::{Error, Report, Runtime, Value, Workflow, cron};
+use cre::messages::evm::{
+    GetTransactionReceiptReply, GetTransactionReceiptRequest, ReceiverContractExecutionStatus,
+    TxStatus, WriteReportReply, WriteReportRequest,
+};
+use cre::{Error, Report, Runtime, Tee, TeeRuntime, Value, Workflow, cron};
+use darkpool::{Code, DarkPool, Fallback, Fault};
 use primitives::{Address, Timestamp};
 
 use super::chain::Read;
@@ -16,14 +27,25 @@ use super::tick::{Ports, tick};
 /// Gas of one write: a settlement takes about a million, CRE allows five.
 const WRITE_GAS: u64 = 5_000_000;
 
-/// Builds the workflow from its configuration: one trigger, the YAML's schedule.
+/// Where Chainlink runs confidential workflows.
+const TEE_REGION: &str = "us-west-2";
+
+/// The secret that the dark pool's endpoint asks for.
+pub const TOKEN: &str = "DARKPOOL_TOKEN";
+
+/// Builds the workflow from its configuration: one trigger, the YAML's schedule, on the nodes or, for a dark
+/// pool behind an endpoint, in a TEE.
 ///
 /// # Errors
 /// The configuration's first mistake, with file, line and hint.
 pub fn workflow(config: &[u8]) -> Result<Workflow<Recovery>, Error> {
     let recovery = Recovery::parse(config).map_err(Error::workflow)?;
-    let schedule = recovery.document.workflow.cron.to_string();
-    Ok(Workflow::new(recovery).on(cron::trigger(schedule), on_tick))
+    let schedule = cron::trigger(recovery.document.workflow.cron.to_string());
+    let workflow = Workflow::new(recovery.clone());
+    Ok(match recovery.endpoint {
+        None => workflow.on(schedule, on_tick),
+        Some(_) => workflow.on_in_tee(schedule, Tee::nitro([TEE_REGION]), on_tick_in_tee),
+    })
 }
 
 fn on_tick(
@@ -31,11 +53,36 @@ fn on_tick(
     runtime: &mut Runtime,
     fired: cron::Payload,
 ) -> Result<Value, Error> {
-    let scheduled = fired.scheduled_execution_time.map(|time| u64::try_from(time.seconds));
+    let chain = Client::new(recovery.chain_selector);
+    let pool = Registered(runtime.clone());
+    run(recovery, OnCre { runtime: runtime.clone(), chain, pool }, &fired)
+}
+
+fn on_tick_in_tee(
+    recovery: &Recovery,
+    tee: &mut TeeRuntime,
+    fired: cron::Payload,
+) -> Result<Value, Error> {
+    let url = recovery.endpoint.clone().unwrap_or_default();
+    let token = tee.secret(TOKEN).wait()?;
+    let runtime = tee.using_the_dons().clone();
+    let chain = Client::new(recovery.chain_selector);
+    let pool = Fallback {
+        host: Endpoint { tee, url, authorization: format!("Bearer {}", token.expose()) },
+        chain: OnChain { runtime: runtime.clone(), chain: chain.clone() },
+    };
+    run(recovery, OnCre { runtime, chain, pool }, &fired)
+}
+
+fn run<P: DarkPool<Error: Display>>(
+    recovery: &Recovery,
+    mut ports: OnCre<P>,
+    fired: &cron::Payload,
+) -> Result<Value, Error> {
+    let scheduled = fired.scheduled_execution_time.as_ref().map(|time| u64::try_from(time.seconds));
     let Some(Ok(now)) = scheduled else {
         return Err(Error::workflow("the trigger names no instant after 1970"));
     };
-    let mut ports = OnCre { runtime, chain: Client::new(recovery.chain_selector) };
     let ticked = tick(recovery, Timestamp(now), &mut ports).map_err(Error::workflow)?;
     Ok(Value::map([
         ("tick", Value::from(u64::from(ticked.tick))),
@@ -45,19 +92,90 @@ fn on_tick(
     ]))
 }
 
-struct OnCre<'a> {
-    runtime: &'a mut Runtime,
+/// The dark pool of a DON that has registered it.
+struct Registered(Runtime);
+
+impl DarkPool for Registered {
+    type Error = String;
+
+    fn check_reserves(
+        &mut self,
+        request: CheckReservesRequest,
+    ) -> Result<CheckReservesResponse, String> {
+        cre::darkpool::check_reserves(&self.0, &request).wait().map_err(|error| error.chain())
+    }
+
+    fn request_collateral(
+        &mut self,
+        request: CollateralRequest,
+    ) -> Result<RequestResponse, String> {
+        cre::darkpool::request_collateral(&self.0, &request).wait().map_err(|error| error.chain())
+    }
+
+    fn get_request_status(
+        &mut self,
+        request: GetRequestStatusRequest,
+    ) -> Result<GetRequestStatusResponse, String> {
+        cre::darkpool::get_request_status(&self.0, &request).wait().map_err(|error| error.chain())
+    }
+}
+
+/// The dark pool's endpoint, from inside a TEE.
+struct Endpoint<'a> {
+    tee: &'a TeeRuntime,
+    url: String,
+    authorization: String,
+}
+
+impl darkpool::Host for Endpoint<'_> {
+    fn post(&mut self, path: &str, body: Vec<u8>) -> Result<(u32, Vec<u8>), Fault> {
+        let url = format!("{}{path}", self.url.trim_end_matches('/'));
+        let request =
+            http::Request::post(url, body).with_header("authorization", &*self.authorization);
+        let answer = request.send(self.tee).wait().map_err(|error| unavailable(&error))?;
+        Ok((answer.status_code, answer.body))
+    }
+}
+
+/// The chain, as the fallback uses it.
+struct OnChain {
+    runtime: Runtime,
     chain: Client,
 }
 
-impl Ports for OnCre<'_> {
+impl darkpool::Chain for OnChain {
+    fn write_report(&mut self, request: WriteReportRequest) -> Result<WriteReportReply, Fault> {
+        let written = self.runtime.call(self.chain.id(), "WriteReport", &request);
+        written.wait().map_err(|error| unavailable(&error))
+    }
+
+    fn receipt(
+        &mut self,
+        request: GetTransactionReceiptRequest,
+    ) -> Result<GetTransactionReceiptReply, Fault> {
+        let receipt = self.chain.get_transaction_receipt(&self.runtime, &request);
+        receipt.wait().map_err(|error| unavailable(&error))
+    }
+}
+
+fn unavailable(error: &Error) -> Fault {
+    Fault::system(Code::Unavailable, error.chain())
+}
+
+struct OnCre<P> {
+    runtime: Runtime,
+    chain: Client,
+    pool: P,
+}
+
+impl<P: DarkPool<Error: Display>> Ports for OnCre<P> {
     fn read(&mut self, calls: &[Read]) -> Result<Vec<Vec<u8>>, String> {
         // All are started before the first is waited for.
         let started: Vec<_> = calls
             .iter()
             .map(|(to, data)| {
                 let request = CallContractRequest::new(to.0, data.clone());
-                self.chain.call_contract(self.runtime, &request)
+                self.chain.call_contract(&self.runtime, &request)
             })
             .collect();
         let answers = started.into_iter().map(|promise| promise.wait().map(|reply| reply.data));
@@ -68,15 +186,14 @@ impl Ports for OnCre<'_> {
         &mut self,
         request: CheckReservesRequest,
     ) -> Result<CheckReservesResponse, String> {
-        cre::darkpool::check_reserves(self.runtime, &request).wait().map_err(|error| error.chain())
+        self.pool.check_reserves(request).map_err(|error| error.to_string())
     }
 
     fn request_status(
         &mut self,
         request: GetRequestStatusRequest,
     ) -> Result<GetRequestStatusResponse, String> {
-        let status = cre::darkpool::get_request_status(self.runtime, &request);
-        status.wait().map_err(|error| error.chain())
+        self.pool.get_request_status(request).map_err(|error| error.to_string())
     }
 
     fn report(&mut self, payload: Vec<u8>) -> Result<Report, String> {
@@ -84,12 +201,11 @@ impl Ports for OnCre<'_> {
     }
 
     fn request_collateral(&mut self, request: CollateralRequest) -> Result<(), String> {
-        let requested = cre::darkpool::request_collateral(self.runtime, &request);
-        requested.wait().map(|_| ()).map_err(|error| error.chain())
+        self.pool.request_collateral(request).map(|_| ()).map_err(|error| error.to_string())
     }
 
     fn write(&mut self, receiver: Address, report: Report) -> Result<(), String> {
-        let written = self.chain.write_report(self.runtime, receiver.0, report, Some(WRITE_GAS));
+        let written = self.chain.write_report(&self.runtime, receiver.0, report, Some(WRITE_GAS));
         refusal(&written.wait().map_err(|error| error.chain())?)
     }
 
