@@ -12,12 +12,14 @@ pub mod capability;
 pub mod chain;
 pub mod consensus;
 mod execution;
+pub mod http;
 mod lifecycle;
 mod node;
 mod nodes;
 pub mod quota;
 pub mod restriction;
 pub mod secrets;
+pub mod triggers;
 
 pub use capability::{Call, Caller, Capability, CapabilityError, Code, Registry};
 pub use execution::{Execution, Job, Served, execute};

@@ -34,6 +34,12 @@ impl Secrets {
         self.values.insert(key, Zeroizing::new(value.into()));
     }
 
+    /// Whose they are.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
     /// Looks one up.
     #[must_use]
     pub fn get(&self, namespace: &str, id: &str) -> Option<&str> {
