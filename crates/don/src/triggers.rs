@@ -59,9 +59,7 @@ impl Subscription {
             (CRON_ID, "Trigger", _) => {
                 Ok(Self::Cron(Schedule::parse(&config(subscription)?, quotas)?))
             }
-            (HTTP_ID, "Trigger", _) => {
-                Ok(Self::Http(HttpTrigger::parse(config(subscription)?)?))
-            }
+            (HTTP_ID, "Trigger", _) => Ok(Self::Http(HttpTrigger::parse(config(subscription)?)?)),
             (_, "LogTrigger", Some(chain_selector)) => {
                 let trigger = LogTrigger::parse(&config(subscription)?, quotas)?;
                 Ok(Self::Log { chain_selector, trigger })
@@ -226,9 +224,9 @@ impl Schedule {
     /// [`TriggerError`] of the fields, or if two firings are less than `quotas.cron_period_min_s` apart.
     pub fn parse(config: &cron::Config, quotas: &Quotas) -> Result<Self, TriggerError> {
         let mut fields: Vec<&str> = config.schedule.split_ascii_whitespace().collect();
-        let zone = fields.first().and_then(|first| {
-            first.strip_prefix("CRON_TZ=").or_else(|| first.strip_prefix("TZ="))
-        });
+        let zone = fields
+            .first()
+            .and_then(|first| first.strip_prefix("CRON_TZ=").or_else(|| first.strip_prefix("TZ=")));
         if let Some(zone) = zone {
             if zone != "UTC" {
                 return Err(TriggerError::TimeZone { zone: zone.to_owned() });

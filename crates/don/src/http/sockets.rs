@@ -95,8 +95,7 @@ fn run<S: ureq::AsSendBody>(
     message: http::Request<S>,
     request: &Request,
 ) -> Result<http::Response<ureq::Body>, Error> {
-    let message =
-        agent.configure_request(message).timeout_global(Some(request.timeout)).build();
+    let message = agent.configure_request(message).timeout_global(Some(request.timeout)).build();
     agent.run(message)
 }
 
