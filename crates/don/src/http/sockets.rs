@@ -99,6 +99,7 @@ fn run<S: ureq::AsSendBody>(
     agent.run(message)
 }
 
+#[allow(clippy::wildcard_enum_match_arm, reason = "ureq's enum is open")]
 fn failure(error: Error, request: &Request) -> TransportError {
     match error {
         Error::Timeout(_) => TransportError::Timeout { timeout: request.timeout },
