@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::shell::{self, Call};
-use crate::{artifacts, guests, tidy};
+use crate::{artifacts, conformance, guests, tidy};
 
 /// A clean release build on two cores takes at most this long; the first thing a newcomer waits for.
 const BUILD_MAX: Duration = Duration::from_secs(15 * 60);
@@ -100,6 +100,17 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
             npm_test.run()
         },
     ));
+    let messages = "cd conformance/npm && npm ci --ignore-scripts && npm run messages";
+    steps.push(Step::with_node("messages", messages, scope, conformance::messages));
+    let engines =
+        "cd conformance/npm && node build.mjs && cargo test -p engine --features wasmi,deploy";
+    steps.push(Step::with_node("engines", engines, scope, conformance::engines));
+    steps.push(Step::new("chainlink", "conformance/go/run.sh", || {
+        Ok(match conformance::host()? {
+            true => Outcome::Passed,
+            false => Outcome::Skipped("Chainlink's host cannot be had here, see above".into()),
+        })
+    }));
     // One release directory for both steps; of its own where it is emptied first.
     let emptied = (scope == Scope::Full).then_some(target_dir()?.join("clean"));
     let in_dir = |line: &str| match &emptied {

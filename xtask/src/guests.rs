@@ -81,8 +81,8 @@ fn build(package: &str, library: &str) -> Result<(Vec<u8>, String)> {
     let module = built.join(format!("{library}.wasm"));
     let bytes = fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
     let dep_info = built.join(format!("{library}.d"));
-    let listed = fs::read_to_string(&dep_info)
-        .with_context(|| format!("reading {}", dep_info.display()))?;
+    let listed =
+        fs::read_to_string(&dep_info).with_context(|| format!("reading {}", dep_info.display()))?;
     Ok((bytes, hashes(&listed)?))
 }
 

@@ -3,12 +3,14 @@
 //! - [`ci`]: the gate, step by step, with seconds;
 //! - [`tidy`]: structural claims of the documents, executed;
 //! - [`artifacts`]: generated Solidity and compiled contracts, rebuilt or compared;
-//! - [`guests`]: workflow modules, rebuilt or compared.
+//! - [`guests`]: workflow modules, rebuilt or compared;
+//! - [`conformance`]: judges that no one here wrote.
 #![allow(clippy::print_stdout, reason = "a command line tool reports on stdout")]
 #![allow(clippy::print_stderr, reason = "and complains on stderr")]
 
 mod artifacts;
 mod ci;
+mod conformance;
 mod guests;
 mod shell;
 mod tidy;

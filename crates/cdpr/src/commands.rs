@@ -2,3 +2,4 @@
 
 pub(crate) mod run;
 pub(crate) mod verify;
+pub(crate) mod workflow;

@@ -12,8 +12,8 @@ use clap::{Parser, Subcommand};
 
 /// Refills a stablecoin's reserves without telling the market it had to.
 ///
-/// Exit codes: 0 done · 1 the mission failed as specified (halted, or unrecovered) · 2 bad input ·
-/// 3 internal.
+/// Exit codes: 0 done · 1 the mission failed as specified (halted, or unrecovered), or the simulated
+/// workflow reported an error · 2 bad input · 3 internal.
 #[derive(Debug, Parser)]
 #[command(name = "cdpr", version, arg_required_else_help = true)]
 struct Cli {
@@ -28,6 +28,9 @@ enum Command {
     /// Check what someone else's run left behind.
     #[command(subcommand)]
     Verify(Verify),
+    /// Make, build and simulate CRE workflows: anyone's, as Chainlink's `cre workflow` does.
+    #[command(subcommand)]
+    Workflow(commands::workflow::Workflow),
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
     let ending = match Cli::parse().command {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Verify(Verify::Journal(arguments)) => commands::verify::journal(&arguments),
+        Command::Workflow(command) => commands::workflow::run(&command),
     };
     let (code, error) = match ending {
         Ok(Ending::Done) => return ExitCode::SUCCESS,

@@ -18,7 +18,8 @@ mod fault;
 pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
-#[cfg(all(test, feature = "service", feature = "testing"))]
+#[cfg(test)]
+#[cfg(all(feature = "service", feature = "testing"))]
 mod scripted;
 #[cfg(feature = "service")]
 mod service;
@@ -26,7 +27,8 @@ mod service;
 mod shared;
 #[cfg(feature = "testing")]
 pub mod testing;
-#[cfg(all(test, feature = "grpc", feature = "http", feature = "testing"))]
+#[cfg(test)]
+#[cfg(all(feature = "grpc", feature = "http", feature = "testing"))]
 mod transports;
 
 pub use client::{Client, DarkPool};

@@ -399,18 +399,20 @@ impl<B: Backend> Service<B> {
             None => match self.backend.deliver(&report)? {
                 Delivery::Taken(facts) => facts,
                 // Another node's delivery may have come between.
-                refusal => match (self.backend.delivered(&report)?, refusal) {
-                    (Some(facts), _) => facts,
-                    (None, Delivery::Refused(reason)) => return Err(Error::Refused { reason }),
-                    (None, Delivery::Rejected | Delivery::Taken(_)) => return Err(Error::Rejected),
-                },
+                refusal @ (Delivery::Refused(_) | Delivery::Rejected) => {
+                    match (self.backend.delivered(&report)?, refusal) {
+                        (Some(facts), _) => facts,
+                        (None, Delivery::Refused(reason)) => return Err(Error::Refused { reason }),
+                        (None, Delivery::Rejected | Delivery::Taken(_)) => {
+                            return Err(Error::Rejected);
+                        }
+                    }
+                }
             },
         };
-        let opened = facts.iter().find_map(|fact| match fact {
-            Fact::RequestOpened { id, commitment: on_chain, .. } if *on_chain == commitment => {
-                Some(*id)
-            }
-            _ => None,
+        let opened = facts.iter().find_map(|fact| {
+            let Fact::RequestOpened { id, commitment: on_chain, .. } = fact else { return None };
+            (*on_chain == commitment).then_some(*id)
         });
         let id = opened.ok_or(Error::NotOpened)?;
         let unacknowledged = |source| Error::Unacknowledged { request: id, source };
@@ -541,5 +543,6 @@ fn fill(ready: Ready) -> Fill {
     Fill { request_id: request.0.to_vec(), round, zk_proof, tee_attestation }
 }
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;

@@ -1,6 +1,12 @@
 //! The suite over each transport: a registry's call, gRPC on a unix socket and on loopback, and HTTP with
 //! an ordinary report.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should say where, and one that is skipped why"
+)]
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;

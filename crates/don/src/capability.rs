@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use cre::messages::sdk::CapabilityRequest;
-use cre::messages::{Any, UnpackError, pack, unpack};
+use cre::messages::{Any, UnpackError, unpack};
 use prost::{Message, Name};
 
 use crate::NoQuorum;
@@ -72,14 +72,6 @@ impl<F: FnMut(&Call<'_>) -> Result<Any, CapabilityError>> Capability for F {
     fn call(&mut self, call: &Call<'_>) -> Result<Any, CapabilityError> {
         self(call)
     }
-}
-
-/// Wraps a capability's answer.
-///
-/// # Errors
-/// None; the result is what [`Capability::call`] returns.
-pub fn answer<M: Message + Name>(message: &M) -> Result<Any, CapabilityError> {
-    Ok(pack(message))
 }
 
 /// The capabilities of a DON, by id. `consensus@1.0.0-alpha` is not among them: it is the DON itself.
@@ -234,6 +226,8 @@ impl CapabilityError {
 
 #[cfg(test)]
 mod tests {
+    use cre::messages::pack;
+
     use super::*;
 
     #[test]

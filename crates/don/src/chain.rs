@@ -141,10 +141,7 @@ impl<T: Transmitter> Chain<T> {
             let latest = || self.ask("eth_blockNumber", self.provider.get_block_number());
             let number = |asked: Option<&BigInt>| match block(asked)? {
                 BlockNumberOrTag::Number(number) => Ok(number),
-                tag @ (BlockNumberOrTag::Latest | BlockNumberOrTag::Pending) => {
-                    let _ = tag;
-                    latest()
-                }
+                BlockNumberOrTag::Latest | BlockNumberOrTag::Pending => latest(),
                 tag @ (BlockNumberOrTag::Finalized
                 | BlockNumberOrTag::Safe
                 | BlockNumberOrTag::Earliest) => Ok(self.header(tag)?.0.number),
@@ -315,7 +312,14 @@ impl<T: Transmitter> Chain<T> {
                 let message = format!("{what}: {}{}", payload.message, data.unwrap_or_default());
                 CapabilityError::user(Code::FailedPrecondition, message)
             }
-            error => CapabilityError::system(Code::Unavailable, format!("{what}: {error}")),
+            error @ (RpcError::NullResp
+            | RpcError::UnsupportedFeature(_)
+            | RpcError::LocalUsageError(_)
+            | RpcError::SerError(_)
+            | RpcError::DeserError { .. }
+            | RpcError::Transport(_)) => {
+                CapabilityError::system(Code::Unavailable, format!("{what}: {error}"))
+            }
         })
     }
 }

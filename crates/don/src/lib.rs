@@ -24,7 +24,7 @@ pub mod triggers;
 pub use capability::{Call, Caller, Capability, CapabilityError, Code, Registry};
 pub use execution::{Execution, Job, Served, execute};
 pub use lifecycle::{LifecycleError, Subscriptions, subscribe};
-pub use node::{Behaviour, Lie, Line, Program, ProgramError, Tamper, TeeRunner, Workflow};
+pub use node::{Behaviour, Lie, Line, Mishear, Program, ProgramError, Tamper, TeeRunner, Workflow};
 pub use nodes::{
     Agreement, Don, HEADER_LEN, NoQuorum, SignedReport, Stamp, WorkflowIdentity, address,
     report_digest,

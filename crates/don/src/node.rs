@@ -134,12 +134,16 @@ impl fmt::Debug for Behaviour<'_> {
 /// Turns a message into what is sent instead of it; `None` is silence.
 pub type Tamper<'a, M> = Box<dyn FnMut(M) -> Option<M> + 'a>;
 
+/// Turns the answer to a request into what the workflow is told instead.
+pub type Mishear<'a> =
+    Box<dyn FnMut(&CapabilityRequest, CapabilityResponse) -> CapabilityResponse + 'a>;
+
 /// What a lying node does to what passes through it. The default changes nothing.
 pub struct Lie<'a> {
     /// To a capability request, before the other nodes see it.
     pub asks: Tamper<'a, CapabilityRequest>,
     /// To a capability's answer, before its copy of the workflow sees it.
-    pub hears: Box<dyn FnMut(&CapabilityRequest, CapabilityResponse) -> CapabilityResponse + 'a>,
+    pub hears: Mishear<'a>,
     /// To the workflow's result, before the other nodes see it.
     pub returns: Tamper<'a, ExecutionResult>,
 }

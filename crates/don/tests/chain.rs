@@ -267,7 +267,7 @@ impl World {
     fn ask<A: Message + Name + Default>(
         &mut self,
         method: &str,
-        request: &(impl Message + Name),
+        request: &impl Name,
     ) -> Result<A, CapabilityError> {
         let answer = self.registry.call(&Call {
             id: &chain::id(SELECTOR),

@@ -1,7 +1,7 @@
 //! The programs that Chainlink's standard tests demand of an SDK, written with ours, in our engine; under
 //! both engines, with what `TestStandard*` of Chainlink's host checks.
 //!
-//! The programs are the examples `standard_*` of the crate `cre`, built for `wasm32-unknown-unknown` with the
+//! The programs are the examples `standard_*` of the crate `cre-standard-tests`, built for `wasm32-unknown-unknown` with the
 //! profile `workflow`; without them every test here says so and passes. `CRE_STANDARD_DIR` names another
 //! folder.
 

@@ -17,6 +17,7 @@ use evm::report::SignedReport;
 use primitives::{RequestId, Timestamp, decode, encode, sha256};
 use protocol::attest::Observed;
 use protocol::event::Ready;
+use protocol::mission::Request;
 use protocol::{Effect, Event, Fact, Mission};
 
 use crate::Error;
@@ -33,6 +34,8 @@ const REPORTS_PER_TICK: u64 = 1 << 8;
 pub(crate) struct Progress {
     /// The round that awaited its settlement when the tick began.
     pub(crate) ready: Option<Ready>,
+    /// The newest request, as it stood when the tick began.
+    pub(crate) request: Option<Request>,
     /// The enclave's answer, once there; `Some(None)` is none by a quorum.
     pub(crate) observed: Option<Option<Attested>>,
     /// What the core wants written, in order: receiver and payload.
@@ -44,7 +47,8 @@ pub(crate) struct Progress {
 impl Progress {
     /// A tick that begins.
     pub(crate) fn begin(mission: &Mission) -> Self {
-        Self { ready: mission.ready().cloned(), ..Self::default() }
+        let (ready, request) = (mission.ready().cloned(), mission.request().copied());
+        Self { ready, request, ..Self::default() }
     }
 
     /// Transactions sent before write `index` of this tick.
@@ -208,8 +212,13 @@ impl Open<'_, '_> {
         let wanted = |(to, bytes): &(EvmAddress, Vec<u8>)| *to == receiver && bytes == payload;
         let Some(index) = self.node.progress.writes.iter().position(wanted) else {
             // The core decides what is written; an auditor would find the difference anyway.
-            let reason =
-                format!("the DON signed a report to {receiver} that the core did not ask for");
+            let said = |payload: &[u8]| match evm::report::Payload::decode(payload) {
+                Ok(it) => format!("0x{:x} at epoch {}", it.call.slice(..4), it.epoch),
+                Err(error) => error.to_string(),
+            };
+            let asked: Vec<String> =
+                self.node.progress.writes.iter().map(|(_, bytes)| said(bytes)).collect();
+            let reason = format!("the DON signed {}, the core asked for {asked:?}", said(payload));
             return Err(Error::Workflow { reason });
         };
         while self.node.progress.answered.len() < index {
@@ -297,8 +306,12 @@ impl Backend for Pool<'_, '_, '_> {
 
     fn request(&mut self, id: RequestId) -> Result<Option<RequestState>, Failure> {
         let open = self.0.borrow();
-        let request = open.node.mission.request().filter(|request| request.id == id);
-        Ok(request.zip(open.node.opened).map(|(request, (commitment, opened))| RequestState {
+        let node = &*open.node;
+        // As the tick found it, so that a run which is repeated hears the same; one that this tick opened is
+        // newer than that.
+        let known = [node.progress.request.as_ref(), node.mission.request()];
+        let request = known.into_iter().flatten().find(|request| request.id == id);
+        Ok(request.zip(node.opened).map(|(request, (commitment, opened))| RequestState {
             commitment,
             premium: request.premium,
             opened,

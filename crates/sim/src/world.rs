@@ -1,7 +1,7 @@
 //! Everything around the node: the chain with its contracts, the enclave with its evidence, the DON, the
 //! parties with their deposits. Opening a world twice over the same stores gives the same world.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use attestation::{Anchors, KeyBundle, Measurements, Policy};
 use don::{Don, Subscriptions, WorkflowIdentity};
@@ -343,8 +343,7 @@ impl World {
         config.workloads = vec![B256::from(expected.workload_id())];
         let plan = deploy::plan(&config)?;
 
-        let module = engine::Module::compile(MODULE, &engine::Limits::production())
-            .map_err(|error| Error::Workflow { reason: error.to_string() })?;
+        let module = module()?;
         let subscriptions = subscribe(&don, &module, &workflow_config, start)?;
 
         // The enclave: launched, restored, made to show itself.
@@ -751,6 +750,17 @@ pub(crate) fn workflow_config(
         endpoint: None,
     };
     config.encode()
+}
+
+/// The module, compiled once a process: that takes longer than a tick.
+fn module() -> Result<engine::Module, Error> {
+    static COMPILED: OnceLock<engine::Module> = OnceLock::new();
+    if let Some(module) = COMPILED.get() {
+        return Ok(module.clone());
+    }
+    let module = engine::Module::compile(MODULE, &engine::Limits::production())
+        .map_err(|error| Error::Workflow { reason: error.to_string() })?;
+    Ok(COMPILED.get_or_init(|| module).clone())
 }
 
 /// A workflow's identity as receivers store it.

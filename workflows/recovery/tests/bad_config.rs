@@ -56,7 +56,8 @@ fn mistakes_are_named() {
     );
     check(&Config { chain_selector: "-1".to_owned(), ..good() }, "chain_selector: \"-1\"");
     check(&Config { workflow: "workflow: 3".to_owned(), ..good() }, "workflow:1");
-    check(&Config { deployment: "[chain]\nid = 31337\nidd = 1".to_owned(), ..good() }, "\"idd\"");
+    let deployment = good().deployment.replacen("id = 31337", "id = 31337\nidd = 1", 1);
+    check(&Config { deployment, ..good() }, "idd");
     let text = String::from_utf8(good().encode()).unwrap();
     let unknown = text.replacen("\"started\"", "\"startd\"", 1);
     let refused = Recovery::parse(unknown.as_bytes()).unwrap_err();

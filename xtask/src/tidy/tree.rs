@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use super::Finding;
-use crate::guests;
 use super::crates::PURE;
+use crate::guests;
 
 /// The mission's stages, in order. They meet in `mission.rs` and never import each other.
 const STAGES: [&str; 5] = ["detect", "request", "matching", "settle", "attest"];

@@ -100,8 +100,8 @@ impl Ports for OnCre<'_> {
 
 /// The forwarder's transaction succeeds whether or not the receiver takes the report.
 fn refusal(reply: &WriteReportReply) -> Result<(), String> {
-    let is_refused = reply.receiver_contract_execution_status()
-        == ReceiverContractExecutionStatus::Reverted;
+    let is_refused =
+        reply.receiver_contract_execution_status() == ReceiverContractExecutionStatus::Reverted;
     match (reply.tx_status(), is_refused) {
         (TxStatus::Success, false) => Ok(()),
         (TxStatus::Success, true) => Err("the receiver refused the report".to_owned()),

@@ -1,0 +1,49 @@
+//! `cdpr workflow`: CRE workflows, anyone's: made, built, simulated on a DON in this process.
+//!
+//! Files, flags and output are those that developers of Chainlink's CRE know. No account, no network and
+//! no other program is needed, save cargo to build Rust and npm's packages to bundle TypeScript.
+
+mod build;
+mod chains;
+mod http;
+mod init;
+mod limits;
+mod program;
+mod project;
+mod schedule;
+mod show;
+mod simulate;
+mod trigger;
+
+use clap::Subcommand;
+
+use crate::{Ending, Failure};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Workflow {
+    /// Make a project: settings, secrets, and one Rust workflow that a cron schedule starts.
+    Init(init::Arguments),
+    /// Compile a Rust workflow to wasm/workflow.wasm and check it as a CRE node would.
+    Build(build::Arguments),
+    /// Run a workflow once on a simulated DON: the module, real HTTP and chains, secrets, consensus.
+    Simulate(simulate::Arguments),
+    /// Run a workflow each time its cron schedule says, in real time, until Ctrl-C or --count.
+    Run(simulate::RunArguments),
+    /// Show what a workflow may use, or write it to a file for --limits.
+    Limits(limits::Arguments),
+}
+
+pub(crate) fn run(command: &Workflow) -> Result<Ending, Failure> {
+    match command {
+        Workflow::Init(arguments) => init::run(arguments),
+        Workflow::Build(arguments) => build::run(arguments),
+        Workflow::Simulate(arguments) => simulate::simulate(arguments),
+        Workflow::Run(arguments) => simulate::run(arguments),
+        Workflow::Limits(arguments) => limits::run(arguments),
+    }
+}
+
+/// Bad input: what is wrong, and what to do about it.
+fn refuse(what: impl std::fmt::Display, hint: impl std::fmt::Display) -> Failure {
+    Failure::Input(anyhow::anyhow!("{what}\n  hint: {hint}"))
+}

@@ -1,0 +1,79 @@
+//! `cdpr workflow init`: a project as CRE developers lay it out.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::refuse;
+use crate::{Ending, Failure};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Folder of the new project; it must be empty or not there yet.
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+    /// Path of the `cre` crate, which the workflow depends on.
+    #[arg(long, value_name = "DIR")]
+    cre: Option<PathBuf>,
+}
+
+/// Where a checkout of this repository beside the project has the SDK.
+const CRE: &str = "../../cdpr/crates/cre";
+
+const FILES: [(&str, &str); 10] = [
+    ("project.yaml", include_str!("template/project.yaml")),
+    ("secrets.yaml", include_str!("template/secrets.yaml")),
+    (".env.example", include_str!("template/env.example")),
+    (".gitignore", include_str!("template/gitignore")),
+    ("my-workflow/workflow.yaml", include_str!("template/workflow.yaml")),
+    ("my-workflow/config.staging.json", include_str!("template/config.staging.json")),
+    ("my-workflow/config.production.json", include_str!("template/config.production.json")),
+    ("my-workflow/Makefile", include_str!("template/Makefile")),
+    ("my-workflow/Cargo.toml", include_str!("template/Cargo.toml.in")),
+    ("my-workflow/src/lib.rs", include_str!("template/lib.rs.in")),
+];
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
+    let folder = &arguments.folder;
+    let name = folder.display();
+    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(refuse(format!("{name}: not empty"), "give a folder that is, or a new name"));
+    }
+    let cre = match &arguments.cre {
+        Some(path) => {
+            let found = fs::canonicalize(path).ok().filter(|path| path.join("Cargo.toml").exists());
+            let found = found.ok_or_else(|| {
+                let hint = "give the folder of the crate `cre`, which has a Cargo.toml";
+                refuse(format!("{}: no crate here", path.display()), hint)
+            })?;
+            found.display().to_string()
+        }
+        None => CRE.to_owned(),
+    };
+    for (file, content) in FILES {
+        write(&folder.join(file), &content.replace("@CRE@", &cre)).map_err(|error| {
+            refuse(format!("{name}/{file}: {error}"), "give a folder you may write")
+        })?;
+    }
+    let cre_note = if arguments.cre.is_some() {
+        String::new()
+    } else {
+        format!("  my-workflow/Cargo.toml expects the SDK at {CRE}: set the path, or use --cre\n")
+    };
+    let text = format!(
+        "A CRE project is in {name}.\n{cre_note}\nNext:\n  cdpr workflow build {0}\n  cdpr workflow simulate {0}\n",
+        folder.join("my-workflow").display()
+    );
+    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
+    Ok(Ending::Done)
+}
+
+fn write(file: &Path, content: &str) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(file, content)
+}

@@ -1,0 +1,286 @@
+//! `cdpr workflow limits`: the profiles, and files of them.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use don::Quotas;
+use don::quota::HttpQuotas;
+use engine::Limits;
+use serde_json::{Map, Value, json};
+
+use super::refuse;
+use crate::{Ending, Failure};
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// One JSON object on stdout: profile to limit to number, null for none.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a profile as JSON, to edit and give to `simulate --limits`.
+    Export {
+        /// File to write; it must not exist.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// production, simulator or none.
+        #[arg(long, default_value = "simulator", value_name = "PROFILE")]
+        profile: String,
+    },
+}
+
+const PROFILES: [(&str, Limits); 3] = [
+    ("production", Limits::production()),
+    ("simulator", Limits::simulator()),
+    ("none", Limits::unlimited()),
+];
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
+    let text = match &arguments.command {
+        Some(Command::Export { file, profile }) => {
+            let Some((_, limits)) = PROFILES.iter().find(|(name, _)| name == profile) else {
+                return Err(refuse(
+                    format!("no profile {profile:?}"),
+                    "production, simulator or none",
+                ));
+            };
+            let text = format!("{:#}\n", json(limits));
+            let made = std::fs::File::create_new(file);
+            made.and_then(|mut made| made.write_all(text.as_bytes())).map_err(|error| {
+                refuse(format!("{}: {error}", file.display()), "name a file that is not there yet")
+            })?;
+            format!("{profile}'s limits are in {}\n", file.display())
+        }
+        None if arguments.json => {
+            let profiles: Map<_, _> =
+                PROFILES.iter().map(|(name, limits)| ((*name).to_owned(), json(limits))).collect();
+            format!("{}\n", Value::Object(profiles))
+        }
+        None => table(),
+    };
+    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
+    Ok(Ending::Done)
+}
+
+/// `default` is the simulator's, `none` takes them away, anything else is a file.
+pub(crate) fn read(choice: &str) -> Result<Limits, Failure> {
+    match choice {
+        "default" => return Ok(Limits::simulator()),
+        "none" => return Ok(Limits::unlimited()),
+        _ => {}
+    }
+    const HINT: &str = "`cdpr workflow limits export FILE` writes one to start from";
+    let name = Path::new(choice).display();
+    let bad = |what: String| refuse(format!("{name}: {what}"), HINT);
+    let text = std::fs::read_to_string(choice).map_err(|error| bad(error.to_string()))?;
+    let object: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
+    let mut limits = Limits::simulator();
+    for (key, value) in object {
+        let Some(field) = FIELDS.iter().find(|field| field.key == key) else {
+            return Err(bad(format!("{key:?} is not a limit")));
+        };
+        let number = if value.is_null() {
+            None
+        } else {
+            Some(value.as_u64().ok_or_else(|| bad(format!("{key:?}: {value} is no count")))?)
+        };
+        if !(field.set)(&mut limits, number) {
+            return Err(bad(format!("{key:?}: {value} is too large")));
+        }
+    }
+    Ok(limits)
+}
+
+/// The limits of what a DON does, from the same profile as the module's.
+pub(crate) fn quotas(limits: &Limits) -> Quotas {
+    let count = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    let http = |http: &engine::HttpLimits| HttpQuotas {
+        calls_max: count(http.calls_max),
+        request_len_max: http.request_size_max,
+        response_len_max: http.response_size_max,
+        timeout_max_s: http.connect_time_max.as_secs(),
+    };
+    Quotas {
+        config_len_max: limits.config_size_max,
+        result_len_max: limits.response_size_max,
+        triggers_max: limits.triggers_max,
+        cron_period_min_s: limits.cron_interval_min.as_secs(),
+        log_trigger_addresses_max: limits.log_trigger_addresses_max,
+        log_trigger_topic_values_max: limits.log_trigger_topics_per_slot_max,
+        log_len_max: limits.log_trigger_event_size_max,
+        calls_concurrent_max: limits.calls_in_flight_max,
+        http: http(&limits.http),
+        confidential_http: http(&limits.confidential_http),
+        chain_reads_max: count(limits.evm_reads_max),
+        log_blocks_max: limits.evm_log_query_blocks_max,
+        chain_read_len_max: limits.evm_read_size_max,
+        chain_writes_max: count(limits.evm_writes_max),
+        report_len_max: limits.report_size_max,
+        write_gas_max: limits.evm_write_gas_max,
+        consensus_calls_max: count(limits.consensus_calls_max),
+        consensus_len_max: limits.consensus_observation_size_max,
+        secret_calls_max: count(limits.secrets_calls_max),
+        secrets_len_max: limits.secrets_size_max,
+        log_lines_max: count(limits.log_lines_max),
+        log_line_len_max: limits.log_line_size_max,
+    }
+}
+
+/// A limit as a number. `None` is no limit; the largest value of the type stands for it.
+trait Quantity: Sized {
+    fn read(&self) -> Option<u64>;
+    /// `None` if the type does not hold the number.
+    fn written(number: Option<u64>) -> Option<Self>;
+}
+
+macro_rules! integers {
+    ($($ty:ty)*) => {$(
+        impl Quantity for $ty {
+            fn read(&self) -> Option<u64> {
+                if *self == Self::MAX { None } else { u64::try_from(*self).ok() }
+            }
+
+            fn written(number: Option<u64>) -> Option<Self> {
+                number.map_or(Some(Self::MAX), |number| number.try_into().ok())
+            }
+        }
+    )*};
+}
+
+integers! { u32 u64 usize }
+
+/// In milliseconds.
+impl Quantity for Duration {
+    fn read(&self) -> Option<u64> {
+        u64::try_from(self.as_millis()).ok()
+    }
+
+    fn written(number: Option<u64>) -> Option<Self> {
+        Some(number.map_or(Self::MAX, Self::from_millis))
+    }
+}
+
+impl<T: Quantity> Quantity for Option<T> {
+    fn read(&self) -> Option<u64> {
+        self.as_ref().and_then(T::read)
+    }
+
+    fn written(number: Option<u64>) -> Option<Self> {
+        match number {
+            None => Some(None),
+            number => T::written(number).map(Some),
+        }
+    }
+}
+
+struct Field {
+    key: &'static str,
+    get: fn(&Limits) -> Option<u64>,
+    set: fn(&mut Limits, Option<u64>) -> bool,
+}
+
+/// A key is a field's path; a time says in which unit.
+macro_rules! fields {
+    ($($key:literal = $($path:ident).+;)*) => {
+        const FIELDS: &[Field] = &[$(Field {
+            key: $key,
+            get: |limits| limits.$($path).+.read(),
+            set: |limits, number| {
+                Quantity::written(number).map(|value| limits.$($path).+ = value).is_some()
+            },
+        }),*];
+    };
+}
+
+fields! {
+    "wasm_size_max" = wasm_size_max;
+    "wasm_compressed_size_max" = wasm_compressed_size_max;
+    "config_size_max" = config_size_max;
+    "memory_size_max" = memory_size_max;
+    "execution_time_max_ms" = execution_time_max;
+    "pre_hook_time_max_ms" = pre_hook_time_max;
+    "fuel_max" = fuel_max;
+    "response_size_max" = response_size_max;
+    "callback_ids_max" = callback_ids_max;
+    "calls_in_flight_max" = calls_in_flight_max;
+    "poll_subscriptions_max" = poll_subscriptions_max;
+    "log_lines_max" = log_lines_max;
+    "log_line_size_max" = log_line_size_max;
+    "secrets_calls_max" = secrets_calls_max;
+    "secrets_per_call_max" = secrets_per_call_max;
+    "secrets_size_max" = secrets_size_max;
+    "call_time_max_ms" = call_time_max;
+    "triggers_max" = triggers_max;
+    "cron_interval_min_ms" = cron_interval_min;
+    "log_trigger_addresses_max" = log_trigger_addresses_max;
+    "log_trigger_topics_per_slot_max" = log_trigger_topics_per_slot_max;
+    "log_trigger_event_size_max" = log_trigger_event_size_max;
+    "http.calls_max" = http.calls_max;
+    "http.request_size_max" = http.request_size_max;
+    "http.response_size_max" = http.response_size_max;
+    "http.connect_time_max_ms" = http.connect_time_max;
+    "confidential_http.calls_max" = confidential_http.calls_max;
+    "confidential_http.request_size_max" = confidential_http.request_size_max;
+    "confidential_http.response_size_max" = confidential_http.response_size_max;
+    "confidential_http.connect_time_max_ms" = confidential_http.connect_time_max;
+    "evm_reads_max" = evm_reads_max;
+    "evm_log_query_blocks_max" = evm_log_query_blocks_max;
+    "evm_read_size_max" = evm_read_size_max;
+    "evm_writes_max" = evm_writes_max;
+    "report_size_max" = report_size_max;
+    "evm_write_gas_max" = evm_write_gas_max;
+    "consensus_calls_max" = consensus_calls_max;
+    "consensus_observation_size_max" = consensus_observation_size_max;
+}
+
+fn json(limits: &Limits) -> Value {
+    let fields = FIELDS.iter().map(|field| (field.key.to_owned(), json!((field.get)(limits))));
+    Value::Object(fields.collect())
+}
+
+/// Sizes are bytes, times milliseconds; `-` is no limit.
+fn table() -> String {
+    let mut out = format!("{:<40}", "limit");
+    for (name, _) in &PROFILES {
+        out.push_str(&format!(" {name:>13}"));
+    }
+    out.push('\n');
+    for field in FIELDS {
+        out.push_str(&format!("{:<40}", field.key));
+        for (_, limits) in &PROFILES {
+            let number = (field.get)(limits).map_or_else(|| "-".to_owned(), |n| n.to_string());
+            out.push_str(&format!(" {number:>13}"));
+        }
+        out.push('\n');
+    }
+    out.push_str(
+        "\nSizes are bytes (1 KB = 1,000), times milliseconds. `simulate` applies the column \"simulator\" \
+         unless --limits says otherwise.\n",
+    );
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profile_reads_back_as_it_was_written() {
+        for (name, limits) in &PROFILES {
+            let mut read = Limits::simulator();
+            for field in FIELDS {
+                assert!((field.set)(&mut read, (field.get)(limits)), "{}", field.key);
+            }
+            assert_eq!(json(&read), json(limits), "{name}");
+        }
+    }
+}
