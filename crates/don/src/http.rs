@@ -1,17 +1,17 @@
 //! `http-actions@1.0.0-alpha` and `confidential-http@1.0.0-alpha`: a workflow's requests to the web.
 //!
 //! Both check a request, hand it to a [`Transport`] and check the response. They differ in who asks. The
-//! first serves each node for itself, so that an origin sees one request per node, and a handler inside a
-//! TEE; the second serves the DON, once, and fills `{{.key}}` in the URL, the headers and a textual body
-//! with secrets that the workflow never sees.
+//! first serves each node for itself, so that an origin sees one request per node unless the workflow lets
+//! nodes share responses, and a handler inside a TEE; the second serves the DON, once, and fills `{{.key}}`
+//! in headers and a textual body with secrets that the workflow never sees.
 //!
 //! A workflow chooses the URL, and a node sits inside somebody's network. So a request goes by HTTPS to a
-//! public address, checked after the name is resolved and on the very addresses connected to; redirects
-//! are handed back, not followed. The one exception is a loopback host, if the transport was told to allow
-//! it, for simulation.
+//! public address, checked after the name is resolved and on the very addresses connected to; a redirect is
+//! a failure. The one exception is a loopback host, if the transport was told to allow it, for simulation.
 //!
-//! Not done, and told so with [`Code::Unimplemented`]: mTLS, caching, a root certificate of the workflow's
-//! own, and `encrypt_output`.
+//! Not done, and told so with [`Code::Unimplemented`]: mTLS and a root certificate of the workflow's own.
+//! Limits, cache and encryption are as Chainlink documents them (service quotas and SDK reference, August
+//! 2026).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -21,15 +21,16 @@ use std::time::Duration;
 use cre::messages::confidential_http as confidential;
 use cre::messages::http as wire;
 use cre::messages::{Any, pack};
-use zeroize::Zeroize as _;
+use primitives::sha256;
+use prost::Message as _;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::quota::{HttpQuotas, within};
 use crate::{Call, Caller, Capability, CapabilityError, Code, Secrets};
 
-#[cfg(feature = "http")]
 mod sockets;
 
-#[cfg(feature = "http")]
 pub use sockets::Sockets;
 
 /// The action's id.
@@ -43,6 +44,18 @@ const SEND_REQUEST: &str = "SendRequest";
 
 /// The only port that a TEE's requests go to.
 const HTTPS_PORT: u16 = 443;
+
+/// Wait of a node's request that names none.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+
+/// Wait of a confidential request that names none: the enclave's.
+const CONFIDENTIAL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+
+/// How long a response is kept for other nodes, and the oldest a workflow may ask for.
+const CACHE_AGE_MAX: Duration = Duration::from_secs(600);
+
+/// The secret that a confidential response is encrypted under: an AES-256 key, hexadecimal.
+const ENCRYPTION_KEY: &str = "san_marino_aes_gcm_encryption_key";
 
 /// Headers that frame the message or steer the connection: whoever sets them beside the transport can have
 /// one request read as two.
@@ -195,9 +208,9 @@ pub enum TransportError {
         /// The first such address.
         address: IpAddr,
     },
-    /// The name is at no address.
-    #[error("the host was not found")]
-    HostNotFound,
+    /// The name is at no address, or nobody listens there, or whoever does hangs up.
+    #[error("the host cannot be reached")]
+    Unreachable,
     /// It took too long.
     #[error("no response within {} ms", timeout.as_millis())]
     Timeout {
@@ -216,28 +229,40 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    /// As the workflow is told. The cause of a failure may quote the request, so it is left out where that
-    /// is secret; so is the address.
-    fn told(&self, may_quote: bool) -> CapabilityError {
+    /// As a node's workflow is told.
+    fn told(&self) -> CapabilityError {
         match self {
-            Self::ForbiddenAddress { .. } if !may_quote => {
-                CapabilityError::user(Code::PermissionDenied, "the host is not at a public address")
-            }
             Self::ForbiddenAddress { .. } => {
                 CapabilityError::user(Code::PermissionDenied, self.to_string())
             }
-            Self::HostNotFound => CapabilityError::system(Code::Unavailable, self.to_string()),
+            Self::Unreachable => CapabilityError::system(Code::Unavailable, self.to_string()),
             Self::Timeout { .. } => {
                 CapabilityError::system(Code::DeadlineExceeded, self.to_string())
             }
             Self::ResponseTooLong { .. } => {
                 CapabilityError::user(Code::LimitExceeded, self.to_string())
             }
-            Self::Failed(source) if may_quote => {
+            Self::Failed(source) => {
                 CapabilityError::system(Code::Unavailable, format!("{self}: {source}"))
             }
-            Self::Failed(_) => CapabilityError::system(Code::Unavailable, self.to_string()),
         }
+    }
+
+    /// As an enclave tells it: what the origin or the network did is a response of a gateway's. The cause of
+    /// anything else may quote the request, which is secret, so it is left out.
+    fn told_by_enclave(&self) -> Result<Response, CapabilityError> {
+        let (status, body) = match self {
+            Self::Timeout { .. } => (504, "upstream request timed out"),
+            Self::Unreachable => (502, "upstream host unreachable"),
+            Self::ForbiddenAddress { .. } => {
+                (400, "upstream request blocked by enclave network policy")
+            }
+            Self::ResponseTooLong { .. } => return Err(self.told()),
+            Self::Failed(_) => {
+                return Err(CapabilityError::system(Code::Unavailable, self.to_string()));
+            }
+        };
+        Ok(Response { status, headers: Vec::new(), body: body.into() })
     }
 }
 
@@ -292,12 +317,13 @@ pub struct HttpAction<T> {
     transport: T,
     quotas: HttpQuotas,
     serves_tee: bool,
+    cache: Cache,
 }
 
 impl<T: Transport> HttpAction<T> {
     /// Serves nodes only: the DON as a whole has no request of its own to send.
     pub const fn new(transport: T, quotas: HttpQuotas) -> Self {
-        Self { transport, quotas, serves_tee: false }
+        Self { transport, quotas, serves_tee: false, cache: Cache(BTreeMap::new()) }
     }
 
     /// Serves a TEE too, whose requests come as the DON's; to port 443 only. For a workflow that has a
@@ -317,22 +343,27 @@ impl<T: Transport> HttpAction<T> {
             }
         };
         within(call.payload.value.len(), self.quotas.request_len_max, "an HTTP request")?;
-        let wire::Request {
-            url,
-            method,
-            headers,
-            body,
-            timeout,
-            cache_settings,
-            multi_headers,
-            mtls,
-        } = call.input()?;
-        if mtls.is_some() {
+        let mut asked: wire::Request = call.input()?;
+        if asked.mtls.is_some() {
             return Err(unimplemented("a client certificate (mtls)"));
         }
-        if cache_settings != Some(wire::CacheSettings::default()) && cache_settings.is_some() {
-            return Err(unimplemented("caching (cache_settings)"));
+        let timeout = timeout_of(asked.timeout.take(), TIMEOUT_DEFAULT, &self.quotas)?;
+        let wire::CacheSettings { store, max_age } =
+            asked.cache_settings.take().unwrap_or_default();
+        let age_max = max_age.map_or(Ok(Duration::ZERO), |age| {
+            Duration::try_from(age).map_err(|_| invalid("the cache's max_age is negative"))
+        })?;
+        if age_max > CACHE_AGE_MAX {
+            let (asked, most) = (age_max.as_millis(), CACHE_AGE_MAX.as_millis());
+            let reason = format!("a cache's max_age of {asked} ms, the limit is {most}");
+            return Err(CapabilityError::user(Code::LimitExceeded, reason));
         }
+        // Two requests are the same if nothing but their wait and their use of the cache differs.
+        let key = sha256(&[&asked.encode_to_vec()]);
+        if let Some(response) = self.cache.get(&key, call.now_ns, age_max) {
+            return Ok(response);
+        }
+        let wire::Request { url, method, headers, body, multi_headers, .. } = asked;
         let named: BTreeSet<String> = headers.keys().map(|name| name.to_lowercase()).collect();
         if let Some(name) = multi_headers.keys().find(|name| named.contains(&name.to_lowercase())) {
             return Err(invalid(format!("header {name:?} is in headers and in multi_headers")));
@@ -345,7 +376,7 @@ impl<T: Transport> HttpAction<T> {
             url,
             headers: headers.into_iter().chain(several).collect(),
             body,
-            timeout: timeout_of(timeout, &self.quotas)?,
+            timeout,
             response_len_max: self.quotas.response_len_max,
         };
         let target = check(&request, self.transport.loopback())?;
@@ -354,17 +385,43 @@ impl<T: Transport> HttpAction<T> {
             let reason = format!("port {port}, a TEE's requests go to {HTTPS_PORT} only");
             return Err(CapabilityError::user(Code::PermissionDenied, reason));
         }
-        let response = exchange(&mut self.transport, &request, true)?;
-        let grouped = grouped(response.headers);
-        Ok(wire::Response {
-            status_code: response.status.into(),
+        let response = self.transport.send(&request).map_err(|error| error.told())?;
+        let Response { status, headers, body } = accept(response, &request)?;
+        let grouped = grouped(headers);
+        let response = wire::Response {
+            status_code: status.into(),
             headers: grouped.iter().map(|(name, all)| (name.clone(), all.join(", "))).collect(),
-            body: response.body,
+            body,
             multi_headers: grouped
                 .into_iter()
                 .map(|(name, values)| (name, wire::HeaderValues { values }))
                 .collect(),
-        })
+        };
+        if store && matches!(status, 200..300 | 400..500) {
+            self.cache.put(key, call.now_ns, &response);
+        }
+        Ok(response)
+    }
+}
+
+/// Responses that a workflow let others reuse, by the hash of the request, with the DON's time in
+/// nanoseconds. Chainlink's is its gateway's, shared by all nodes; so is this.
+#[derive(Debug)]
+struct Cache(BTreeMap<[u8; 32], (u64, wire::Response)>);
+
+impl Cache {
+    fn get(&self, key: &[u8; 32], now_ns: u64, age_max: Duration) -> Option<wire::Response> {
+        let (stored_ns, response) = self.0.get(key)?;
+        let age = Duration::from_nanos(now_ns.saturating_sub(*stored_ns));
+        (age < age_max).then(|| response.clone())
+    }
+
+    /// The first response stays until it is too old for anybody.
+    fn put(&mut self, key: [u8; 32], now_ns: u64, response: &wire::Response) {
+        let is_fresh =
+            |stored: u64| Duration::from_nanos(now_ns.saturating_sub(stored)) < CACHE_AGE_MAX;
+        self.0.retain(|_, (stored_ns, _)| is_fresh(*stored_ns));
+        self.0.entry(key).or_insert_with(|| (now_ns, response.clone()));
     }
 }
 
@@ -381,7 +438,9 @@ impl<T: Transport> Capability for HttpAction<T> {
 
 /// `confidential-http@1.0.0-alpha`: one request of the DON, with its owner's secrets in it.
 ///
-/// A `body_bytes` is sent as it is. What a key is filled with is not looked at again for keys.
+/// URL and `body_bytes` are sent as they are. What a key is filled with is not looked at again for keys. With
+/// `encrypt_output`, the response's body is `nonce (12 bytes) ‖ AES-256-GCM ciphertext ‖ tag (16)` under the
+/// secret `san_marino_aes_gcm_encryption_key`, which must be named then, and only then; no template sees it.
 #[derive(Debug)]
 pub struct ConfidentialHttp<T> {
     transport: T,
@@ -404,13 +463,25 @@ impl<T: Transport> ConfidentialHttp<T> {
         within(call.payload.value.len(), self.quotas.request_len_max, WHAT)?;
         let input: confidential::ConfidentialHttpRequest = call.input()?;
         let asked = input.request.ok_or_else(|| invalid("no request"))?;
-        if asked.encrypt_output {
-            return Err(unimplemented("an encrypted response (encrypt_output)"));
-        }
         if !asked.custom_root_ca_cert_pem.is_empty() {
             return Err(unimplemented("a root certificate (custom_root_ca_cert_pem)"));
         }
-        let values = self.values(&input.vault_don_secrets, &asked.template_public_values)?;
+        if asked.url.contains("{{") {
+            return Err(invalid("a template in the URL: only headers and the body are filled in"));
+        }
+        let mut values = self.values(&input.vault_don_secrets, &asked.template_public_values)?;
+        let is_named = input.vault_don_secrets.iter().any(|secret| secret.key == ENCRYPTION_KEY);
+        let digits = if is_named { values.remove(ENCRYPTION_KEY) } else { None };
+        let key = match (asked.encrypt_output, digits) {
+            (true, Some(digits)) => Some(encryption_key(digits)?),
+            (true, None) => {
+                return Err(invalid("encryption requested but no AES-GCM key in secrets"));
+            }
+            (false, Some(_)) => {
+                return Err(invalid("AES-GCM key present but encryption not requested"));
+            }
+            (false, None) => None,
+        };
         let mut headers = Vec::new();
         for (name, several) in &asked.multi_headers {
             for value in &several.values {
@@ -426,21 +497,28 @@ impl<T: Transport> ConfidentialHttp<T> {
         };
         let request = Request {
             method: method_of(&asked.method)?,
-            url: fill(&asked.url, &values)?,
+            url: asked.url,
             headers,
             body,
-            timeout: timeout_of(asked.timeout, &self.quotas)?,
+            timeout: timeout_of(asked.timeout, CONFIDENTIAL_TIMEOUT_DEFAULT, &self.quotas)?,
             response_len_max: self.quotas.response_len_max,
         };
         let headers_len: usize = request.headers.iter().map(|(n, v)| n.len() + v.len()).sum();
         let len = request.url.len() + headers_len + request.body.len();
         within(len, self.quotas.request_len_max, "a confidential HTTP request, filled in,")?;
         check(&request, self.transport.loopback())?;
-        let response = exchange(&mut self.transport, &request, false)?;
+        let response = match self.transport.send(&request) {
+            Ok(response) => accept(response, &request)?,
+            Err(error) => error.told_by_enclave()?,
+        };
+        let Response { status, headers, body } = response;
         Ok(confidential::HttpResponse {
-            status_code: response.status.into(),
-            body: response.body,
-            multi_headers: grouped(response.headers)
+            status_code: status.into(),
+            body: match key {
+                Some(key) => seal(&key, call.execution_id, body)?,
+                None => body,
+            },
+            multi_headers: grouped(headers)
                 .into_iter()
                 .map(|(name, values)| (name, confidential::HeaderValues { values }))
                 .collect(),
@@ -508,16 +586,49 @@ fn method_of(name: &str) -> Result<Method, CapabilityError> {
     })
 }
 
-/// How long to wait: what was asked for, or as long as there is.
+/// Reads a key of 64 hexadecimal digits.
+fn encryption_key(digits: &str) -> Result<Zeroizing<[u8; 32]>, CapabilityError> {
+    let mut key = Zeroizing::new([0; 32]);
+    let is_key = digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let read = key.iter_mut().zip(digits.as_bytes().chunks(2)).all(|(byte, pair)| {
+        let pair =
+            std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        pair.map(|read| *byte = read).is_some()
+    });
+    if is_key && read {
+        return Ok(key);
+    }
+    Err(invalid(format!("secret {ENCRYPTION_KEY:?} is not 64 hexadecimal digits")))
+}
+
+/// Encrypts a response's body: nonce, ciphertext, tag. The nonce follows from what is encrypted, so the same
+/// execution gives the same bytes and no other text ever meets the same nonce.
+fn seal(
+    key: &[u8; 32],
+    execution_id: &[u8; 32],
+    mut body: Vec<u8>,
+) -> Result<Vec<u8>, CapabilityError> {
+    let failed = |_| CapabilityError::system(Code::Internal, "the response cannot be encrypted");
+    let digest = sha256(&[b"cdpr/confidential-http/nonce/v1", key, execution_id, &body]);
+    let mut nonce = [0; 12];
+    nonce.copy_from_slice(&digest[..12]);
+    let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).map_err(failed)?);
+    let nonce_of = Nonce::assume_unique_for_key(nonce);
+    cipher.seal_in_place_append_tag(nonce_of, Aad::empty(), &mut body).map_err(failed)?;
+    Ok([&nonce[..], &body].concat())
+}
+
+/// How long to wait: what was asked for, or `default`, or as long as there is.
 fn timeout_of(
     asked: Option<cre::messages::Duration>,
+    default: Duration,
     quotas: &HttpQuotas,
 ) -> Result<Duration, CapabilityError> {
     let most = Duration::from_secs(quotas.timeout_max_s);
-    let Some(asked) = asked else { return Ok(most) };
+    let asked = asked.unwrap_or_default();
     let asked = Duration::try_from(asked).map_err(|_| invalid("the timeout is negative"))?;
     if asked.is_zero() {
-        return Err(invalid("the timeout is zero"));
+        return Ok(default.min(most));
     }
     if asked > most {
         let (asked, most) = (asked.as_millis(), most.as_millis());
@@ -635,13 +746,13 @@ fn target(url: &str) -> Result<(bool, Target), &'static str> {
     Ok((is_https, Target { is_loopback, port }))
 }
 
-fn exchange(
-    transport: &mut impl Transport,
-    request: &Request,
-    may_quote: bool,
-) -> Result<Response, CapabilityError> {
-    let response = transport.send(request).map_err(|error| error.told(may_quote))?;
+/// Refuses a response that the workflow may not have.
+fn accept(response: Response, request: &Request) -> Result<Response, CapabilityError> {
     within(response.body.len(), request.response_len_max, "a response")?;
+    if matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+        let reason = format!("the origin redirects ({}), which is not followed", response.status);
+        return Err(CapabilityError::user(Code::FailedPrecondition, reason));
+    }
     Ok(response)
 }
 

@@ -12,6 +12,7 @@ pub mod capability;
 pub mod chain;
 pub mod consensus;
 mod execution;
+#[cfg(feature = "http")]
 pub mod http;
 mod lifecycle;
 mod node;

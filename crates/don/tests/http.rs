@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use cre::messages::confidential_http::{self, ConfidentialHttpRequest, SecretIdentifier};
@@ -119,7 +120,6 @@ fn request_over_a_quota_is_refused_with_the_quota() {
     refused(&asked, Code::LimitExceeded, "the limit is 10000");
     for (timeout, code, reason) in [
         (milliseconds(10_001), Code::LimitExceeded, "a timeout of 10001 ms, the limit is 10000"),
-        (milliseconds(0), Code::InvalidArgument, "zero"),
         (cre::messages::Duration { seconds: -1, nanos: 0 }, Code::InvalidArgument, "negative"),
     ] {
         let asked = wire::Request { timeout: Some(timeout), ..get("https://example.com") };
@@ -129,7 +129,7 @@ fn request_over_a_quota_is_refused_with_the_quota() {
     let error = ask(&mut origin, &get("https://example.com")).unwrap_err();
     assert_eq!(error.code, Code::LimitExceeded);
     assert_eq!(error.message, "a response of 100001 bytes, the limit is 100000");
-    assert_eq!(origin.seen[0].timeout, Duration::from_secs(10));
+    assert_eq!(origin.seen[0].timeout, Duration::from_secs(5), "the default");
 }
 
 #[test]
@@ -137,16 +137,51 @@ fn what_is_not_implemented_says_so() {
     let mtls = Some(wire::MtlsAuth::default());
     let asked = wire::Request { mtls, ..get("https://example.com") };
     refused(&asked, Code::Unimplemented, "mtls");
-    let cache_settings = Some(wire::CacheSettings { store: true, max_age: None });
-    let asked = wire::Request { cache_settings, ..get("https://example.com") };
-    refused(&asked, Code::Unimplemented, "cache_settings");
-    // Settings that cache nothing ask for nothing.
-    let cache_settings = Some(wire::CacheSettings::default());
-    let asked = wire::Request { cache_settings, ..get("https://example.com") };
-    assert!(ask(&mut Origin::answering(200, &[], b""), &asked).is_ok());
+    let asked = get("https://example.com");
     let mut action = HttpAction::new(Origin::answering(200, &[], b""), QUOTAS.http);
     let error = action.call(&Call { method: "Send", ..node(&pack(&asked)) }).unwrap_err();
     assert_eq!(error.code, Code::Unimplemented);
+}
+
+#[test]
+fn response_that_was_stored_serves_the_nodes_that_take_one_of_its_age() {
+    const S: u64 = 1_000_000_000;
+    let cached = |store, age_s: i64, url: &str| {
+        let max_age = Some(cre::messages::Duration { seconds: age_s, nanos: 0 });
+        let cache_settings = Some(wire::CacheSettings { store, max_age });
+        wire::Request { cache_settings, ..get(url) }
+    };
+    let (kept, other) = ("https://example.com/", "https://example.com/other");
+    let origin = RefCell::new(Origin::answering(200, &[], b""));
+    let mut action = HttpAction::new(Watched(&origin), QUOTAS.http);
+    // Request, time of asking, and how often the origin has been asked afterwards.
+    for (asked, now_s, expected) in [
+        (cached(true, 60, kept), 0, 1),
+        (cached(true, 60, kept), 59, 1),
+        (cached(false, 60, other), 59, 2),
+        (cached(false, 60, other), 59, 3),
+        (cached(false, 0, kept), 59, 4),
+        (wire::Request { timeout: Some(milliseconds(70)), ..cached(true, 60, kept) }, 59, 4),
+        (wire::Request { body: b"1".to_vec(), ..cached(true, 60, kept) }, 59, 5),
+        (cached(true, 60, kept), 60, 6),
+        // The first is kept as long as anybody may want it.
+        (cached(true, 600, kept), 599, 6),
+        (cached(true, 600, kept), 600, 7),
+        (cached(true, 600, kept), 601, 7),
+    ] {
+        let payload = pack(&asked);
+        action.call(&Call { now_ns: now_s * S, ..node(&payload) }).unwrap();
+        assert_eq!(origin.borrow().seen.len(), expected, "{asked:?} at {now_s}");
+    }
+    refused(&cached(true, 601, kept), Code::LimitExceeded, "the limit is 600000");
+    refused(&cached(true, -1, kept), Code::InvalidArgument, "negative");
+    for (status, is_stored) in [(404, true), (500, false), (200, true)] {
+        let mut origin = Origin::answering(status, &[], b"");
+        let mut action = HttpAction::new(&mut origin, QUOTAS.http);
+        let payload = pack(&cached(true, 60, kept));
+        assert_eq!(action.call(&node(&payload)), action.call(&node(&payload)), "{status}");
+        assert_eq!(origin.seen.len(), if is_stored { 1 } else { 2 }, "{status}");
+    }
 }
 
 #[test]
@@ -167,7 +202,7 @@ fn transport_failure_has_a_code_of_its_kind() {
     let address = "10.0.0.1".parse().unwrap();
     for (error, code) in [
         (TransportError::Timeout { timeout }, Code::DeadlineExceeded),
-        (TransportError::HostNotFound, Code::Unavailable),
+        (TransportError::Unreachable, Code::Unavailable),
         (TransportError::ForbiddenAddress { address }, DENIED),
         (TransportError::ResponseTooLong { len_max: 1 }, Code::LimitExceeded),
         (TransportError::Failed("reset".into()), Code::Unavailable),
@@ -213,14 +248,14 @@ fn addresses_of_inner_networks_are_not_public() {
 }
 
 #[test]
-fn secrets_and_public_values_fill_url_headers_and_body_once() {
+fn secrets_and_public_values_fill_headers_and_body_once() {
     let mut origin = Origin::answering(201, &[("set-cookie", "a"), ("set-cookie", "b")], b"ok");
     let response = ask_confidentially(&mut origin, &confidential(|_| ())).unwrap();
     assert_eq!((response.status_code, response.body.as_slice()), (201, &b"ok"[..]));
     assert_eq!(response.multi_headers["Set-Cookie"].values, ["a", "b"]);
     let sent = &origin.seen[0];
-    assert_eq!(sent.url, "https://example.com/main?key=k1{{.user}}");
     assert_eq!(sent.headers, [("Authorization".to_owned(), "Bearer k1{{.user}}".to_owned())]);
+    assert_eq!(sent.timeout, Duration::from_secs(10), "the quota, below the enclave's default");
     assert_eq!(sent.body, b"{\"user\":\"ann\",\"key\":\"k1{{.user}}\"}");
     assert!(!format!("{sent:?}").contains("k1"));
 }
@@ -237,7 +272,7 @@ fn bytes_are_sent_as_they_are() {
 #[test]
 fn confidential_request_that_cannot_be_filled_or_carried_out_is_refused() {
     type Change = fn(&mut ConfidentialHttpRequest);
-    let cases: [(Change, Code, &str); 12] = [
+    let cases: [(Change, Code, &str); 15] = [
         (|all| all.request = None, Code::InvalidArgument, "no request"),
         (|all| all.vault_don_secrets[0].key = "other".into(), Code::NotFound, "secret \"other\""),
         (
@@ -251,14 +286,17 @@ fn confidential_request_that_cannot_be_filled_or_carried_out_is_refused() {
             "stands for two values",
         ),
         (|all| all.vault_don_secrets.clear(), Code::InvalidArgument, "neither a secret nor"),
-        (|all| url(all, "https://{{.key"), Code::InvalidArgument, "{{ without }}"),
-        (|all| url(all, "https://{{key}}"), Code::InvalidArgument, "not of the form {{.key}}"),
-        (|all| url(all, "http://{{.key}}"), DENIED, "not https"),
+        (|all| body(all, "{{.key"), Code::InvalidArgument, "{{ without }}"),
+        (|all| body(all, "{{key}}"), Code::InvalidArgument, "not of the form {{.key}}"),
+        (|all| url(all, "https://example.com/{{.key}}"), Code::InvalidArgument, "in the URL"),
+        (|all| url(all, "http://example.com/"), DENIED, "not https"),
         (
             |all| all.request.as_mut().unwrap().encrypt_output = true,
-            Code::Unimplemented,
-            "encrypt_output",
+            Code::InvalidArgument,
+            "no AES-GCM key in secrets",
         ),
+        (|all| encrypted(all, false, "aes"), Code::InvalidArgument, "encryption not requested"),
+        (|all| encrypted(all, true, "short"), Code::InvalidArgument, "not 64 hexadecimal digits"),
         (
             |all| all.request.as_mut().unwrap().custom_root_ca_cert_pem = vec![1],
             Code::Unimplemented,
@@ -274,8 +312,7 @@ fn confidential_request_that_cannot_be_filled_or_carried_out_is_refused() {
             |all| {
                 let request = all.request.as_mut().unwrap();
                 request.template_public_values.insert("user".into(), "x".repeat(1_000));
-                let body = "{{.user}}".repeat(10);
-                request.body = Some(confidential_http::http_request::Body::BodyString(body));
+                body(all, &"{{.user}}".repeat(10));
             },
             Code::LimitExceeded,
             "filled in, of 1",
@@ -295,22 +332,54 @@ fn confidential_request_that_cannot_be_filled_or_carried_out_is_refused() {
 }
 
 #[test]
-fn failure_of_a_confidential_request_quotes_nothing_of_it() {
-    for (answer, text) in [
-        (TransportError::Failed("no route to k1".into()), "the exchange failed"),
-        (
-            TransportError::ForbiddenAddress { address: "10.0.0.1".parse().unwrap() },
-            "the host is not at a public address",
-        ),
+fn response_is_encrypted_under_the_secret_that_is_named_for_it() {
+    let mut asked = confidential(|all| encrypted(all, true, "aes"));
+    let mut origin = Origin::answering(200, &[], b"the balance is 12");
+    let response = ask_confidentially(&mut origin, &asked).unwrap();
+    assert_eq!(opened(&response.body), b"the balance is 12");
+    assert_eq!(response.body.len(), 12 + 17 + 16);
+    let again = ask_confidentially(&mut origin, &asked).unwrap();
+    assert_eq!(again.body, response.body, "an execution is a function of its inputs");
+    let mut other = Origin::answering(200, &[], b"the balance is 13");
+    let other = ask_confidentially(&mut other, &asked).unwrap();
+    assert_ne!(other.body[..12], response.body[..12], "another text, another nonce");
+    // Nor is the key there for templates.
+    body(&mut asked, "{{.san_marino_aes_gcm_encryption_key}}");
+    let error = ask_confidentially(&mut origin, &asked).unwrap_err();
+    assert!(error.message.contains("neither a secret nor"), "{error}");
+}
+
+fn opened(sealed: &[u8]) -> Vec<u8> {
+    use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &[0xab; 32]).unwrap());
+    let (nonce, rest) = sealed.split_at(12);
+    let mut rest = rest.to_vec();
+    let nonce = Nonce::try_assume_unique_for_key(nonce).unwrap();
+    key.open_in_place(nonce, Aad::empty(), &mut rest).unwrap().to_vec()
+}
+
+#[test]
+fn failure_of_a_confidential_request_is_a_gateways_response_and_quotes_nothing_of_it() {
+    let timeout = Duration::from_secs(10);
+    let address = "10.0.0.1".parse().unwrap();
+    for (error, status) in [
+        (TransportError::Timeout { timeout }, 504),
+        (TransportError::Unreachable, 502),
+        (TransportError::ForbiddenAddress { address }, 400),
     ] {
-        let mut origin = Origin { answers: vec![Err(answer)], ..Origin::default() };
-        let error = ask_confidentially(&mut origin, &confidential(|_| ())).unwrap_err();
-        assert_eq!(error.message, text);
+        let mut origin = Origin { answers: vec![Err(error)], ..Origin::default() };
+        let response = ask_confidentially(&mut origin, &confidential(|_| ())).unwrap();
+        let text = String::from_utf8(response.body).unwrap();
+        assert_eq!(response.status_code, status, "{text}");
+        assert!(text.starts_with("upstream") && !text.contains("10.0.0.1"), "{text}");
     }
+    let answers = vec![Err(TransportError::Failed("no route to k1".into()))];
+    let mut origin = Origin { answers, ..Origin::default() };
+    let error = ask_confidentially(&mut origin, &confidential(|_| ())).unwrap_err();
+    assert_eq!(error.message, "the exchange failed");
 }
 
 /// Over sockets, with the real transport.
-#[cfg(feature = "http")]
 mod over_sockets {
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
     use std::net::TcpListener;
@@ -362,13 +431,12 @@ mod over_sockets {
     }
 
     #[test]
-    fn redirect_is_handed_back_and_not_followed() {
+    fn redirect_is_a_failure_and_not_followed() {
         let reply =
             "HTTP/1.1 302 Found\r\nLocation: https://10.0.0.1/\r\nContent-Length: 0\r\n\r\n";
         let (url, server) = serve(1, reply);
-        let response = ask(&mut Sockets::new(Loopback::Allowed), &get(&url)).unwrap();
-        assert_eq!(response.status_code, 302);
-        assert_eq!(response.headers["Location"], "https://10.0.0.1/");
+        let error = ask(&mut Sockets::new(Loopback::Allowed), &get(&url)).unwrap_err();
+        assert_eq!(error.message, "the origin redirects (302), which is not followed");
         server.join().unwrap();
     }
 
@@ -397,6 +465,15 @@ mod over_sockets {
         };
         let error = ask(&mut Sockets::new(Loopback::Allowed), &asked).unwrap_err();
         assert_eq!(error.to_string(), "Public:System:DeadlineExceeded:no response within 50 ms");
+    }
+
+    #[test]
+    fn origin_that_is_not_there_is_unreachable() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        drop(listener);
+        let error = ask(&mut Sockets::new(Loopback::Allowed), &get(&url)).unwrap_err();
+        assert_eq!(error.to_string(), "Public:System:Unavailable:the host cannot be reached");
     }
 
     #[test]
@@ -446,7 +523,7 @@ mod over_sockets {
                             call(world, Mode::Node, request_of(don::http::ID, -1, &get(&url)));
                         let mut secret = confidential(|_| ());
                         let request = secret.request.as_mut().unwrap();
-                        request.url = format!("{secret_url}?key={{{{.key}}}}");
+                        request.url.clone_from(&secret_url);
                         let told: confidential_http::HttpResponse = call(
                             world,
                             Mode::Don,
@@ -494,7 +571,7 @@ mod over_sockets {
         assert_eq!(askers, [Some(0), Some(1), Some(2), Some(3), None]);
         assert_eq!(server.join().unwrap().len(), 4);
         let seen = &secret_server.join().unwrap()[0];
-        assert!(seen.head.starts_with("POST /path?key=k1"), "{seen:?}");
+        assert!(seen.head.to_lowercase().contains("authorization: bearer k1"), "{seen:?}");
     }
 
     fn scheduled(schedule: &str) -> TriggerSubscriptionRequest {
@@ -616,6 +693,15 @@ impl Transport for Origin {
     }
 }
 
+/// An origin that is looked at while a capability has it.
+struct Watched<'a>(&'a RefCell<Origin>);
+
+impl Transport for Watched<'_> {
+    fn send(&mut self, request: &Request) -> Result<Response, TransportError> {
+        self.0.borrow_mut().send(request)
+    }
+}
+
 fn ask(
     transport: &mut impl Transport,
     asked: &wire::Request,
@@ -646,6 +732,8 @@ fn ask_confidentially(
 fn secrets() -> Secrets {
     let mut secrets = Secrets::new("0xOwner");
     secrets.insert("", "key", "k1{{.user}}");
+    secrets.insert("aes", AES, "ab".repeat(32));
+    secrets.insert("short", AES, "ab");
     secrets
 }
 
@@ -659,18 +747,29 @@ fn confidential(change: impl FnOnce(&mut ConfidentialHttpRequest)) -> Confidenti
             owner: Some("0xowner".into()),
         }],
         request: Some(confidential_http::HttpRequest {
-            url: "https://example.com/{{.space}}?key={{.key}}".into(),
+            url: "https://example.com/".into(),
             method: "POST".into(),
             body: Some(confidential_http::http_request::Body::BodyString(body)),
             multi_headers: [("Authorization".to_owned(), headers)].into(),
-            template_public_values: [("user", "ann"), ("space", "main")]
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .into(),
+            template_public_values: [("user".to_owned(), "ann".to_owned())].into(),
             ..confidential_http::HttpRequest::default()
         }),
     };
     change(&mut request);
     request
+}
+
+const AES: &str = "san_marino_aes_gcm_encryption_key";
+
+fn encrypted(all: &mut ConfidentialHttpRequest, encrypt_output: bool, namespace: &str) {
+    let (key, namespace) = (AES.to_owned(), namespace.to_owned());
+    all.vault_don_secrets.push(SecretIdentifier { key, namespace, owner: None });
+    all.request.as_mut().unwrap().encrypt_output = encrypt_output;
+}
+
+fn body(all: &mut ConfidentialHttpRequest, text: &str) {
+    let text = confidential_http::http_request::Body::BodyString(text.to_owned());
+    all.request.as_mut().unwrap().body = Some(text);
 }
 
 fn url(all: &mut ConfidentialHttpRequest, url: &str) {

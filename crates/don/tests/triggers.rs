@@ -8,7 +8,7 @@ use cre::messages::sdk::TriggerSubscription;
 use cre::messages::{cron, pack, unpack};
 use don::Quotas;
 use don::triggers::{
-    CRON_ID, HTTP_ID, HttpTrigger, LogTrigger, Schedule, Sender, Subscription, TriggerError,
+    CRON_ID, HTTP_ID, HttpTrigger, LogTrigger, Schedule, Subscription, TriggerError,
 };
 use primitives::Timestamp;
 
@@ -100,27 +100,25 @@ fn schedule_that_fires_too_often_is_refused_with_the_quota() {
 fn http_trigger_fires_with_its_input_and_the_key_that_asked() {
     let trigger = HttpTrigger::parse(keys(&[ALICE])).unwrap();
     let input = b"{ \"order\" : [1, 2.50] }";
-    let payload = trigger.payload(input, Sender::Vouched(&ALICE.to_lowercase())).unwrap();
+    let payload = trigger.payload(input, Some(&ALICE.to_lowercase())).unwrap();
     assert_eq!(payload.input, input);
     assert_eq!(payload.key.as_ref(), Some(&trigger.keys()[0]));
     let open = HttpTrigger::parse(keys(&[])).unwrap();
-    assert_eq!(open.payload(b"null", Sender::Nobody).unwrap().key, None);
+    assert_eq!(open.payload(b"null", None).unwrap().key, None);
 }
 
 #[test]
-fn http_trigger_refuses_strangers_signatures_and_what_is_not_json() {
+fn http_trigger_refuses_strangers_and_what_is_not_json() {
     let trigger = HttpTrigger::parse(keys(&[ALICE])).unwrap();
     let bob = "0x00000000000000000000000000000000000000bb";
     assert_eq!(
-        trigger.payload(b"{}", Sender::Vouched(bob)).unwrap_err().to_string(),
+        trigger.payload(b"{}", Some(bob)).unwrap_err().to_string(),
         format!("key {bob} is not among the 1 that may trigger the workflow")
     );
-    let error = trigger.payload(b"{}", Sender::Nobody).unwrap_err();
+    let error = trigger.payload(b"{}", None).unwrap_err();
     assert!(matches!(error, TriggerError::Unauthorized { .. }));
-    let error = trigger.payload(b"{}", Sender::Signed("a.b.c")).unwrap_err();
-    assert_eq!(error, TriggerError::SignatureUnimplemented);
     for input in [&b""[..], b"{", b"{} {}", b"\xff"] {
-        let error = trigger.payload(input, Sender::Vouched(ALICE)).unwrap_err();
+        let error = trigger.payload(input, Some(ALICE)).unwrap_err();
         assert!(matches!(error, TriggerError::NotJson { .. }), "{input:?}");
     }
     let error = HttpTrigger::parse(keys(&[ALICE, "0x12"])).unwrap_err();

@@ -1,7 +1,7 @@
 //! Requests over sockets, with ureq and rustls.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::net::IpAddr;
 
 use ureq::config::Config;
@@ -103,13 +103,26 @@ fn run<S: ureq::AsSendBody>(
 fn failure(error: Error, request: &Request) -> TransportError {
     match error {
         Error::Timeout(_) => TransportError::Timeout { timeout: request.timeout },
-        Error::HostNotFound => TransportError::HostNotFound,
+        Error::HostNotFound | Error::ConnectionFailed => TransportError::Unreachable,
+        Error::Io(source) if is_hung_up(source.kind()) => TransportError::Unreachable,
         Error::Other(source) => match source.downcast::<Forbidden>() {
             Ok(forbidden) => TransportError::ForbiddenAddress { address: forbidden.0 },
             Err(source) => TransportError::Failed(source),
         },
         other => TransportError::Failed(Box::new(other)),
     }
+}
+
+#[allow(clippy::wildcard_enum_match_arm, reason = "std's enum is open")]
+const fn is_hung_up(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::UnexpectedEof
+    )
 }
 
 /// Which addresses an agent connects to.
