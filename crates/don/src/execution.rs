@@ -439,7 +439,11 @@ impl Table<'_> {
             }
             answer
         } else {
-            registry.call(&call(&request, Caller::Don(&voters), self.job, &Any::default()))
+            let caller = match self.vouching {
+                Some(_) => Caller::Tee(&voters),
+                None => Caller::Don(&voters),
+            };
+            registry.call(&call(&request, caller, self.job, &Any::default()))
         };
         let settled = Settled { bytes: Some(bytes), answer: response(&answer) };
         self.served.insert(callback_id, settled);

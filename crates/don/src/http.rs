@@ -316,27 +316,19 @@ const fn is_public_v6(address: Ipv6Addr) -> bool {
 pub struct HttpAction<T> {
     transport: T,
     quotas: HttpQuotas,
-    serves_tee: bool,
     cache: Cache,
 }
 
 impl<T: Transport> HttpAction<T> {
-    /// Serves nodes only: the DON as a whole has no request of its own to send.
+    /// Serves nodes, and a TEE to port 443 only: the DON as a whole has no request of its own to send.
     pub const fn new(transport: T, quotas: HttpQuotas) -> Self {
-        Self { transport, quotas, serves_tee: false, cache: Cache(BTreeMap::new()) }
-    }
-
-    /// Serves a TEE too, whose requests come as the DON's; to port 443 only. For a workflow that has a
-    /// handler in one.
-    #[must_use]
-    pub fn and_tee(self) -> Self {
-        Self { serves_tee: true, ..self }
+        Self { transport, quotas, cache: Cache(BTreeMap::new()) }
     }
 
     fn send(&mut self, call: &Call<'_>) -> Result<wire::Response, CapabilityError> {
         let is_tee = match call.caller {
             Caller::Node(_) => false,
-            Caller::Don(_) if self.serves_tee => true,
+            Caller::Tee(_) => true,
             Caller::Don(_) => {
                 let reason = "HTTP requests are a node's, not the DON's";
                 return Err(CapabilityError::user(Code::FailedPrecondition, reason));
@@ -535,7 +527,8 @@ impl<T: Transport> ConfidentialHttp<T> {
             public.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         for confidential::SecretIdentifier { key, namespace, owner } in asked {
             let owner = owner.as_deref().unwrap_or_default();
-            if !owner.is_empty() && !owner.eq_ignore_ascii_case(self.secrets.owner()) {
+            let is_other = !owner.eq_ignore_ascii_case(self.secrets.owner());
+            if is_other && !owner.is_empty() && !self.secrets.owner().is_empty() {
                 let reason = format!("secret {key:?} is of {owner:?}, not of the workflow's owner");
                 return Err(CapabilityError::user(Code::PermissionDenied, reason));
             }

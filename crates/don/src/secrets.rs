@@ -23,7 +23,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// No secrets yet. `owner` is told to the workflow with each.
+    /// No secrets yet. `owner` is told to the workflow with each; empty is whoever the workflow says.
     pub fn new(owner: impl Into<String>) -> Self {
         Self { owner: owner.into(), values: BTreeMap::new() }
     }

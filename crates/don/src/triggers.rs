@@ -228,7 +228,7 @@ impl Schedule {
             .first()
             .and_then(|first| first.strip_prefix("CRON_TZ=").or_else(|| first.strip_prefix("TZ=")));
         if let Some(zone) = zone {
-            if zone != "UTC" {
+            if !matches!(zone, "UTC" | "Etc/UTC") {
                 return Err(TriggerError::TimeZone { zone: zone.to_owned() });
             }
             fields.remove(0);

@@ -190,10 +190,10 @@ fn don_has_no_http_but_a_tee_has_to_port_443() {
     let mut action = HttpAction::new(Origin::answering(200, &[], b""), QUOTAS.http);
     assert!(action.call(&node(&input)).is_ok());
     assert_eq!(action.call(&don(&input)).unwrap_err().code, Code::FailedPrecondition);
-    let mut action = action.and_tee();
-    let error = action.call(&don(&input)).unwrap_err();
+    let tee = |payload| Call { caller: Caller::Tee(&[0, 1, 2]), ..node(payload) };
+    let error = action.call(&tee(&input)).unwrap_err();
     assert_eq!(error.message, "port 8443, a TEE's requests go to 443 only");
-    assert!(action.call(&don(&pack(&get("https://example.com/")))).is_ok());
+    assert!(action.call(&tee(&pack(&get("https://example.com/")))).is_ok());
 }
 
 #[test]
