@@ -6,7 +6,10 @@
 //! be carried out twice: a transaction has the same bytes and is found already there, the enclave gives
 //! the same answer to the same question, and nothing else leaves the node.
 
+use std::sync::OnceLock;
+
 use darkpool::Attested;
+use don::{Don, Subscriptions};
 use evm::local::{LocalChain, Storage};
 use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 use primitives::{Bytes32, CommitmentHash, RequestId, Timestamp, keccak256};
@@ -17,7 +20,7 @@ use protocol::{Disclosure, Effect, Event, Fact, Mission};
 
 use crate::report::{Recorder, Report};
 use crate::tick::{self, Progress};
-use crate::world::{World, seed_commitment};
+use crate::world::{MODULE, World, seed_commitment};
 use crate::{Error, Inputs};
 
 /// What outlives a process: three stores, because in life they are three machines.
@@ -69,6 +72,10 @@ pub fn run(
 
 pub(crate) struct Node {
     pub(crate) world: World,
+    /// The workflow's module, compiled.
+    pub(crate) module: engine::Module,
+    /// What it subscribed to.
+    pub(crate) subscriptions: Subscriptions,
     store: Box<dyn Storage>,
     writer: Writer,
     pub(crate) mission: Mission,
@@ -123,20 +130,24 @@ impl Node {
             (journal, _) = Journal::read(&bytes[..end]);
         }
 
+        let module = module()?;
+        let start = world.inputs.scenario.start;
+        let subscriptions = subscribe(&world.don, &module, &world.config, start)?;
         let mission = Mission::new(world.inputs.setup());
         let recorder = Recorder::new(&world);
-        let now = world.inputs.scenario.start;
         let opening = Record::Opening(Box::new(opening(&world)?));
         let setup =
             core::iter::once(opening).chain(world.included.iter().cloned().map(Record::Included));
         let setup: Vec<Record> = setup.collect();
         let mut node = Self {
             world,
+            module,
+            subscriptions,
             store,
             writer: journal.writer.clone(),
             mission,
             recorder,
-            now,
+            now: start,
             n_events: 0,
             n_reports: 0,
             n_reports_before: 0,
@@ -412,6 +423,30 @@ impl Node {
         let Self { world, mission, recorder, writer, .. } = self;
         Ok(recorder.finish(&world, &mission, writer.head()))
     }
+}
+
+/// The module, compiled once a process: that takes longer than a tick.
+fn module() -> Result<engine::Module, Error> {
+    static COMPILED: OnceLock<engine::Module> = OnceLock::new();
+    if let Some(module) = COMPILED.get() {
+        return Ok(module.clone());
+    }
+    let module = engine::Module::compile(MODULE, &engine::Limits::production())
+        .map_err(|error| Error::Workflow { reason: error.to_string() })?;
+    Ok(COMPILED.get_or_init(|| module).clone())
+}
+
+/// Has every node ask the module what it waits for: its schedule, and nothing else here.
+fn subscribe(
+    don: &Don,
+    module: &engine::Module,
+    config: &[u8],
+    now: Timestamp,
+) -> Result<Subscriptions, Error> {
+    let workflow = don::Workflow { config: config.to_vec(), ..don::Workflow::new(module) };
+    let job = don::Job::numbered(don, 0, now);
+    don::subscribe(don, &workflow, &job, &mut don::Registry::default(), &mut [])
+        .map_err(|error| Error::Workflow { reason: error.to_string() })
 }
 
 fn opening(world: &World) -> Result<Opening, Error> {

@@ -64,8 +64,8 @@ impl Progress {
 pub(crate) fn run(node: &mut Node, crash: &mut Crash<'_>) -> Result<(), Error> {
     let (tick, now) = (node.mission.tick(), node.now);
     let don = node.world.don.clone();
-    let module = node.world.module.clone();
-    let subscriptions = node.world.subscriptions.clone();
+    let module = node.module.clone();
+    let subscriptions = node.subscriptions.clone();
     let workflow = Workflow { config: node.world.config.clone(), ..Workflow::new(&module) };
     let identity = don.workflow().id;
     let job = Job {

@@ -1,10 +1,10 @@
 //! Everything around the node: the chain with its contracts, the enclave with its evidence, the DON, the
 //! parties with their deposits. Opening a world twice over the same stores gives the same world.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use attestation::{Anchors, KeyBundle, Measurements, Policy};
-use don::{Don, Subscriptions, WorkflowIdentity};
+use don::{Don, WorkflowIdentity};
 use evm::alloy::primitives::{Address as EvmAddress, B256, Bytes, U256};
 use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::alloy::rpc::types::TransactionReceipt;
@@ -111,6 +111,17 @@ pub fn proving_key_pin() -> [u8; 32] {
     circuits::keys::pinned().keys_sha256
 }
 
+/// A workflow of anyone's that is run over a world in place of the recovery's.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    /// As deployed.
+    pub name: String,
+    /// What its id takes for its binary.
+    pub binary: Vec<u8>,
+    /// What it is given.
+    pub config: Vec<u8>,
+}
+
 /// The world of one run.
 pub struct World {
     /// What it depends on.
@@ -121,12 +132,8 @@ pub struct World {
     pub contracts: Deployment,
     /// The DON.
     pub don: Arc<Don>,
-    /// The workflow's module, compiled.
-    pub(crate) module: engine::Module,
-    /// What the module is given.
+    /// What the workflow's module is given.
     pub(crate) config: Vec<u8>,
-    /// What it subscribed to.
-    pub(crate) subscriptions: Subscriptions,
     /// Chainlink's selector of the chain.
     pub(crate) chain_selector: u64,
     genesis: Genesis,
@@ -237,6 +244,19 @@ impl World {
         chain: Box<dyn Storage>,
         kept: Box<dyn Storage>,
     ) -> Result<Self, Error> {
+        Self::open_for(None, inputs, chain, kept)
+    }
+
+    /// The same for a workflow of anyone's: its reports are those that the contracts take.
+    ///
+    /// # Errors
+    /// As [`World::open`].
+    pub(crate) fn open_for(
+        guest: Option<Guest>,
+        inputs: Inputs,
+        chain: Box<dyn Storage>,
+        kept: Box<dyn Storage>,
+    ) -> Result<Self, Error> {
         let (seed, chain_id, start) =
             (inputs.seed, inputs.deployment.chain_id, inputs.scenario.start);
         let party = |name: &str| entropy(seed, name, chain_id);
@@ -301,16 +321,19 @@ impl World {
         });
         config.workloads = vec![B256::ZERO];
         let contracts = deploy::plan(&config)?.deployment;
-        let workflow_config = workflow_config(
-            &inputs.workflow_source,
-            &inputs.deployment_source,
-            inputs.disclosure(),
-            start,
-            [contracts.dark_pool, contracts.por, contracts.guard],
-        );
+        let guest = guest.unwrap_or_else(|| Guest {
+            name: inputs.workflow.workflow.name.clone(),
+            binary: MODULE.to_vec(),
+            config: workflow_config(
+                &inputs.workflow_source,
+                &inputs.deployment_source,
+                inputs.disclosure(),
+                start,
+                [contracts.dark_pool, contracts.por, contracts.guard],
+            ),
+        });
         let owner = Address(issuer_wallet.address().into());
-        let name = &inputs.workflow.workflow.name;
-        let identity = WorkflowIdentity::new(owner, name, MODULE, &workflow_config);
+        let identity = WorkflowIdentity::new(owner, &guest.name, &guest.binary, &guest.config);
         let don = Don::new(signers, faults_max, 1, 1, identity);
         config.workflow = workflow_of(don.workflow());
 
@@ -343,9 +366,6 @@ impl World {
         config.workloads = vec![B256::from(expected.workload_id())];
         let plan = deploy::plan(&config)?;
 
-        let module = module()?;
-        let subscriptions = subscribe(&don, &module, &workflow_config, start)?;
-
         // The enclave: launched, restored, made to show itself.
         let clock = Clock::new(start.0 * 1_000);
         let mut options = Options::new(chain_id, party("enclave")?, clock);
@@ -367,9 +387,7 @@ impl World {
             chain,
             contracts: plan.deployment,
             don: Arc::new(don),
-            module,
-            config: workflow_config,
-            subscriptions,
+            config: guest.config,
             chain_selector: CHAIN_SELECTOR,
             genesis,
             issuer,
@@ -752,17 +770,6 @@ pub(crate) fn workflow_config(
     config.encode()
 }
 
-/// The module, compiled once a process: that takes longer than a tick.
-fn module() -> Result<engine::Module, Error> {
-    static COMPILED: OnceLock<engine::Module> = OnceLock::new();
-    if let Some(module) = COMPILED.get() {
-        return Ok(module.clone());
-    }
-    let module = engine::Module::compile(MODULE, &engine::Limits::production())
-        .map_err(|error| Error::Workflow { reason: error.to_string() })?;
-    Ok(COMPILED.get_or_init(|| module).clone())
-}
-
 /// A workflow's identity as receivers store it.
 fn workflow_of(identity: &WorkflowIdentity) -> evm::report::Workflow {
     evm::report::Workflow {
@@ -770,19 +777,6 @@ fn workflow_of(identity: &WorkflowIdentity) -> evm::report::Workflow {
         name: identity.name,
         owner: identity.owner.0.into(),
     }
-}
-
-/// Has every node ask the module what it waits for: its schedule, and nothing else here.
-fn subscribe(
-    don: &Don,
-    module: &engine::Module,
-    config: &[u8],
-    now: Timestamp,
-) -> Result<Subscriptions, Error> {
-    let workflow = don::Workflow { config: config.to_vec(), ..don::Workflow::new(module) };
-    let job = don::Job::numbered(don, 0, now);
-    don::subscribe(don, &workflow, &job, &mut don::Registry::default(), &mut [])
-        .map_err(|error| Error::Workflow { reason: error.to_string() })
 }
 
 /// The contract behind a name of the workflow, as the deployment file resolves it.
