@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use cre::error::{Code, Origin, Visibility};
 use cre::messages::sdk::CapabilityRequest;
 use cre::messages::{Any, UnpackError, unpack};
 use prost::{Message, Name};
@@ -14,6 +15,8 @@ use crate::NoQuorum;
 pub enum Caller<'a> {
     /// The DON: a quorum of nodes made the same request. Their indices, ascending.
     Don(&'a [usize]),
+    /// A TEE that runs the workflow for the DON. The nodes that vouch for it, ascending.
+    Tee(&'a [usize]),
     /// One node, for itself.
     Node(usize),
 }
@@ -123,54 +126,6 @@ impl<'a> Registry<'a> {
     }
 }
 
-/// Whether an error's text may leave the node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Visibility {
-    /// It may.
-    Public,
-    /// It may not.
-    Private,
-}
-
-/// Whose fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// The DON's.
-    System,
-    /// The workflow's.
-    User,
-}
-
-/// Defines the codes with their names, once.
-macro_rules! codes {
-    ($($code:ident = $number:literal),* $(,)?) => {
-        /// Kinds of failure, by Chainlink's names and numbers.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[allow(missing_docs, reason = "gRPC's names, and three of Chainlink's own")]
-        pub enum Code {
-            $($code = $number),*
-        }
-
-        impl Code {
-            /// The code of a name; a name nobody knows reads as `Unknown`.
-            #[must_use]
-            pub fn named(name: &str) -> Self {
-                match name {
-                    $(stringify!($code) => Self::$code,)*
-                    _ => Self::Unknown,
-                }
-            }
-        }
-    };
-}
-
-codes! {
-    Canceled = 1, Unknown = 2, InvalidArgument = 3, DeadlineExceeded = 4, NotFound = 5, AlreadyExists = 6,
-    PermissionDenied = 7, ResourceExhausted = 8, FailedPrecondition = 9, Aborted = 10, OutOfRange = 11,
-    Unimplemented = 12, Internal = 13, Unavailable = 14, DataLoss = 15, Unauthenticated = 16,
-    ConsensusFailed = 100, LimitExceeded = 101, InsufficientObservations = 102,
-}
-
 /// A capability's failure. Its `Display` is the text that reaches the workflow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{visibility:?}:{origin:?}:{code:?}:{message}")]
@@ -198,29 +153,12 @@ impl CapabilityError {
         Self { visibility: Visibility::Public, origin: Origin::System, code, message }
     }
 
-    /// Reads a text back, leniently, as Chainlink does: what has not four parts is wholly the message of a
-    /// private system error of unknown code.
+    /// Reads a text back, as leniently as the guest SDK does.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let mut parts = text.splitn(4, ':');
-        match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(visibility), Some(origin), Some(code), Some(message)) => Self {
-                visibility: if visibility == "Public" {
-                    Visibility::Public
-                } else {
-                    Visibility::Private
-                },
-                origin: if origin == "User" { Origin::User } else { Origin::System },
-                code: Code::named(code),
-                message: message.to_owned(),
-            },
-            _ => Self {
-                visibility: Visibility::Private,
-                origin: Origin::System,
-                code: Code::Unknown,
-                message: text.to_owned(),
-            },
-        }
+        let cre::CapabilityError { visibility, origin, code, message, .. } =
+            cre::CapabilityError::parse(text);
+        Self { visibility, origin, code, message }
     }
 }
 

@@ -79,11 +79,20 @@ impl Setup<'_> {
     /// What the runner has to be launched with: PCR2 measures it.
     #[must_use]
     pub fn configuration(&self) -> Configuration {
-        let signers = self.peers.iter().map(|peer| peer.key.verifying_key().to_bytes()).collect();
-        // No vault, so no key of one and no threshold.
-        let enclave = EnclaveConfig { signers, master_public_key: Vec::new(), t: 0, f: self.f };
-        Configuration { enclave, limits: self.limits }
+        configuration(self.peers.iter().map(|peer| &peer.key), self.f, self.limits)
     }
+}
+
+/// The configuration of a runner for nodes of these keys, in order, `f` of which may be faulty.
+pub fn configuration<'k>(
+    keys: impl IntoIterator<Item = &'k SigningKey>,
+    f: u32,
+    limits: Limits,
+) -> Configuration {
+    let signers = keys.into_iter().map(|key| key.verifying_key().to_bytes()).collect();
+    // No vault, so no key of one and no threshold.
+    let enclave = EnclaveConfig { signers, master_public_key: Vec::new(), t: 0, f };
+    Configuration { enclave, limits }
 }
 
 /// Sends the runner one frame and waits for the next of its own.

@@ -149,16 +149,17 @@ pub(crate) fn run(
     }
     let execution_id = hex(&job.execution_id);
     let (events, inbox) = channel();
-    let mut table = Table {
-        don,
-        job,
-        nodes: BTreeMap::new(),
-        served: BTreeMap::new(),
-        calls: Vec::new(),
-        n_reports: 0,
-        vouching,
-    };
-    thread::scope(|scope| {
+    // A capability that panics drops the table with its answers, and the nodes that wait for one end.
+    let table = thread::scope(|scope| {
+        let mut table = Table {
+            don,
+            job,
+            nodes: BTreeMap::new(),
+            served: BTreeMap::new(),
+            calls: Vec::new(),
+            n_reports: 0,
+            vouching,
+        };
         for node in runners {
             let (answers, hears) = channel();
             table.nodes.insert(node, Seat::new(answers));
@@ -188,6 +189,7 @@ pub(crate) fn run(
             });
         }
         table.serve(&inbox, registry, behaviours);
+        table
     });
     table.finish(behaviours)
 }
@@ -439,7 +441,11 @@ impl Table<'_> {
             }
             answer
         } else {
-            registry.call(&call(&request, Caller::Don(&voters), self.job, &Any::default()))
+            let caller = match self.vouching {
+                Some(_) => Caller::Tee(&voters),
+                None => Caller::Don(&voters),
+            };
+            registry.call(&call(&request, caller, self.job, &Any::default()))
         };
         let settled = Settled { bytes: Some(bytes), answer: response(&answer) };
         self.served.insert(callback_id, settled);

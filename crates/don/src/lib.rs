@@ -14,12 +14,15 @@ pub mod chain;
 pub mod confidential;
 pub mod consensus;
 mod execution;
+#[cfg(feature = "http")]
+pub mod http;
 mod lifecycle;
 mod node;
 mod nodes;
 pub mod quota;
 pub mod restriction;
 pub mod secrets;
+pub mod triggers;
 
 pub use capability::{Call, Caller, Capability, CapabilityError, Code, Registry};
 pub use execution::{Execution, Job, Served, execute};

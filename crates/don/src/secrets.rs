@@ -23,7 +23,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// No secrets yet. `owner` is told to the workflow with each.
+    /// No secrets yet. `owner` is told to the workflow with each; empty is whoever the workflow says.
     pub fn new(owner: impl Into<String>) -> Self {
         Self { owner: owner.into(), values: BTreeMap::new() }
     }
@@ -32,6 +32,12 @@ impl Secrets {
     pub fn insert(&mut self, namespace: &str, id: impl Into<String>, value: impl Into<String>) {
         let key = (namespace_or_default(namespace).to_owned(), id.into());
         self.values.insert(key, Zeroizing::new(value.into()));
+    }
+
+    /// Whose they are.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        &self.owner
     }
 
     /// Looks one up.

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use cre::messages::basic_action::{Inputs, Outputs};
-use cre::messages::pack;
 use cre::messages::sdk::{
     CapabilityRequest, CapabilityRestrictions, ExecuteRequest, ExecutionResult, Requirements,
     Restrictions, Tee, TeeType, TeeTypeAndRegions, TeeTypesAndRegions, Trigger,
@@ -11,9 +10,10 @@ use cre::messages::sdk::{
     execution_result, tee,
 };
 use cre::messages::values::{Value, value};
+use cre::messages::{Any, pack};
 use don::{
-    Behaviour, Call, Caller, Don, Execution, Job, LifecycleError, Program, ProgramError, Registry,
-    Subscriptions, TeeRunner, Workflow, WorkflowIdentity, subscribe,
+    Behaviour, Call, Caller, CapabilityError, Don, Execution, Job, LifecycleError, Program,
+    ProgramError, Registry, Subscriptions, TeeRunner, Workflow, WorkflowIdentity, subscribe,
 };
 use engine::{Mode, World};
 use k256::ecdsa::SigningKey;
@@ -80,6 +80,20 @@ fn tee_runs_once_and_a_quorum_of_nodes_vouches_for_it() {
     let execution = fire(&subscriptions, &workflow, 0, two).unwrap();
     assert!(execution.agreed.is_err());
     assert!(execution.results.iter().all(Option::is_none));
+}
+
+#[test]
+#[should_panic(expected = "a capability gave up")]
+fn panic_of_a_capability_ends_the_execution() {
+    let program = subscribing(vec![plain()]);
+    let workflow = Workflow::new(&program);
+    let subscriptions = start(&workflow).unwrap();
+    let mut registry = Registry::default();
+    let gives_up =
+        |_: &Call<'_>| -> Result<Any, CapabilityError> { panic!("a capability gave up") };
+    registry.register(ACTION, gives_up);
+    let trigger = Trigger { id: 0, payload: None };
+    let _ = subscriptions.fire(&don(), &workflow, trigger, &Job::default(), &mut registry, &mut []);
 }
 
 #[test]
@@ -197,7 +211,7 @@ fn fire(
 fn registry<'a>() -> Registry<'a> {
     let mut registry = Registry::default();
     registry.register(ACTION, |call: &Call<'_>| {
-        assert!(matches!(call.caller, Caller::Don(_)));
+        assert!(matches!(call.caller, Caller::Don(_) | Caller::Tee(_)));
         Ok(pack(&Outputs { adapted_thing: "done".into() }))
     });
     registry

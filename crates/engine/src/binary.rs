@@ -7,10 +7,10 @@ use crate::{Error, Limits};
 const MAGIC: &[u8] = b"\0asm";
 
 /// The module in `bytes`: as it is, or out of brotli. Never makes more than the limit.
-pub(crate) fn unpack<'a>(
-    bytes: &'a [u8],
-    limits: &Limits,
-) -> Result<std::borrow::Cow<'a, [u8]>, Error> {
+///
+/// # Errors
+/// [`Error::NotWasm`], [`Error::CorruptBrotli`], [`Error::WasmTooLarge`], [`Error::CompressedTooLarge`].
+pub fn unpack<'a>(bytes: &'a [u8], limits: &Limits) -> Result<std::borrow::Cow<'a, [u8]>, Error> {
     let limit = limits.wasm_size_max;
     if bytes.starts_with(MAGIC) {
         if bytes.len() > limit {

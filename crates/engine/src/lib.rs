@@ -34,6 +34,7 @@ mod wasi;
 
 #[cfg(feature = "deploy")]
 pub use binary::deploy_form;
+pub use binary::unpack;
 #[cfg(feature = "wasmtime")]
 pub use compiled::Module;
 pub use error::Error;

@@ -55,7 +55,7 @@ fn launched_enclave_attests_to_the_measurement_of_the_build() {
 
 #[test]
 fn image_with_one_unloaded_byte_changed_runs_and_is_refused() {
-    let mut changed = image::ENCLAVE.to_vec();
+    let mut changed = image::ENCLAVE.elf.to_vec();
     changed[unloaded_byte(image::ENCLAVE.elf)] ^= 1;
     let mut enclave = launch(&changed, options());
     configure(&mut enclave);
@@ -86,7 +86,7 @@ fn security_module_releases_another_sealing_key_to_a_changed_image() {
         assert!(contains(&wires.lock().unwrap().nsm_in, &key), "the enclave asked for its key");
         key
     };
-    let mut changed = image::ENCLAVE.to_vec();
+    let mut changed = image::ENCLAVE.elf.to_vec();
     changed[unloaded_byte(image::ENCLAVE.elf)] ^= 1;
     assert_ne!(released(image::ENCLAVE.elf), released(&changed));
     assert_eq!(released(image::ENCLAVE.elf), released(image::ENCLAVE.elf));

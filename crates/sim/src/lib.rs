@@ -7,6 +7,8 @@
 //! It holds no protocol rule: whatever decides is in `protocol`, in the enclave or on chain.
 
 pub mod audit;
+pub mod confidential;
+mod embedded;
 mod node;
 mod panel;
 pub mod parties;
@@ -16,12 +18,13 @@ mod scenario;
 mod tick;
 mod world;
 
+pub use embedded::Embedded;
 pub use node::{Crash, Point, Stores, run};
 pub use panel::{Maker, draw};
 pub use pool_host::PoolHost;
 pub use report::{Attestation, Line, Proof, Report, RequestView, Transaction};
 pub use scenario::{Error as ScenarioError, Panel, Scenario, Shock, shipped};
-pub use world::{Faults, Inputs, MODULE, NodeFault, World, proving_key_pin};
+pub use world::{Faults, Guest, Inputs, MODULE, NodeFault, World, proving_key_pin};
 
 use host::nsm::Entropy;
 use primitives::sha256;

@@ -6,19 +6,25 @@
 //! be carried out twice: a transaction has the same bytes and is found already there, the enclave gives
 //! the same answer to the same question, and nothing else leaves the node.
 
+use std::sync::{Arc, OnceLock};
+
 use darkpool::Attested;
+use don::confidential::Confidential;
+use don::{Don, Subscriptions, TeeRunner};
 use evm::local::{LocalChain, Storage};
+use host::launch::Clock;
 use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 use primitives::{Bytes32, CommitmentHash, RequestId, Timestamp, keccak256};
 use protocol::attest::Status;
 use protocol::journal::{Included, Journal, Opening, Record, Writer};
 use protocol::wire::{Command, Reply};
 use protocol::{Disclosure, Effect, Event, Fact, Mission};
+use runner::wire::Limits;
 
 use crate::report::{Recorder, Report};
 use crate::tick::{self, Progress};
-use crate::world::{World, seed_commitment};
-use crate::{Error, Inputs};
+use crate::world::{MODULE, World, seed_commitment};
+use crate::{Error, Inputs, confidential};
 
 /// What outlives a process: three stores, because in life they are three machines.
 #[derive(Debug)]
@@ -69,6 +75,14 @@ pub fn run(
 
 pub(crate) struct Node {
     pub(crate) world: World,
+    /// The workflow's module, compiled.
+    pub(crate) module: engine::Module,
+    /// Where its ticks run if not on the nodes.
+    pub(crate) runner: Option<Arc<Confidential<'static>>>,
+    /// The runner's time.
+    pub(crate) runner_clock: Clock,
+    /// What it subscribed to.
+    pub(crate) subscriptions: Subscriptions,
     store: Box<dyn Storage>,
     writer: Writer,
     pub(crate) mission: Mission,
@@ -123,20 +137,39 @@ impl Node {
             (journal, _) = Journal::read(&bytes[..end]);
         }
 
+        let module = module()?;
+        let start = world.inputs.scenario.start;
+        let runner_clock = Clock::new(start.0 * 1_000);
+        let runner = match world.inputs.faults.unregistered {
+            true => Some(Arc::new(confidential::launch(
+                &world.don,
+                MODULE,
+                Limits::Production,
+                world.inputs.seed,
+                world.inputs.deployment.chain_id,
+                runner_clock.clone(),
+            )?)),
+            false => None,
+        };
+        let subscriptions =
+            subscribe(&world.don, &module, runner.as_deref(), &world.config, start)?;
         let mission = Mission::new(world.inputs.setup());
         let recorder = Recorder::new(&world);
-        let now = world.inputs.scenario.start;
         let opening = Record::Opening(Box::new(opening(&world)?));
         let setup =
             core::iter::once(opening).chain(world.included.iter().cloned().map(Record::Included));
         let setup: Vec<Record> = setup.collect();
         let mut node = Self {
             world,
+            module,
+            runner,
+            runner_clock,
+            subscriptions,
             store,
             writer: journal.writer.clone(),
             mission,
             recorder,
-            now,
+            now: start,
             n_events: 0,
             n_reports: 0,
             n_reports_before: 0,
@@ -412,6 +445,32 @@ impl Node {
         let Self { world, mission, recorder, writer, .. } = self;
         Ok(recorder.finish(&world, &mission, writer.head()))
     }
+}
+
+/// The module, compiled once a process: that takes longer than a tick.
+fn module() -> Result<engine::Module, Error> {
+    static COMPILED: OnceLock<engine::Module> = OnceLock::new();
+    if let Some(module) = COMPILED.get() {
+        return Ok(module.clone());
+    }
+    let module = engine::Module::compile(MODULE, &engine::Limits::production())
+        .map_err(|error| Error::Workflow { reason: error.to_string() })?;
+    Ok(COMPILED.get_or_init(|| module).clone())
+}
+
+/// Has every node ask the module what it waits for: its schedule, and nothing else here.
+fn subscribe(
+    don: &Don,
+    module: &engine::Module,
+    runner: Option<&Confidential<'static>>,
+    config: &[u8],
+    now: Timestamp,
+) -> Result<Subscriptions, Error> {
+    let tees = runner.into_iter().map(|runner| runner as &dyn TeeRunner).collect();
+    let workflow = don::Workflow { config: config.to_vec(), tees, ..don::Workflow::new(module) };
+    let job = don::Job::numbered(don, 0, now);
+    don::subscribe(don, &workflow, &job, &mut don::Registry::default(), &mut [])
+        .map_err(|error| Error::Workflow { reason: error.to_string() })
 }
 
 fn opening(world: &World) -> Result<Opening, Error> {

@@ -3,7 +3,7 @@
 
 use cre::messages::sdk::ReportResponse;
 use darkpool::{Attested, Backend, Delivery, Failure, Reason, RequestState, Scope};
-use evm::alloy::primitives::{B256, U256};
+use evm::alloy::primitives::{Address as EvmAddress, B256, U256};
 use evm::alloy::providers::Provider as _;
 use evm::alloy::rpc::types::{Filter, TransactionReceipt};
 use evm::alloy::sol_types::SolEvent as _;
@@ -101,6 +101,20 @@ impl PoolHost {
         }
     }
 
+    /// Has the transmitter hand a report to the forwarder.
+    ///
+    /// # Errors
+    /// [`Failure::Chain`].
+    pub(crate) fn transmit(
+        &self,
+        receiver: EvmAddress,
+        report: &SignedReport,
+    ) -> Result<TransactionReceipt, Failure> {
+        let transaction = self.world.transmit_next(report.calldata(receiver)).map_err(chain)?;
+        let sent = self.world.send(self.now, &transaction.bytes, "a report");
+        sent.map(|(receipt, _)| receipt).map_err(chain)
+    }
+
     /// The receipt of the transaction that delivered a report to the pool, if one did.
     ///
     /// # Errors
@@ -181,10 +195,7 @@ impl Backend for PoolHost {
 
     fn deliver(&mut self, report: &SignedReport) -> Result<Delivery, Failure> {
         let contracts = self.world.contracts;
-        let transaction =
-            self.world.transmit_next(report.calldata(contracts.dark_pool)).map_err(chain)?;
-        let (receipt, _) =
-            self.world.send(self.now, &transaction.bytes, "a report").map_err(chain)?;
+        let receipt = self.transmit(contracts.dark_pool, report)?;
         let Some(outcome) = evm::report::outcome(&receipt).filter(|_| receipt.status()) else {
             return Ok(Delivery::Rejected);
         };

@@ -68,10 +68,10 @@ impl Progress {
 pub(crate) fn run(node: &mut Node, crash: &mut Crash<'_>) -> Result<(), Error> {
     let (tick, now) = (node.mission.tick(), node.now);
     let don = node.world.don.clone();
-    let module = node.world.module.clone();
-    let subscriptions = node.world.subscriptions.clone();
-    let runner = node.world.runner.clone();
-    node.world.runner_clock.set(now.0 * 1_000);
+    let module = node.module.clone();
+    let subscriptions = node.subscriptions.clone();
+    let runner = node.runner.clone();
+    node.runner_clock.set(now.0 * 1_000);
     let mut workflow = Workflow { config: node.world.config.clone(), ..Workflow::new(&module) };
     workflow.tees.extend(runner.as_deref().map(|runner| runner as &dyn TeeRunner));
     workflow.secrets.insert("", recovery::guest::TOKEN, TOKEN);

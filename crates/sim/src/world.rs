@@ -1,12 +1,10 @@
 //! Everything around the node: the chain with its contracts, the enclave with its evidence, the DON, the
 //! parties with their deposits. Opening a world twice over the same stores gives the same world.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use attestation::{Anchors, KeyBundle, Measurements, Policy};
-use cre::messages::sdk::{TeeType, TeeTypeAndRegions};
-use don::confidential::{Confidential, Peer, configuration as configuration_of};
-use don::{Don, Subscriptions, WorkflowIdentity};
+use don::{Don, WorkflowIdentity};
 use evm::alloy::primitives::{Address as EvmAddress, B256, Bytes, U256};
 use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::alloy::rpc::types::TransactionReceipt;
@@ -25,7 +23,6 @@ use protocol::wire::{Answer, Command, Configuration, Reply};
 use protocol::workflow::StepKind;
 use protocol::{Disclosure, Fact};
 use recovery::{Deployment as DeploymentFile, DisclosureMode, Document};
-use runner::wire::Limits;
 
 use crate::parties::{Custodian, Issuer, MakerAgent, Market};
 use crate::{Error, Scenario, entropy, panel};
@@ -120,6 +117,17 @@ pub fn proving_key_pin() -> [u8; 32] {
     circuits::keys::pinned().keys_sha256
 }
 
+/// A workflow of anyone's that is run over a world in place of the recovery's.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    /// As deployed.
+    pub name: String,
+    /// What its id takes for its binary.
+    pub binary: Vec<u8>,
+    /// What it is given.
+    pub config: Vec<u8>,
+}
+
 /// The world of one run.
 pub struct World {
     /// What it depends on.
@@ -130,16 +138,8 @@ pub struct World {
     pub contracts: Deployment,
     /// The DON.
     pub don: Arc<Don>,
-    /// The workflow's module, compiled.
-    pub(crate) module: engine::Module,
-    /// What the module is given.
+    /// What the workflow's module is given.
     pub(crate) config: Vec<u8>,
-    /// Where its ticks run if not on the nodes.
-    pub(crate) runner: Option<Arc<Confidential<'static>>>,
-    /// The runner's time.
-    pub(crate) runner_clock: Clock,
-    /// What it subscribed to.
-    pub(crate) subscriptions: Subscriptions,
     /// Chainlink's selector of the chain.
     pub(crate) chain_selector: u64,
     genesis: Genesis,
@@ -250,6 +250,19 @@ impl World {
         chain: Box<dyn Storage>,
         kept: Box<dyn Storage>,
     ) -> Result<Self, Error> {
+        Self::open_for(None, inputs, chain, kept)
+    }
+
+    /// The same for a workflow of anyone's: its reports are those that the contracts take.
+    ///
+    /// # Errors
+    /// As [`World::open`].
+    pub(crate) fn open_for(
+        guest: Option<Guest>,
+        inputs: Inputs,
+        chain: Box<dyn Storage>,
+        kept: Box<dyn Storage>,
+    ) -> Result<Self, Error> {
         let (seed, chain_id, start) =
             (inputs.seed, inputs.deployment.chain_id, inputs.scenario.start);
         let party = |name: &str| entropy(seed, name, chain_id);
@@ -314,17 +327,20 @@ impl World {
         });
         config.workloads = vec![B256::ZERO];
         let contracts = deploy::plan(&config)?.deployment;
-        let workflow_config = workflow_config(
-            &inputs.workflow_source,
-            &inputs.deployment_source,
-            inputs.disclosure(),
-            start,
-            [contracts.dark_pool, contracts.por, contracts.guard],
-            inputs.faults.unregistered.then_some(ENDPOINT),
-        );
+        let guest = guest.unwrap_or_else(|| Guest {
+            name: inputs.workflow.workflow.name.clone(),
+            binary: MODULE.to_vec(),
+            config: workflow_config(
+                &inputs.workflow_source,
+                &inputs.deployment_source,
+                inputs.disclosure(),
+                start,
+                [contracts.dark_pool, contracts.por, contracts.guard],
+                inputs.faults.unregistered.then_some(ENDPOINT),
+            ),
+        });
         let owner = Address(issuer_wallet.address().into());
-        let name = &inputs.workflow.workflow.name;
-        let identity = WorkflowIdentity::new(owner, name, MODULE, &workflow_config);
+        let identity = WorkflowIdentity::new(owner, &guest.name, &guest.binary, &guest.config);
         let don = Don::new(signers, faults_max, 1, 1, identity);
         config.workflow = workflow_of(don.workflow());
 
@@ -357,14 +373,6 @@ impl World {
         config.workloads = vec![B256::from(expected.workload_id())];
         let plan = deploy::plan(&config)?;
 
-        let module = module()?;
-        let runner_clock = Clock::new(start.0 * 1_000);
-        let runner = match inputs.faults.unregistered {
-            true => Some(Arc::new(launch_runner(&don, seed, chain_id, runner_clock.clone())?)),
-            false => None,
-        };
-        let subscriptions = subscribe(&don, &module, runner.as_deref(), &workflow_config, start)?;
-
         // The enclave: launched, restored, made to show itself.
         let clock = Clock::new(start.0 * 1_000);
         let mut options = Options::new(chain_id, party("enclave")?, clock);
@@ -386,11 +394,7 @@ impl World {
             chain,
             contracts: plan.deployment,
             don: Arc::new(don),
-            module,
-            config: workflow_config,
-            runner,
-            runner_clock,
-            subscriptions,
+            config: guest.config,
             chain_selector: CHAIN_SELECTOR,
             genesis,
             issuer,
@@ -774,17 +778,6 @@ pub(crate) fn workflow_config(
     config.encode()
 }
 
-/// The module, compiled once a process: that takes longer than a tick.
-fn module() -> Result<engine::Module, Error> {
-    static COMPILED: OnceLock<engine::Module> = OnceLock::new();
-    if let Some(module) = COMPILED.get() {
-        return Ok(module.clone());
-    }
-    let module = engine::Module::compile(MODULE, &engine::Limits::production())
-        .map_err(|error| Error::Workflow { reason: error.to_string() })?;
-    Ok(COMPILED.get_or_init(|| module).clone())
-}
-
 /// A workflow's identity as receivers store it.
 fn workflow_of(identity: &WorkflowIdentity) -> evm::report::Workflow {
     evm::report::Workflow {
@@ -792,66 +785,6 @@ fn workflow_of(identity: &WorkflowIdentity) -> evm::report::Workflow {
         name: identity.name,
         owner: identity.owner.0.into(),
     }
-}
-
-/// Has every node ask the module what it waits for: its schedule, and nothing else here.
-fn subscribe(
-    don: &Don,
-    module: &engine::Module,
-    runner: Option<&Confidential<'static>>,
-    config: &[u8],
-    now: Timestamp,
-) -> Result<Subscriptions, Error> {
-    let tees = runner.into_iter().map(|runner| runner as &dyn don::TeeRunner).collect();
-    let workflow = don::Workflow { config: config.to_vec(), tees, ..don::Workflow::new(module) };
-    let job = don::Job::numbered(don, 0, now);
-    don::subscribe(don, &workflow, &job, &mut don::Registry::default(), &mut [])
-        .map_err(|error| Error::Workflow { reason: error.to_string() })
-}
-
-/// Launches the measured runner, with a key for each node, and has every node check it.
-fn launch_runner(
-    don: &Don,
-    seed: u64,
-    chain_id: u64,
-    clock: Clock,
-) -> Result<Confidential<'static>, Error> {
-    let failed = |source: don::confidential::Error| Error::Workflow { reason: source.to_string() };
-    let refused = |source| Error::Evidence { who: "a node".to_owned(), source };
-    let keys = (0..don.n())
-        .map(|node| {
-            let party = entropy(seed, &format!("node {node}"), chain_id)?;
-            Ok(ed25519_dalek::SigningKey::from_bytes(&party.draw("peer", 0)))
-        })
-        .collect::<Result<Vec<_>, Error>>()?;
-    let f = u32::try_from(don.f()).unwrap_or(u32::MAX);
-    let configuration = configuration_of(&keys, f, Limits::Production).encode();
-    let expected = host::image::RUNNER.measurements(&configuration);
-    let policy = Policy::new(chain_id, vec![expected]).map_err(refused)?;
-    let peers = keys
-        .into_iter()
-        .map(|key| {
-            let anchors = Anchors::development(chain_id).map_err(refused)?;
-            Ok(Peer { key, anchors, policy: policy.clone() })
-        })
-        .collect::<Result<Vec<_>, Error>>()?;
-    let options = Options::new(chain_id, entropy(seed, "runner", chain_id)?, clock.clone());
-    let mut process = Enclave::launch(host::image::RUNNER.elf, &configuration, options)?;
-    let setup = don::confidential::Setup {
-        peers,
-        f,
-        limits: Limits::Production,
-        module: MODULE.to_vec(),
-        workflow_id: don.workflow().id,
-        owner: don.workflow().owner.0,
-        tee: TeeTypeAndRegions {
-            r#type: TeeType::AwsNitro.into(),
-            regions: vec!["us-west-2".to_owned()],
-        },
-        now_ms: Box::new(move || clock.now()),
-    };
-    let socket = Box::new(move |frame: &[u8]| process.call(frame).map_err(Into::into));
-    Confidential::start(setup, socket).map_err(failed)
 }
 
 /// The contract behind a name of the workflow, as the deployment file resolves it.

@@ -13,7 +13,7 @@ use sim::{Faults, Inputs, Point, Report, Scenario, Stores};
 use crate::{Ending, Failure, keys, transcript};
 
 /// The deployment that ships with the program.
-const EMBEDDED: &str = include_str!("../../../../deployments/embedded.toml");
+pub(crate) const EMBEDDED: &str = include_str!("../../../../deployments/embedded.toml");
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -115,14 +115,7 @@ fn inputs(arguments: &Arguments) -> Result<Inputs, Failure> {
     }
     let workflow = recovery::parse(&workflow_source, &workflow_name).map_err(bad)?;
     recovery::check(&workflow, &deployment).map_err(bad)?;
-    let shipped = arguments.scenario.to_str().and_then(|name| sim::shipped().get(name).copied());
-    let (scenario_source, scenario_name) = match shipped {
-        Some(source) => {
-            (source.to_owned(), format!("scenarios/{}.toml", arguments.scenario.display()))
-        }
-        None => (read(&arguments.scenario)?, arguments.scenario.display().to_string()),
-    };
-    let scenario = Scenario::parse(&scenario_source, &scenario_name).map_err(bad)?;
+    let scenario = scenario(&arguments.scenario)?;
     if deployment.chain_id != 31_337 {
         return Err(bad(anyhow!(
             "{deployment_name}: key \"chain.id\": {} is not the embedded chain\n  hint: `cdpr run` brings its own chain, \
@@ -141,6 +134,16 @@ fn inputs(arguments: &Arguments) -> Result<Inputs, Failure> {
         proving_key,
         faults: Faults::default(),
     })
+}
+
+/// Reads a scenario: a file, or one that ships with the program.
+pub(crate) fn scenario(path: &Path) -> Result<Scenario, Failure> {
+    let shipped = path.to_str().and_then(|name| sim::shipped().get(name).copied());
+    let (source, name) = match shipped {
+        Some(source) => (source.to_owned(), format!("scenarios/{}.toml", path.display())),
+        None => (read(path)?, path.display().to_string()),
+    };
+    Scenario::parse(&source, &name).map_err(bad)
 }
 
 fn bad(error: impl Into<anyhow::Error>) -> Failure {

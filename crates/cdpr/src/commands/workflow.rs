@@ -5,12 +5,11 @@
 
 mod build;
 mod chains;
-mod http;
+mod dark_pool;
 mod init;
 mod limits;
 mod program;
 mod project;
-mod schedule;
 mod show;
 mod simulate;
 mod trigger;

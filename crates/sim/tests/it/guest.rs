@@ -70,7 +70,10 @@ fn a_don_that_has_not_registered_the_dark_pool_ends_the_mission_from_a_tee() {
     };
     let (by_endpoint, by_capability) = (ended(true), ended(false));
     assert!(by_endpoint.is_success() && by_endpoint.rounds >= 2);
-    assert_eq!((by_endpoint.ticks, by_endpoint.rounds), (by_capability.ticks, by_capability.rounds));
+    assert_eq!(
+        (by_endpoint.ticks, by_endpoint.rounds),
+        (by_capability.ticks, by_capability.rounds)
+    );
     // The same calls in the same ticks; their bytes differ, as the workflow's id does.
     let calls = |report: &sim::Report| -> Vec<(u32, String)> {
         report.transactions.iter().map(|sent| (sent.tick, sent.function.to_string())).collect()

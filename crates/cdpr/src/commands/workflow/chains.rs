@@ -22,9 +22,10 @@ use evm::report::{Report, SignedReport, refusal};
 use evm::{Fees, SendError, Wallet};
 use primitives::Timestamp;
 use serde_json::json;
+use sim::Embedded;
 
 use super::project::{ChainSettings, Project};
-use super::{http, refuse};
+use super::refuse;
 use crate::Failure;
 
 /// Chain 31337, the development chain, in Chainlink's list of selectors.
@@ -137,12 +138,13 @@ struct Connected {
 
 impl Chains {
     /// Connects to the project's chains. Where there are none, a chain in this process, empty and at `now`,
-    /// stands for each chain that CRE knows and that `config` mentions by its selector.
+    /// stands for each chain that CRE knows and that `config` mentions by its selector; or the dark pool's.
     pub(crate) fn open(
         project: &Project,
         config: &[u8],
         now: Timestamp,
         broadcast: bool,
+        dark_pool: Option<&Embedded>,
     ) -> Result<Self, Failure> {
         let mut connected = Vec::new();
         for chain in &project.chains {
@@ -150,10 +152,6 @@ impl Chains {
         }
         let is_local = connected.is_empty();
         if is_local {
-            if broadcast {
-                let hint = "name its JSON-RPC under rpcs in project.yaml";
-                return Err(refuse("--broadcast needs a chain to send to", hint));
-            }
             let text = String::from_utf8_lossy(config);
             let numbers =
                 text.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() > 3);
@@ -164,7 +162,10 @@ impl Chains {
             connected.push(Connected {
                 selectors: selectors.into_iter().collect(),
                 name: "the chain in this process".to_owned(),
-                provider: LocalChain::new(Genesis::development(now.0)).connect(),
+                provider: dark_pool.map_or_else(
+                    || LocalChain::new(Genesis::development(now.0)).connect(),
+                    Embedded::provider,
+                ),
                 sends: None,
                 forwarder: Address::ZERO,
             });
@@ -195,21 +196,23 @@ impl Chains {
     }
 
     /// Adds each chain's capability.
-    pub(crate) fn register(
+    pub(crate) fn register<'a>(
         &self,
-        registry: &mut Registry<'_>,
+        registry: &mut Registry<'a>,
         quotas: &Quotas,
+        dark_pool: Option<&'a Embedded>,
     ) -> anyhow::Result<()> {
         for chain in &self.connected {
             let Connected { provider, name, sends, forwarder, .. } = chain;
-            let transmitter = match sends {
-                Some((forwarder, wallet, fees)) => Sender::Wallet(WalletTransmitter::new(
+            let transmitter = match (sends, dark_pool) {
+                (None, Some(world)) => Sender::Embedded(Box::new(world.transmitter())),
+                (Some((forwarder, wallet, fees)), _) => Sender::Wallet(WalletTransmitter::new(
                     provider.clone(),
                     *forwarder,
                     wallet.clone(),
                     *fees,
                 )?),
-                None => Sender::DryRun(DryRun {
+                (None, None) => Sender::DryRun(DryRun {
                     provider: provider.clone(),
                     runtime: event_loop()?,
                     forwarder: *forwarder,
@@ -239,7 +242,13 @@ fn connect(
         let what = format!("project.yaml: {name}: {url:?} is no URL of a JSON-RPC node");
         return Err(refuse(what, "it begins with https:// or http://"));
     }
-    let transport = JsonRpc { agent: http::agent(RPC_TIME_MAX), url: url.clone() };
+    let agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_connect(Some(RPC_TIME_MAX))
+        .user_agent(concat!("cdpr/", env!("CARGO_PKG_VERSION")))
+        .build();
+    let transport = JsonRpc { agent: agent.into(), url: url.clone() };
     let provider = ProviderBuilder::new()
         .disable_recommended_fillers()
         .connect_client(RpcClient::new(transport, false))
@@ -296,12 +305,13 @@ pub(crate) fn event_loop() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-enum Sender {
+enum Sender<'a> {
     Wallet(WalletTransmitter),
+    Embedded(Box<dyn Transmitter + 'a>),
     DryRun(DryRun),
 }
 
-impl Transmitter for Sender {
+impl Transmitter for Sender<'_> {
     fn deliver(
         &mut self,
         receiver: Address,
@@ -310,6 +320,7 @@ impl Transmitter for Sender {
     ) -> Result<TransactionReceipt, SendError> {
         match self {
             Self::Wallet(wallet) => wallet.deliver(receiver, report, gas_limit),
+            Self::Embedded(world) => world.deliver(receiver, report, gas_limit),
             Self::DryRun(dry) => dry.deliver(receiver, report, gas_limit),
         }
     }
@@ -385,7 +396,7 @@ impl Transmitter for DryRun {
     }
 }
 
-/// JSON-RPC over the same small client that HTTP actions use, TLS included.
+/// JSON-RPC over a small client, TLS included.
 #[derive(Debug, Clone)]
 struct JsonRpc {
     agent: ureq::Agent,

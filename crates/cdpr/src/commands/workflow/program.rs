@@ -13,28 +13,48 @@ use crate::Failure;
 /// What npm has to bring.
 const NPM: &str = "npm install @chainlink/cre-sdk @chainlink/cre-sdk-javy-plugin bun typescript";
 
+/// A workflow's code, ready to run.
+pub(crate) struct Loaded {
+    pub(crate) module: Module,
+    /// Whether its bytes name the dark pool's capability, which whoever calls it has to.
+    pub(crate) names_dark_pool: bool,
+}
+
 /// Compiles whatever the file is.
-pub(crate) fn load(path: &Path, limits: &Limits) -> Result<Module, Failure> {
+pub(crate) fn load(path: &Path, limits: &Limits) -> Result<Loaded, Failure> {
     let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
-    let compiled = match kind {
+    let names = |bytes: &[u8]| {
+        let id = cre::messages::darkpool::ID.as_bytes();
+        bytes.windows(id.len()).any(|window| window == id)
+    };
+    let refused = |error: Error| {
+        let words = format!("{}: {error}", path.display());
+        refuse(words, hint(&error))
+    };
+    let script = |plugin: &Path, bundle: &[u8]| {
+        let module = Module::javascript(&read(plugin)?, bundle, limits).map_err(refused)?;
+        Ok(Loaded { module, names_dark_pool: names(bundle) })
+    };
+    match kind {
         "ts" | "tsx" => {
             let (npm, scratch) = (Npm::above(path)?, Scratch::new()?);
-            Module::javascript(&read(&npm.plugin)?, &npm.bundle(path, &scratch)?, limits)
+            script(&npm.plugin, &npm.bundle(path, &scratch)?)
         }
         "js" | "mjs" => {
             let plugin = plugin_above(path).ok_or_else(|| absent(path, "the Javy plugin"))?;
-            Module::javascript(&read(&plugin)?, &read(path)?, limits)
+            script(&plugin, &read(path)?)
         }
         "go" | "rs" => {
             let hint = "build it first (`cdpr workflow build`, or its Makefile) and give the .wasm";
-            return Err(refuse(format!("{}: this is source", path.display()), hint));
+            Err(refuse(format!("{}: this is source", path.display()), hint))
         }
-        _ => Module::compile(&read(path)?, limits),
-    };
-    compiled.map_err(|error| {
-        let words = format!("{}: {error}", path.display());
-        refuse(words, hint(&error))
-    })
+        _ => {
+            let bytes = read(path)?;
+            let wasm = engine::unpack(&bytes, limits).map_err(refused)?;
+            let module = Module::compile(&wasm, limits).map_err(refused)?;
+            Ok(Loaded { module, names_dark_pool: names(&wasm) })
+        }
+    }
 }
 
 /// What to do about a module that is refused.

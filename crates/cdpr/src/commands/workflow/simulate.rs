@@ -1,27 +1,32 @@
 //! `cdpr workflow simulate` and `run`: a DON in this process, real HTTP, real chains.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use clap::Args;
-use cre::messages::sdk::{Trigger, execution_result};
+use cre::messages::sdk::{Trigger, TriggerSubscription, execution_result};
+use don::http::{ConfidentialHttp, HttpAction, Loopback, Sockets};
+use don::triggers::{Schedule, Subscription};
 use don::{
-    Don, Execution, Job, LifecycleError, Registry, Subscriptions, Workflow, WorkflowIdentity,
-    subscribe,
+    Call, Capability as _, Don, Execution, Job, LifecycleError, Quotas, Registry, Subscriptions,
+    Workflow, WorkflowIdentity, subscribe,
 };
-use engine::{Limits, Mode, Module};
+use engine::{Mode, Module};
 use k256::ecdsa::SigningKey;
 use primitives::{Address, Timestamp, sha256};
 use serde_json::{Value, json};
+use sim::Guest;
 
 use super::chains::Chains;
-use super::http::{self, Http};
-use super::program::{PretendedTee, load};
+use super::dark_pool::DarkPool;
+use super::program::{Loaded, PretendedTee, load};
 use super::project::Project;
-use super::schedule::Schedule;
-use super::trigger::{Choice, list, schedule, tick};
+use super::trigger::{self, Choice, list, schedule};
 use super::{limits, refuse, show};
 use crate::{Ending, Failure};
 
@@ -33,7 +38,8 @@ pub(crate) struct Arguments {
     common: Common,
     #[command(flatten)]
     choice: Choice,
-    /// The DON's time: Unix seconds or ISO 8601 (2026-01-31T12:00:00Z); the real time by default.
+    /// The DON's time: Unix seconds or ISO 8601 (2026-01-31T12:00:00Z); the real time by default, or with a
+    /// dark pool the first that the trigger is due in its scenario.
     #[arg(long, value_name = "TIME", value_parser = instant)]
     now: Option<Timestamp>,
 }
@@ -79,6 +85,10 @@ struct Common {
     /// only asked whether it would take it.
     #[arg(long)]
     broadcast: bool,
+    /// What happens to the reserves, where the workflow calls darkpool@1.0.0: a file, or a scenario that ships
+    /// with the program (usdc-2023-03, healthy, thin-panel).
+    #[arg(long, value_name = "FILE", default_value = "usdc-2023-03")]
+    scenario: PathBuf,
     /// Nodes of the simulated DON.
     #[arg(long, value_name = "N", default_value_t = 4)]
     nodes: usize,
@@ -91,55 +101,55 @@ struct Common {
 }
 
 pub(crate) fn simulate(arguments: &Arguments) -> Result<Ending, Failure> {
-    let now = arguments.now.map_or_else(real_time, Ok)?;
-    let simulation = Simulation::open(&arguments.common, now)?;
-    let subscriptions = simulation.subscribe(now)?;
+    let simulation = Simulation::open(&arguments.common, arguments.now)?;
+    let subscriptions = simulation.subscribe()?;
     let triggers = &subscriptions.triggers;
     let index = arguments.choice.index(triggers)?;
-    let trigger = arguments.choice.event(index, &triggers[index], &simulation.chains, now)?;
+    let now = simulation.instant(arguments.now, &triggers[index])?;
+    let (quotas, chains) = (&simulation.quotas, &simulation.chains);
+    let trigger = arguments.choice.event(index, &triggers[index], quotas, chains, now)?;
     simulation.introduce(&subscriptions)?;
     simulation.fire(&subscriptions, index, trigger, now)
 }
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<Ending, Failure> {
-    let mut now = real_time()?;
-    let simulation = Simulation::open(&arguments.common, now)?;
-    let subscriptions = simulation.subscribe(now)?;
+    let simulation = Simulation::open(&arguments.common, None)?;
+    let subscriptions = simulation.subscribe()?;
     let triggers = &subscriptions.triggers;
-    let crons: Vec<usize> =
-        (0..triggers.len()).filter(|idx| schedule(&triggers[*idx]).is_some()).collect();
-    let index = match (arguments.trigger_index, crons.as_slice()) {
-        (Some(index), crons) if crons.contains(&index) => index,
-        (None, [index]) => *index,
-        _ => {
-            let hint = format!("--trigger-index names a cron trigger of:{}", list(triggers));
-            return Err(refuse("which schedule to follow is not clear", hint));
+    let mut plans = BTreeMap::new();
+    for (index, subscription) in triggers.iter().enumerate() {
+        if let Some(Subscription::Cron(plan)) = trigger::parse(subscription, &simulation.quotas)? {
+            plans.insert(index, plan);
         }
-    };
-    let text = schedule(&triggers[index]).unwrap_or_default();
-    let plan = Schedule::parse(&text).map_err(|reason| {
-        refuse(format!("schedule {text:?}: {reason}"), "five or six fields, UTC")
-    })?;
-    let shortest = simulation.limits.cron_interval_min.as_secs();
-    if let Some(first) = plan.next_after(now)
-        && let Some(second) = plan.next_after(first)
-        && second.0 - first.0 < shortest
-    {
-        let hint = format!("a CRE schedule fires at most every {shortest} s; or use --limits none");
-        return Err(refuse(format!("schedule {text:?} is too fast"), hint));
     }
+    let index = match arguments.trigger_index {
+        Some(index) => Some(index),
+        None => plans.keys().copied().next().filter(|_| plans.len() == 1),
+    };
+    let Some((index, plan)) = index.and_then(|index| Some((index, plans.get(&index)?))) else {
+        let hint = format!("--trigger-index names a cron trigger of:{}", list(triggers));
+        return Err(refuse("which schedule to follow is not clear", hint));
+    };
     simulation.introduce(&subscriptions)?;
-    let (mut n_done, mut ending) = (0, Ending::Done);
+    let (mut n_done, mut ending, mut now) = (0, Ending::Done, simulation.opened);
     while arguments.count.is_none_or(|count| n_done < count) {
         let Some(next) = plan.next_after(now) else { break };
-        simulation.say(&format!("next at {next}"))?;
-        // A machine that slept finds the time past and goes on at once, with one execution, not with all
-        // that it missed.
-        while real_time()? < next {
-            std::thread::sleep(Duration::from_millis(200));
+        now = next;
+        match &simulation.dark_pool {
+            Some(dark_pool) if !dark_pool.has(next) => break,
+            // The scenario's time passes as fast as it is simulated.
+            Some(_) => {}
+            None => {
+                simulation.say(&format!("next at {next}"))?;
+                // A machine that slept finds the time past and goes on at once, with one execution, not with
+                // all that it missed.
+                while real_time()? < next {
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+                now = next.max(real_time()?);
+            }
         }
-        now = next.max(Timestamp(real_time()?.0));
-        let trigger = Trigger { id: index as u64, payload: Some(tick(next)) };
+        let trigger = Trigger { id: index as u64, payload: Some(Schedule::payload(next)) };
         if simulation.fire(&subscriptions, index, trigger, now)? != Ending::Done {
             ending = Ending::MissionFailed;
         }
@@ -152,17 +162,26 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Ending, Failure> {
 struct Simulation<'a> {
     arguments: &'a Common,
     project: Project,
-    limits: Limits,
+    quotas: Quotas,
     module: Module,
     config: Vec<u8>,
     secrets: don::Secrets,
+    /// The dark pool's world, if the workflow calls it and the project names no chain of its own.
+    dark_pool: Option<DarkPool>,
+    /// Whether it calls one and has none.
+    misses_dark_pool: bool,
+    /// When the simulation begins.
+    opened: Timestamp,
     chains: Chains,
-    don: Don,
+    /// Lives as long as the simulation, so that a response may serve several executions.
+    http: RefCell<HttpAction<Sockets>>,
+    confidential_http: RefCell<ConfidentialHttp<Sockets>>,
+    don: Arc<Don>,
 }
 
 impl<'a> Simulation<'a> {
     /// Reads and checks everything before anything runs.
-    fn open(arguments: &'a Common, now: Timestamp) -> Result<Self, Failure> {
+    fn open(arguments: &'a Common, now: Option<Timestamp>) -> Result<Self, Failure> {
         let Common { nodes, faults, .. } = *arguments;
         if faults == 0 || nodes > 31 || nodes <= faults.saturating_mul(3) {
             let what = format!("a DON of {nodes} nodes cannot have {faults} faulty ones");
@@ -170,6 +189,10 @@ impl<'a> Simulation<'a> {
         }
         let limits = limits::read(&arguments.limits)?;
         let project = Project::read(&arguments.path, arguments.target.as_deref())?;
+        if arguments.broadcast && project.chains.is_empty() {
+            let hint = "name its JSON-RPC under rpcs in project.yaml";
+            return Err(refuse("--broadcast needs a chain to send to", hint));
+        }
         let config = match (&arguments.config, &project.config) {
             _ if arguments.no_config => Vec::new(),
             (Some(file), _) | (None, Some(file)) => std::fs::read(file).map_err(|error| {
@@ -178,17 +201,56 @@ impl<'a> Simulation<'a> {
             (None, None) => Vec::new(),
         };
         let secrets = project.read_secrets()?;
-        let module = load(arguments.wasm.as_ref().unwrap_or(&project.program), &limits)?;
-        let chains = Chains::open(&project, &config, now, arguments.broadcast)?;
-        let signers = (0..nodes as u64).map(|node| {
-            let key = sha256(&[b"cdpr/workflow-simulation/signer/v1", &node.to_be_bytes()]);
-            SigningKey::from_slice(&key).context("a node's key")
-        });
-        let signers = signers.collect::<Result<_, _>>()?;
-        let identity =
-            WorkflowIdentity::new(Address([0; 20]), &project.name, &module.hash(), &config);
-        let don = Don::new(signers, faults, 1, 1, identity);
-        Ok(Self { arguments, project, limits, module, config, secrets, chains, don })
+        let program = arguments.wasm.as_ref().unwrap_or(&project.program);
+        let Loaded { module, names_dark_pool } = load(program, &limits)?;
+        let binary = module.hash();
+        let dark_pool = if names_dark_pool && project.chains.is_empty() {
+            let (name, config) = (project.name.clone(), config.clone());
+            let guest = Guest { name, binary: binary.to_vec(), config };
+            Some(DarkPool::open(guest, &arguments.scenario, nodes, faults)?)
+        } else {
+            None
+        };
+        if let (Some(dark_pool), Some(now)) = (&dark_pool, now) {
+            dark_pool.check(now)?;
+        }
+        let opened = match &dark_pool {
+            Some(dark_pool) => dark_pool.start(),
+            None => now.map_or_else(real_time, Ok)?,
+        };
+        let world = dark_pool.as_ref().map(|dark_pool| &dark_pool.world);
+        let chains = Chains::open(&project, &config, opened, arguments.broadcast, world)?;
+        let don = match world {
+            Some(world) => world.don(),
+            None => {
+                let identity =
+                    WorkflowIdentity::new(Address([0; 20]), &project.name, &binary, &config);
+                Arc::new(Don::new(signers(nodes)?, faults, 1, 1, identity))
+            }
+        };
+        let quotas = limits::quotas(&limits);
+        let sockets = || Sockets::new(Loopback::Allowed);
+        let http = RefCell::new(HttpAction::new(sockets(), quotas.http));
+        let confidential_http = RefCell::new(ConfidentialHttp::new(
+            sockets(),
+            secrets.clone(),
+            quotas.confidential_http,
+        ));
+        Ok(Self {
+            arguments,
+            project,
+            quotas,
+            module,
+            config,
+            secrets,
+            misses_dark_pool: names_dark_pool && dark_pool.is_none(),
+            dark_pool,
+            opened,
+            chains,
+            http,
+            confidential_http,
+            don,
+        })
     }
 
     fn job(&self, what: &[u8], now: Timestamp) -> Job {
@@ -211,15 +273,37 @@ impl<'a> Simulation<'a> {
         workflow.tees = vec![tee];
         workflow.config.clone_from(&self.config);
         workflow.secrets = self.secrets.clone();
-        workflow.quotas = limits::quotas(&self.limits);
+        workflow.quotas = self.quotas.clone();
         workflow
     }
 
-    fn subscribe(&self, now: Timestamp) -> Result<Subscriptions, Failure> {
+    /// When a trigger fires: as asked, or now; in a scenario, when it is due first.
+    fn instant(
+        &self,
+        asked: Option<Timestamp>,
+        subscription: &TriggerSubscription,
+    ) -> Result<Timestamp, Failure> {
+        if let Some(asked) = asked {
+            return Ok(asked);
+        }
+        let due = match trigger::parse(subscription, &self.quotas)? {
+            Some(Subscription::Cron(plan)) if self.dark_pool.is_some() => {
+                plan.next_after(self.opened)
+            }
+            _ => None,
+        };
+        Ok(due.unwrap_or(self.opened))
+    }
+
+    fn subscribe(&self) -> Result<Subscriptions, Failure> {
         let tee = PretendedTee(&self.module);
-        let (workflow, job) = (self.workflow(&tee), self.job(b"subscribe", now));
-        subscribe(&self.don, &workflow, &job, &mut Registry::default(), &mut [])
-            .map_err(|error| refused(&error))
+        let (workflow, job) = (self.workflow(&tee), self.job(b"subscribe", self.opened));
+        let subscribed = subscribe(&self.don, &workflow, &job, &mut Registry::default(), &mut [])
+            .map_err(|error| refused(&error))?;
+        for subscription in &subscribed.triggers {
+            trigger::parse(subscription, &self.quotas)?;
+        }
+        Ok(subscribed)
     }
 
     fn say(&self, line: &str) -> Result<(), Failure> {
@@ -240,10 +324,20 @@ impl<'a> Simulation<'a> {
         self.say(&format!("module {} of SDK {label:?}", show::hex(&self.module.hash())))?;
         self.say(&format!("a DON of {} nodes, {} may fail", self.don.n(), self.don.f()))?;
         self.say(&format!("chains: {}", self.chains.names()))?;
-        if self.chains.is_local() {
-            self.say(
+        match &self.dark_pool {
+            Some(dark_pool) => {
+                for line in dark_pool.lines() {
+                    self.say(&line)?;
+                }
+            }
+            None if self.chains.is_local() => self.say(
                 "the project names no chain, so every chain is one empty chain in this process",
-            )?;
+            )?,
+            None if self.misses_dark_pool => {
+                let id = cre::messages::darkpool::ID;
+                self.say(&format!("nothing serves {id} on the chains that the project names"))?;
+            }
+            None => {}
         }
         self.say(&format!("triggers:{}", list(&subscriptions.triggers)))
     }
@@ -263,8 +357,16 @@ impl<'a> Simulation<'a> {
         let tee = PretendedTee(&self.module);
         let workflow = self.workflow(&tee);
         let mut registry = Registry::default();
-        registry.register(http::ID, Http::new(&self.limits));
-        self.chains.register(&mut registry, &workflow.quotas)?;
+        registry.register(don::http::ID, |call: &Call<'_>| self.http.borrow_mut().call(call));
+        registry.register(don::http::CONFIDENTIAL_ID, |call: &Call<'_>| {
+            self.confidential_http.borrow_mut().call(call)
+        });
+        let world = self.dark_pool.as_ref().map(|dark_pool| &dark_pool.world);
+        if let Some(world) = world {
+            world.advance_to(now);
+            registry.register(cre::messages::darkpool::ID, world.dark_pool());
+        }
+        self.chains.register(&mut registry, &self.quotas, world)?;
         let job = self.job(&(index as u64).to_be_bytes(), now);
         let execution = subscriptions
             .fire(&self.don, &workflow, trigger, &job, &mut registry, &mut [])
@@ -312,6 +414,7 @@ impl<'a> Simulation<'a> {
             "module_sha256": show::hex(&self.module.hash()),
             "nodes": self.don.n(),
             "faults": self.don.f(),
+            "dark_pool": self.dark_pool.as_ref().map(DarkPool::json),
             "now": now.to_string(),
             "triggers": triggers.collect::<Vec<_>>(),
             "trigger_index": index,
@@ -417,6 +520,15 @@ fn words(
         Err(reason) => out.push_str(&format!("Workflow Simulation Error:\n{reason}\n")),
     }
     out
+}
+
+/// Keys of a DON that no contract knows.
+fn signers(nodes: usize) -> anyhow::Result<Vec<SigningKey>> {
+    let signers = (0..nodes as u64).map(|node| {
+        let key = sha256(&[b"cdpr/workflow-simulation/signer/v1", &node.to_be_bytes()]);
+        SigningKey::from_slice(&key).context("a node's key")
+    });
+    signers.collect()
 }
 
 fn real_time() -> Result<Timestamp, Failure> {

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use cre::messages::sdk::{Trigger, TriggerSubscription};
-use cre::messages::{Any, cron, http, pack, unpack};
+use cre::messages::{Any, cron, pack, unpack};
+use don::Quotas;
+use don::triggers::{HttpTrigger, LogTrigger, Schedule, Subscription, TriggerError};
 use evm::alloy::primitives::B256;
 use evm::alloy::providers::Provider as _;
 use primitives::Timestamp;
@@ -68,24 +70,33 @@ impl Choice {
         &self,
         index: usize,
         subscription: &TriggerSubscription,
+        quotas: &Quotas,
         chains: &Chains,
         now: Timestamp,
     ) -> Result<Trigger, Failure> {
-        let kind = subscription.id.split(['@', ':']).next().unwrap_or_default();
-        let payload = match kind {
-            "cron-trigger" => tick(now),
-            "http-trigger" => pack(&http::Payload {
-                input: self.http_input()?,
-                key: config::<http::Config>(subscription)
-                    .and_then(|config| config.authorized_keys.into_iter().next()),
-            }),
-            "evm" => self.log(subscription, chains)?,
-            _ => {
+        let payload = match parse(subscription, quotas)? {
+            Some(Subscription::Cron(_)) => Schedule::payload(now),
+            Some(Subscription::Http(trigger)) => self.request(&trigger)?,
+            Some(Subscription::Log { chain_selector, trigger }) => {
+                self.log(&subscription.id, chain_selector, &trigger, chains)?
+            }
+            None => {
                 let hint = "cron, HTTP and EVM log triggers are";
                 return Err(refuse(format!("{} is not simulated", subscription.id), hint));
             }
         };
         Ok(Trigger { id: index as u64, payload: Some(payload) })
+    }
+
+    /// An HTTP trigger's event, as if the first of its keys had signed it.
+    fn request(&self, trigger: &HttpTrigger) -> Result<Any, Failure> {
+        let input = self.http_input()?;
+        let sender = trigger.keys().first().map(|key| key.public_key.as_str());
+        let payload = trigger.payload(&input, sender).map_err(|error| {
+            let hint = "give JSON, quoted for the shell, or a file's name";
+            refuse(format!("--http-payload: {error}"), hint)
+        })?;
+        Ok(pack(&payload))
     }
 
     fn http_input(&self) -> Result<Vec<u8>, Failure> {
@@ -106,19 +117,17 @@ impl Choice {
         } else {
             given.clone()
         };
-        match serde_json::from_str::<serde_json::Value>(&text) {
-            Ok(_) => Ok(text.trim().as_bytes().to_vec()),
-            Err(error) => {
-                let hint = "give JSON, quoted for the shell, or a file's name";
-                Err(refuse(format!("--http-payload {given:?}: {error}"), hint))
-            }
-        }
+        Ok(text.trim().as_bytes().to_vec())
     }
 
-    fn log(&self, subscription: &TriggerSubscription, chains: &Chains) -> Result<Any, Failure> {
-        let id = &subscription.id;
-        let selector = id.split([':', '@']).nth(2).and_then(|digits| digits.parse().ok());
-        let provider = selector.and_then(|selector| chains.provider(selector));
+    fn log(
+        &self,
+        id: &str,
+        chain_selector: u64,
+        trigger: &LogTrigger,
+        chains: &Chains,
+    ) -> Result<Any, Failure> {
+        let provider = chains.provider(chain_selector);
         let Some(provider) = provider else {
             let hint = "name its JSON-RPC under rpcs or experimental-chains in project.yaml";
             return Err(refuse(format!("the project has no chain for {id}"), hint));
@@ -151,15 +160,33 @@ impl Choice {
                 "--evm-event-index",
             )
         })?;
-        Ok(pack(&don::chain::log(log)))
+        let log = don::chain::log(log);
+        match trigger.matches(&log) {
+            Ok(true) => Ok(pack(&log)),
+            Ok(false) => {
+                let what = format!("log {index} of transaction {hash} does not fire the trigger");
+                Err(refuse(what, "it watches other addresses or topics; --evm-event-index"))
+            }
+            Err(error) => Err(refuse(error, "--limits none takes any")),
+        }
     }
 }
 
-/// A cron trigger's event.
-pub(crate) fn tick(now: Timestamp) -> Any {
-    let seconds = i64::try_from(now.0).unwrap_or(i64::MAX);
-    let time = cre::messages::Timestamp { seconds, nanos: 0 };
-    pack(&cron::Payload { scheduled_execution_time: Some(time) })
+/// What a workflow subscribed to, held to its quotas; nothing for a kind of trigger that is not simulated.
+pub(crate) fn parse(
+    subscription: &TriggerSubscription,
+    quotas: &Quotas,
+) -> Result<Option<Subscription>, Failure> {
+    match Subscription::parse(subscription, quotas) {
+        Ok(parsed) => Ok(Some(parsed)),
+        Err(TriggerError::Unknown { .. }) => Ok(None),
+        Err(error) => {
+            let because = std::error::Error::source(&error);
+            let because = because.map(|cause| format!(": {cause}")).unwrap_or_default();
+            let hint = "mend the workflow or its configuration; --limits none lifts a limit";
+            Err(refuse(format!("{}: {error}{because}", subscription.id), hint))
+        }
+    }
 }
 
 /// A cron trigger's schedule.
@@ -167,13 +194,7 @@ pub(crate) fn schedule(subscription: &TriggerSubscription) -> Option<String> {
     if !subscription.id.starts_with("cron-trigger@") {
         return None;
     }
-    config::<cron::Config>(subscription).map(|config| config.schedule)
-}
-
-fn config<M: prost::Message + prost::Name + Default>(
-    subscription: &TriggerSubscription,
-) -> Option<M> {
-    unpack(subscription.payload.as_ref()?).ok()
+    unpack(subscription.payload.as_ref()?).ok().map(|config: cron::Config| config.schedule)
 }
 
 /// One line per trigger.

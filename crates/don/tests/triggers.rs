@@ -1,0 +1,261 @@
+//! What a workflow may subscribe to, and when that fires.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+use cre::messages::evm::{ConfidenceLevel, FilterLogTriggerRequest, Log, TopicValues};
+use cre::messages::http::{AuthorizedKey, Config as HttpConfig};
+use cre::messages::sdk::TriggerSubscription;
+use cre::messages::{cron, pack, unpack};
+use don::Quotas;
+use don::triggers::{
+    CRON_ID, HTTP_ID, HttpTrigger, LogTrigger, Schedule, Subscription, TriggerError,
+};
+use primitives::Timestamp;
+
+/// 2023-11-14 22:13:20 UTC, a Tuesday.
+const NOW: u64 = 1_700_000_000;
+
+const QUOTAS: Quotas = Quotas::PRODUCTION;
+
+const ALICE: &str = "0x00000000000000000000000000000000000000aA";
+
+#[test]
+fn schedule_fires_at_its_seconds() {
+    for (text, expected) in [
+        ("* * * * *", [40, 100]),
+        ("*/5 * * * *", [100, 400]),
+        ("0 */5 * * * *", [100, 400]),
+        ("30 * * * * *", [10, 70]),
+        ("*/30 * * * * *", [10, 40]),
+        ("20 * * * * *", [60, 120]),
+        ("0,30 14 22 * * *", [40, 70]),
+        ("TZ=UTC 0 23 * * TUE", [2_800, 2_800 + 7 * 86_400]),
+        ("CRON_TZ=UTC 15 0 0 1 JAN *", [4_067_215, 4_067_215 + 366 * 86_400]),
+    ] {
+        let schedule = scheduled(text).unwrap();
+        let first = schedule.next_after(Timestamp(NOW)).unwrap();
+        let second = schedule.next_after(first).unwrap();
+        assert_eq!([first.0 - NOW, second.0 - NOW], expected, "{text}");
+        assert!(schedule.next_after(Timestamp(first.0 - 1)) == Some(first), "{text}");
+    }
+}
+
+#[test]
+fn schedule_fires_with_the_time_it_was_due() {
+    let fired: cron::Payload = unpack(&Schedule::payload(Timestamp(NOW))).unwrap();
+    let due = fired.scheduled_execution_time.unwrap();
+    assert_eq!((due.seconds, due.nanos), (1_700_000_000, 0));
+}
+
+#[test]
+fn schedule_that_does_not_parse_is_refused() {
+    for text in ["", "* * * *", "* * * * * * *", "@daily"] {
+        assert!(matches!(scheduled(text), Err(TriggerError::FieldCount { .. })), "{text}");
+    }
+    for text in ["60 * * * *", "* * * * nil", "0 0 30 2 *", "0 * 24 * * *"] {
+        assert!(matches!(scheduled(text), Err(TriggerError::Schedule(_))), "{text}");
+    }
+    for text in ["60 * * * * *", "x * * * * *", "30-0 * * * * *"] {
+        assert!(matches!(scheduled(text), Err(TriggerError::Seconds { .. })), "{text}");
+    }
+    assert_eq!(
+        scheduled("TZ=Europe/Berlin 0 9 * * *").unwrap_err().to_string(),
+        "a schedule in time zone \"Europe/Berlin\" is not implemented, only in UTC"
+    );
+}
+
+#[test]
+fn schedule_that_fires_too_often_is_refused_with_the_quota() {
+    for (text, period_s) in [
+        ("* * * * * *", 1),
+        ("*/29 * * * * *", 2),
+        ("0,29 * * * * *", 29),
+        ("0,31 * * * * *", 29),
+        // One second apart, but only across an hour, a midnight, a month's end.
+        ("0,59 0,59 * * * *", 1),
+        ("0,59 0,59 0,23 * * *", 1),
+        ("0,59 0,59 0,23 1,31 JAN,FEB *", 1),
+        ("0,59 */2 * * * *", 59),
+    ] {
+        let expected = TriggerError::TooFast { period_s, period_min_s: 30 };
+        if period_s < 30 {
+            assert_eq!(scheduled(text), Err(expected), "{text}");
+        } else {
+            assert!(scheduled(text).is_ok(), "{text}");
+        }
+    }
+    assert!(scheduled("0,59 0,59 0,23 1 JAN *").is_ok());
+    assert_eq!(
+        scheduled("*/10 * * * * *").unwrap_err().to_string(),
+        "a schedule that fires after 10 s, the limit is once in 30 s"
+    );
+    let slow = Quotas { cron_period_min_s: 3_600, ..QUOTAS };
+    let parse = |text: &str| Schedule::parse(&cron::Config { schedule: text.into() }, &slow);
+    let expected = TriggerError::TooFast { period_s: 1_800, period_min_s: 3_600 };
+    assert_eq!(parse("*/30 * * * *"), Err(expected));
+    assert!(parse("7 * * * *").is_ok());
+}
+
+#[test]
+fn http_trigger_fires_with_its_input_and_the_key_that_asked() {
+    let trigger = HttpTrigger::parse(keys(&[ALICE])).unwrap();
+    let input = b"{ \"order\" : [1, 2.50] }";
+    let payload = trigger.payload(input, Some(&ALICE.to_lowercase())).unwrap();
+    assert_eq!(payload.input, input);
+    assert_eq!(payload.key.as_ref(), Some(&trigger.keys()[0]));
+    let open = HttpTrigger::parse(keys(&[])).unwrap();
+    assert_eq!(open.payload(b"null", None).unwrap().key, None);
+}
+
+#[test]
+fn http_trigger_refuses_strangers_and_what_is_not_json() {
+    let trigger = HttpTrigger::parse(keys(&[ALICE])).unwrap();
+    let bob = "0x00000000000000000000000000000000000000bb";
+    assert_eq!(
+        trigger.payload(b"{}", Some(bob)).unwrap_err().to_string(),
+        format!("key {bob} is not among the 1 that may trigger the workflow")
+    );
+    let error = trigger.payload(b"{}", None).unwrap_err();
+    assert!(matches!(error, TriggerError::Unauthorized { .. }));
+    for input in [&b""[..], b"{", b"{} {}", b"\xff"] {
+        let error = trigger.payload(input, Some(ALICE)).unwrap_err();
+        assert!(matches!(error, TriggerError::NotJson { .. }), "{input:?}");
+    }
+    let error = HttpTrigger::parse(keys(&[ALICE, "0x12"])).unwrap_err();
+    assert_eq!(error, TriggerError::Key { idx: 1 });
+    let not_hex = ALICE.replace("aA", "zz");
+    assert_eq!(HttpTrigger::parse(keys(&[&not_hex])).unwrap_err(), TriggerError::Key { idx: 0 });
+    let mut odd = keys(&[ALICE]);
+    odd.authorized_keys[0].r#type = 0;
+    assert_eq!(HttpTrigger::parse(odd).unwrap_err(), TriggerError::KeyType { idx: 0, kind: 0 });
+}
+
+#[test]
+fn log_fires_where_address_and_every_named_topic_match() {
+    let filter = FilterLogTriggerRequest {
+        topics: vec![topic(&[1, 2]), topic(&[]), topic(&[3])],
+        confidence: ConfidenceLevel::Finalized as i32,
+        ..watching(2)
+    };
+    let trigger = LogTrigger::parse(&filter, &QUOTAS).unwrap();
+    assert_eq!(trigger.confidence(), ConfidenceLevel::Finalized);
+    let matches = |log: &Log| trigger.matches(log).unwrap();
+    assert!(matches(&log(1, &[2, 9, 3])));
+    assert!(matches(&log(0, &[1, 8, 3, 7])));
+    assert!(!matches(&log(2, &[2, 9, 3])), "another contract's");
+    assert!(!matches(&log(1, &[3, 9, 3])), "another event");
+    assert!(!matches(&log(1, &[2, 3, 9])), "the topic in another place");
+    assert!(!matches(&log(1, &[2, 9])), "a topic too few");
+    assert!(!matches(&Log { removed: true, ..log(1, &[2, 9, 3]) }), "no longer in the chain");
+    let any = LogTrigger::parse(&watching(1), &QUOTAS).unwrap();
+    assert!(any.matches(&log(0, &[])).unwrap(), "no topics named, none needed");
+}
+
+#[test]
+fn log_over_its_quota_is_refused_if_it_would_fire() {
+    let trigger = LogTrigger::parse(&watching(1), &QUOTAS).unwrap();
+    // An address and its tag take 22 bytes, the data's tag and length 3.
+    let fits = Log { data: vec![0; 4_975], ..log(0, &[]) };
+    assert!(trigger.matches(&fits).unwrap());
+    let long = Log { data: vec![0; 4_976], ..log(0, &[]) };
+    assert_eq!(
+        trigger.matches(&long).unwrap_err().to_string(),
+        "a log of 5001 bytes, the limit is 5000"
+    );
+    assert!(!trigger.matches(&Log { address: vec![9; 20], ..long }).unwrap());
+}
+
+#[test]
+fn log_filter_over_its_quotas_or_malformed_is_refused() {
+    let error = |filter: &FilterLogTriggerRequest| LogTrigger::parse(filter, &QUOTAS).unwrap_err();
+    assert!(LogTrigger::parse(&watching(5), &QUOTAS).is_ok());
+    for found in [0, 6] {
+        assert_eq!(
+            error(&watching(found)).to_string(),
+            format!("a log trigger of {found} addresses, it has at least 1 and the limit is 5")
+        );
+    }
+    let ten = FilterLogTriggerRequest { topics: vec![topic(&[7; 10])], ..watching(1) };
+    assert!(LogTrigger::parse(&ten, &QUOTAS).is_ok());
+    let eleven =
+        FilterLogTriggerRequest { topics: vec![topic(&[]), topic(&[7; 11])], ..watching(1) };
+    assert_eq!(
+        error(&eleven).to_string(),
+        "topic 1 of a log trigger has 11 values, the limit is 10"
+    );
+    let five = FilterLogTriggerRequest { topics: vec![topic(&[]); 5], ..watching(1) };
+    assert_eq!(error(&five), TriggerError::Topics { found: 5 });
+    let short = FilterLogTriggerRequest { addresses: vec![vec![0; 19]], ..watching(1) };
+    assert_eq!(error(&short).to_string(), "an address of 19 bytes, it has 20");
+    let long = TopicValues { values: vec![vec![0; 33]] };
+    let long = FilterLogTriggerRequest { topics: vec![long], ..watching(1) };
+    assert_eq!(error(&long).to_string(), "a topic of 33 bytes, it has 32");
+    let odd = FilterLogTriggerRequest { confidence: 3, ..watching(1) };
+    assert_eq!(error(&odd), TriggerError::Confidence { found: 3 });
+}
+
+#[test]
+fn subscription_is_known_by_id_and_method() {
+    let schedule = cron::Config { schedule: "*/5 * * * *".into() };
+    let parse = |id: &str, method: &str, payload| {
+        let subscription = TriggerSubscription {
+            id: id.into(),
+            payload,
+            method: method.into(),
+            requirements: None,
+            pre_hook: false,
+        };
+        Subscription::parse(&subscription, &QUOTAS)
+    };
+    let cron = parse(CRON_ID, "Trigger", Some(pack(&schedule)));
+    assert!(matches!(cron, Ok(Subscription::Cron(_))));
+    let http = parse(HTTP_ID, "Trigger", Some(pack(&keys(&[ALICE]))));
+    assert!(matches!(http, Ok(Subscription::Http(_))));
+    let id = don::chain::id(5_009_297_550_715_157_269);
+    match parse(&id, "LogTrigger", Some(pack(&watching(1)))).unwrap() {
+        Subscription::Log { chain_selector, .. } => {
+            assert_eq!(chain_selector, 5_009_297_550_715_157_269);
+        }
+        other @ (Subscription::Cron(_) | Subscription::Http(_)) => panic!("{other:?}"),
+    }
+    for (id, method) in
+        [("cron-trigger@2.0.0", "Trigger"), (CRON_ID, "LegacyTrigger"), (id.as_str(), "Trigger")]
+    {
+        let error = parse(id, method, Some(pack(&schedule))).unwrap_err();
+        assert_eq!(error, TriggerError::Unknown { id: id.into(), method: method.into() });
+    }
+    for payload in [None, Some(pack(&keys(&[])))] {
+        let error = parse(CRON_ID, "Trigger", payload).unwrap_err();
+        assert!(matches!(error, TriggerError::Config { .. }), "{error}");
+    }
+}
+
+fn scheduled(text: &str) -> Result<Schedule, TriggerError> {
+    Schedule::parse(&cron::Config { schedule: text.to_owned() }, &QUOTAS)
+}
+
+fn keys(addresses: &[&str]) -> HttpConfig {
+    let key = |address: &&str| AuthorizedKey { r#type: 1, public_key: (*address).to_owned() };
+    HttpConfig { authorized_keys: addresses.iter().map(key).collect() }
+}
+
+/// Contracts 0, 1, …
+fn watching(n_addresses: u8) -> FilterLogTriggerRequest {
+    FilterLogTriggerRequest {
+        addresses: (0..n_addresses).map(|address| vec![address; 20]).collect(),
+        topics: Vec::new(),
+        confidence: ConfidenceLevel::Safe as i32,
+    }
+}
+
+fn topic(values: &[u8]) -> TopicValues {
+    TopicValues { values: values.iter().map(|value| vec![*value; 32]).collect() }
+}
+
+fn log(address: u8, topics: &[u8]) -> Log {
+    Log {
+        address: vec![address; 20],
+        topics: topics.iter().map(|topic| vec![*topic; 32]).collect(),
+        ..Log::default()
+    }
+}
