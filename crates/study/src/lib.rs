@@ -2,6 +2,10 @@
 //!
 //! It is a crate because the model must stay pure and this must not: it reads files, writes files and runs threads.
 
+pub mod data;
 pub mod design;
+mod hash;
+pub mod quantity;
 pub mod random;
+pub mod spec;
 pub mod stats;
