@@ -10,9 +10,9 @@ use toml::{Table, Value};
 use crate::design;
 use crate::quantity::{Range, join};
 
-/// Most points of a sweep. A million points of a thousand runs is a day on two cores; beyond it the answer is another
+/// Most points of a sweep. A hundred thousand points of a thousand runs is a day on two cores; beyond it the answer is another
 /// design, not a longer wait.
-pub const POINTS_MAX: u128 = 1_000_000;
+pub const POINTS_MAX: u64 = 100_000;
 
 /// Most replications of one point.
 pub const REPLICATIONS_MAX: u64 = 100_000_000;
@@ -104,11 +104,11 @@ pub enum Reason {
     #[error("the sweep has {} points ({sizes}), limit {}: {} runs", thousands(*.points), thousands(POINTS_MAX), thousands(*.runs))]
     TooManyPoints {
         /// Product of the sizes.
-        points: u128,
+        points: u64,
         /// Each key's count.
         sizes: String,
-        /// Points × policies × replications.
-        runs: u128,
+        /// Points × policies × replications, at most.
+        runs: u64,
     },
     /// A range that cannot be interpolated.
     #[error("the range from {from} to {to} {why}")]
@@ -130,7 +130,7 @@ pub enum Reason {
     },
     /// The series given as data.
     #[error(transparent)]
-    Data(#[from] crate::data::Error),
+    Data(Box<crate::data::Error>),
 }
 
 impl Reason {
@@ -190,8 +190,8 @@ pub struct Spec {
     pub sweep: Sweep,
     /// Replications whose every step is kept for the fan charts; none by default.
     pub paths: u64,
-    /// The world without a deficit, when leakage is measured: keys that differ.
-    pub quiet: Option<Table>,
+    /// How a rare failure is looked for; not at all by default.
+    pub rare: Option<Rare>,
     /// A measured series to draw beside the simulated one.
     pub data: Option<DataSpec>,
 }
@@ -292,6 +292,17 @@ pub enum Values {
     Range(Range),
 }
 
+/// An importance sample over the size of the hole: drawn around a larger median, weighted back.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rare {
+    /// A column that holds zero or one.
+    pub event: String,
+    /// The median to draw around, as the scenario would write it.
+    pub gap: String,
+    /// How many draws.
+    pub replications: u64,
+}
+
 /// A series to draw beside the simulated one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DataSpec {
@@ -307,7 +318,7 @@ pub struct DataSpec {
     pub shock_at: String,
 }
 
-const TOP: &[&str] = &["study", "scenario", "policy", "sweep", "paths", "leakage", "data"];
+const TOP: &[&str] = &["study", "scenario", "policy", "sweep", "paths", "rare", "data"];
 const STUDY: &[&str] =
     &["name", "question", "conclusion", "model", "seed", "replications", "until", "baseline"];
 
@@ -315,7 +326,7 @@ impl Spec {
     /// Reads a spec; `file` is the name that errors give.
     ///
     /// # Errors
-    /// [`Error`] with the first thing that is wrong. What only the model can judge is judged by `Plan`.
+    /// [`Error`] with the first thing that is wrong. What only the model can judge is judged by [`crate::plan::Plan`].
     pub fn parse(source: &str, file: &str) -> Result<Self, Error> {
         Self::read(source).map_err(|(key, reason)| Error { file: file.to_owned(), key, reason })
     }
@@ -365,20 +376,9 @@ impl Spec {
                     .ok_or_else(|| missing("paths.replications", "replications = 200"))?
             }
         };
-        let quiet = match table(&mut top, "leakage")? {
-            None => None,
-            Some(mut leakage) => {
-                known(&leakage, &["quiet"], "leakage.")?;
-                Some(table_at(&mut leakage, "quiet", "leakage.quiet")?.ok_or_else(|| {
-                    missing(
-                        "leakage.quiet",
-                        "quiet = { \"shock.gap\" = \"0%\" }: the world without a deficit",
-                    )
-                })?)
-            }
-        };
+        let rare = table(&mut top, "rare")?.map(rare).transpose()?;
         let data = table(&mut top, "data")?.map(data).transpose()?;
-        let runs_per_point = u128::from(stop.at_most()) * policies.len() as u128;
+        let runs_per_point = stop.at_most() * policies.len() as u64;
         let sweep = sweep(table(&mut top, "sweep")?.unwrap_or_default(), &names, runs_per_point)?;
         let question = text(&mut study, "study.question")?.unwrap_or_default();
         let conclusion = text(&mut study, "study.conclusion")?.unwrap_or_default();
@@ -394,7 +394,7 @@ impl Spec {
             policies,
             sweep,
             paths,
-            quiet,
+            rare,
             data,
         })
     }
@@ -487,10 +487,19 @@ fn data(mut table: Table) -> Result<DataSpec, (String, Reason)> {
     Ok(DataSpec { path, time, price, step_s, shock_at })
 }
 
+fn rare(mut table: Table) -> Result<Rare, (String, Reason)> {
+    known(&table, &["event", "gap", "replications"], "rare.")?;
+    let event = text(&mut table, "rare.event")?.unwrap_or_else(|| "failed".to_owned());
+    let gap = text(&mut table, "rare.gap")?
+        .ok_or_else(|| missing("rare.gap", "gap = \"9%\", the median to draw around"))?;
+    let replications = whole(&mut table, "rare.replications", 1, 1 << 20)?.unwrap_or(2_000);
+    Ok(Rare { event, gap, replications })
+}
+
 fn sweep(
     mut table: Table,
     policies: &[String],
-    runs_per_point: u128,
+    runs_per_point: u64,
 ) -> Result<Sweep, (String, Reason)> {
     let word = text(&mut table, "sweep.design")?.unwrap_or_else(|| "grid".to_owned());
     let points = whole(&mut table, "sweep.points", 1, 1 << 20)?;
@@ -539,16 +548,16 @@ fn sweep(
 
 impl Sweep {
     /// How many points there are; saturates.
-    pub fn points(&self) -> u128 {
-        let d = self.axes.len() as u128;
+    pub fn points(&self) -> u64 {
+        let d = self.axes.len() as u64;
         match self.design {
             Design::Grid => self
                 .sizes()
                 .iter()
-                .fold(1_u128, |product, size| product.saturating_mul(*size as u128)),
-            Design::Sobol { points } | Design::LatinHypercube { points } => points as u128,
-            Design::Saltelli { points } => points as u128 * (2 * d + 2),
-            Design::Morris { points, .. } => points as u128 * (d + 1),
+                .fold(1_u64, |product, size| product.saturating_mul(*size as u64)),
+            Design::Sobol { points } | Design::LatinHypercube { points } => points as u64,
+            Design::Saltelli { points } => points as u64 * (2 * d + 2),
+            Design::Morris { points, .. } => points as u64 * (d + 1),
         }
     }
 
@@ -562,7 +571,7 @@ impl Sweep {
             .collect()
     }
 
-    fn check(&self, runs_per_point: u128) -> Result<(), (String, Reason)> {
+    fn check(&self, runs_per_point: u64) -> Result<(), (String, Reason)> {
         let is_grid = self.design == Design::Grid;
         if !is_grid && self.axes.is_empty() {
             return Err(missing(
@@ -623,7 +632,7 @@ impl Sweep {
         match self.design {
             Design::Grid => {
                 let sizes = self.sizes();
-                (0..to_usize(u64::try_from(self.points()).unwrap_or(u64::MAX)))
+                (0..to_usize(self.points()))
                     .map(|index| {
                         design::grid_cell(index, &sizes)
                             .into_iter()
@@ -682,7 +691,12 @@ fn values(key: &str, value: Value) -> Result<Values, (String, Reason)> {
                 (key.to_owned(), reason)
             })
         }
-        other => Err(not_a(key, &other, "a list of values, or { from = …, to = … }")),
+        other @ (Value::String(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::Boolean(_)
+        | Value::Datetime(_)
+        | Value::Array(_)) => Err(not_a(key, &other, "a list of values, or { from = …, to = … }")),
     }
 }
 
@@ -791,7 +805,7 @@ const fn to_usize(count: u64) -> usize {
 }
 
 /// A count with its thousands apart.
-pub fn thousands(count: u128) -> String {
+pub fn thousands(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -856,7 +870,7 @@ mod tests {
             .replace(r#"["1%", "3%"]"#, &format!("[{thousand}]\n\"makers.leak\" = [{thousand}]"));
         assert_eq!(
             error(&text),
-            "s.toml: key \"sweep\": the sweep has 1,000,000,000 points (1000 × 1000 × 1000), limit 1,000,000: \
+            "s.toml: key \"sweep\": the sweep has 1,000,000,000 points (1000 × 1000 × 1000), limit 100,000: \
              100,000,000,000 runs\n  hint: give fewer values, or sample: design = \"sobol\" (or \"latin-hypercube\") \
              with points = 256 and ranges { from = …, to = … }"
         );
