@@ -9,6 +9,8 @@ pub mod plan;
 
 pub mod chunk;
 pub mod execute;
+pub mod study;
+pub mod summary;
 
 pub mod adversary;
 pub mod bench;

@@ -84,6 +84,7 @@ impl Plan {
         let config = config(&spec, data.as_ref());
         let plan = Self { spec, points, config, data };
         if plan.spec.model == Model::Recovery {
+            plan.check_rare()?;
             let count = plan.points.len();
             let checked = count.min(CHECKED_MAX);
             for index in 0..checked {
@@ -102,17 +103,39 @@ impl Plan {
         Ok(plan)
     }
 
+    fn check_rare(&self) -> Result<(), (String, Reason)> {
+        let Some(rare) = &self.spec.rare else {
+            return Ok(());
+        };
+        let columns = model::columns(self.spec.model);
+        if model::position(columns, &rare.event).is_none() {
+            let known = columns.iter().map(|column| column.name.to_owned()).collect();
+            let reason = Reason::NotOneOf { found: rare.event.clone(), known };
+            return Err(("rare.event".into(), reason));
+        }
+        let (scenario, _) = self.models(0)?;
+        if scenario.shock.spread.0 <= 0.0 || scenario.shock.gap.0 <= 0.0 {
+            let message =
+                "the size of the hole does not vary, so nothing can be drawn around another median"
+                    .to_owned();
+            let hint = Some("give shock.gap and shock.spread, for example 3% and 0.6".into());
+            return Err(("rare".into(), Reason::Model { message, hint }));
+        }
+        self.tilted(&rare.gap).models(0).map(drop)
+    }
+
     /// The spec.
     pub const fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    /// The same study with other words: what it asks and concludes is no part of what is computed.
+    /// The same study with holes drawn around another median, for importance sampling.
     #[must_use]
-    pub fn with_spec_words(mut self, question: &str, conclusion: &str) -> Self {
-        question.clone_into(&mut self.spec.question);
-        conclusion.clone_into(&mut self.spec.conclusion);
-        self
+    pub(crate) fn tilted(&self, gap: &str) -> Self {
+        let mut tilted = self.clone();
+        let value = Value::String(gap.to_owned());
+        set(&mut tilted.spec.scenario, &["shock", "gap"], value).expect("the plan was checked");
+        tilted
     }
 
     /// The measured series, if one was given.
