@@ -4,10 +4,14 @@
 //!
 //! Nouns: [`Scenario`], [`Policy`], [`Model`], [`Outcome`].
 
+pub mod bench1;
+pub mod closed_form;
 mod error;
 mod fields;
+mod maths;
 mod outcome;
 mod policy;
+pub mod rng;
 mod scenario;
 pub mod units;
 mod validate;
