@@ -206,7 +206,8 @@ mod tests {
             let area = 1.0 - f / 2.0;
             assert!((leakage.auc.value - area).abs() < 0.02, "f = {f}: {:?}", leakage.auc);
             let bits = (2.0 * area).log2();
-            assert!((leakage.min_entropy.value - bits).abs() < 0.03, "f = {f}");
+            // Twelve channels of noise cost the guess about a percent of its hits.
+            assert!((leakage.min_entropy.value - bits).abs() < 0.045, "f = {f}");
             assert_eq!(leakage.channels[0].name, "flag");
             let fired = f64::midpoint(1.0, f);
             let entropy = |p: f64| {

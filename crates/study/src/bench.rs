@@ -90,9 +90,8 @@ pub fn run(
         tell(crate::execute::Progress { done, total, found: 0 });
         Ok(Timing { runs, cpu_s: middle - start, reference_cpu_s: end - middle })
     };
-    let timings: Vec<Timing> = pool.install(|| {
-        (0..plan.chunks()).into_par_iter().map(one).collect::<Result<_, _>>()
-    })?;
+    let timings: Vec<Timing> =
+        pool.install(|| (0..plan.chunks()).into_par_iter().map(one).collect::<Result<_, _>>())?;
     Ok(timings.into_iter().fold(Timing::default(), |sum, part| Timing {
         runs: sum.runs + part.runs,
         cpu_s: sum.cpu_s + part.cpu_s,
@@ -191,7 +190,16 @@ fn reference(seed: u64, run: u64) -> f64 {
             }
             active -= left;
         }
-        settle(step, left as f64, &mut supply, &mut reserves, &mut outflow, &mut filled, &mut cost, &mut recovered);
+        settle(
+            step,
+            left as f64,
+            &mut supply,
+            &mut reserves,
+            &mut outflow,
+            &mut filled,
+            &mut cost,
+            &mut recovered,
+        );
     }
     finish(recovered, cost, supply)
 }
@@ -221,7 +229,16 @@ fn reference_naive(seed: u64, run: u64) -> f64 {
             }
         }
         let left = (before - active.len()) as f64;
-        settle(step, left, &mut supply, &mut reserves, &mut outflow, &mut filled, &mut cost, &mut recovered);
+        settle(
+            step,
+            left,
+            &mut supply,
+            &mut reserves,
+            &mut outflow,
+            &mut filled,
+            &mut cost,
+            &mut recovered,
+        );
     }
     finish(recovered, cost, supply)
 }

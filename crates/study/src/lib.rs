@@ -21,6 +21,7 @@ pub mod model;
 pub mod output;
 pub mod quantity;
 pub mod random;
+pub mod report;
 pub mod stats;
 
 /// What the run card and every chunk name as the code that made them.

@@ -142,6 +142,8 @@ pub struct PolicyStats {
     pub ttr_quantiles: [Option<f64>; 3],
     /// What a stranger learns.
     pub leakage: Option<Leakage>,
+    /// What drills cost in a run without a hole, dollars; none where every run has one.
+    pub quiet_cover_cost: Option<Estimate>,
 }
 
 /// A policy against the baseline.
@@ -339,9 +341,14 @@ impl PointSums {
             .zip(self.quiet)
             .zip(names)
             .map(|((holes, quiet), name)| {
+                let cover = model::position(self.columns, "cover_cost_usd");
+                let quiet_cover_cost = cover
+                    .map(|place| quiet.moments[place])
+                    .filter(|moments| moments.n > 0)
+                    .map(|moments| moments.estimate());
                 let leakage = adversary::guess(&holes.deficit, &holes.gap, &holes.seen, seed);
                 let sums = if holes.delay.n > 0 { holes } else { quiet };
-                stats(sums, name, leakage, self.columns, seed)
+                PolicyStats { quiet_cover_cost, ..stats(sums, name, leakage, self.columns, seed) }
             })
             .collect();
         let values = plan.values(point);
@@ -437,6 +444,7 @@ fn stats(
         ttr_quantiles: [0.5, 0.9, 0.99].map(|share| survival::time_by(&steps, share)),
         survival: thinned(steps),
         leakage,
+        quiet_cover_cost: None,
     }
 }
 

@@ -106,7 +106,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let mut out = std::io::stdout().lock();
     let written = if arguments.json {
         let json = if is_bench { bench_json(&summary, &timing) } else { json(&summary) };
-        serde_json::to_writer(&mut out, &json).map_err(std::io::Error::other).and_then(|()| writeln!(out))
+        serde_json::to_writer(&mut out, &json)
+            .map_err(std::io::Error::other)
+            .and_then(|()| writeln!(out))
     } else {
         let text = table(&summary, folder.kept(), started.elapsed(), &timing);
         out.write_all(text.as_bytes())
@@ -122,9 +124,8 @@ pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
         .map_err(|error| bad(anyhow!("{name}: {error}\n  hint: give a readable UTF-8 file")))?;
     let spec = Spec::parse(&source, &name).map_err(|error| bad(error.into()))?;
     let beside = path.parent().unwrap_or(Path::new("")).to_owned();
-    let read = |file: &str| {
-        std::fs::read_to_string(beside.join(file)).map_err(|error| error.to_string())
-    };
+    let read =
+        |file: &str| std::fs::read_to_string(beside.join(file)).map_err(|error| error.to_string());
     Plan::new(spec, &name, read).map_err(|error| bad(error.into()))
 }
 
@@ -204,8 +205,8 @@ impl Drop for Folder {
 
 fn progress(plan: &Plan) -> ProgressBar {
     let template = "{spinner} {pos} of at most {len} runs {wide_bar} {per_sec}, {eta} left";
-    let style = ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(plan.spec().stop.at_most()).with_style(style);
     bar.enable_steady_tick(Duration::from_millis(250));
     bar
@@ -217,9 +218,15 @@ fn dry_run(plan: &Plan, jobs: usize) -> Result<String, Failure> {
     let policies = plan.policies().len() as u64;
     let most = spec.stop.at_most() * policies * plan.points() as u64;
     let mut text = String::new();
-    let _ = writeln!(text, "{}: {} points × {policies} policies × {} replications = {} runs{}", spec.name,
-        thousands(plan.points() as u64), thousands(spec.stop.at_most()), thousands(most),
-        if matches!(spec.stop, Stop::Until { .. }) { " at most" } else { "" });
+    let _ = writeln!(
+        text,
+        "{}: {} points × {policies} policies × {} replications = {} runs{}",
+        spec.name,
+        thousands(plan.points() as u64),
+        thousands(spec.stop.at_most()),
+        thousands(most),
+        if matches!(spec.stop, Stop::Until { .. }) { " at most" } else { "" }
+    );
     let _ = writeln!(text, "{} chunks, 0 to {}", thousands(plan.chunks()), plan.chunks() - 1);
     let started = Instant::now();
     let mut sampled = 0;
@@ -234,10 +241,18 @@ fn dry_run(plan: &Plan, jobs: usize) -> Result<String, Failure> {
     }
     #[allow(clippy::cast_precision_loss, reason = "an estimate")]
     let seconds = started.elapsed().as_secs_f64() / sampled as f64 * most as f64 / jobs as f64;
-    let _ = writeln!(text, "about {} on {jobs} threads, from {sampled} runs just now", duration(seconds));
+    let _ = writeln!(
+        text,
+        "about {} on {jobs} threads, from {sampled} runs just now",
+        duration(seconds)
+    );
     for point in 0..plan.points().min(5) {
         let words = plan.describe(point);
-        let _ = writeln!(text, "  point {point}: {}", if words.is_empty() { "as the spec stands" } else { &words });
+        let _ = writeln!(
+            text,
+            "  point {point}: {}",
+            if words.is_empty() { "as the spec stands" } else { &words }
+        );
     }
     if plan.points() > 5 {
         let _ = writeln!(text, "  … and {} more", thousands(plan.points() as u64 - 5));
@@ -265,16 +280,34 @@ const STUDY_KEYS: &[(&str, &str)] = &[
     ("study.model", "\"recovery\" (default), \"bench-1\" or \"bench-1-naive\"."),
     ("study.seed", "Everything random comes from it; 1 by default."),
     ("study.replications", "How many runs of each policy at each point; or:"),
-    ("study.until", "{ metric = \"recovered\", half_width = 0.01, at_most = 100000 }: until every policy's 95 % interval is that narrow."),
+    (
+        "study.until",
+        "{ metric = \"recovered\", half_width = 0.01, at_most = 100000 }: until every policy's 95 % interval is that narrow.",
+    ),
     ("study.baseline", "The policy that others are compared with; the first by default."),
-    ("[[policy]]", "name, mechanism = { kind = …, … }, disclosure = \"none\", \"flag\", \"range\" or \"public\"."),
-    ("sweep.design", "\"grid\" (default), \"sobol\", \"latin-hypercube\", \"saltelli\" (Sobol' indices), \"morris\" (screening)."),
+    (
+        "[[policy]]",
+        "name, mechanism = { kind = …, … }, disclosure = \"none\", \"flag\", \"range\" or \"public\".",
+    ),
+    (
+        "sweep.design",
+        "\"grid\" (default), \"sobol\", \"latin-hypercube\", \"saltelli\" (Sobol' indices), \"morris\" (screening).",
+    ),
     ("sweep.points", "Points of a sample; base points of saltelli; trajectories of morris."),
     ("sweep.levels", "Levels of morris's grid, even; 4 by default."),
-    ("sweep.\"KEY\"", "A key of the scenario, or policy.NAME.… (policy.*.… for all): a list, or { from, to, scale }."),
+    (
+        "sweep.\"KEY\"",
+        "A key of the scenario, or policy.NAME.… (policy.*.… for all): a list, or { from, to, scale }.",
+    ),
     ("paths.replications", "Runs whose every step is kept for the fan charts of the first point."),
-    ("rare", "event, gap, replications: importance sampling with holes drawn around a larger median."),
-    ("data", "path, time, price, step, shock_at: a measured price series, drawn beside the simulated discount."),
+    (
+        "rare",
+        "event, gap, replications: importance sampling with holes drawn around a larger median.",
+    ),
+    (
+        "data",
+        "path, time, price, step, shock_at: a measured price series, drawn beside the simulated discount.",
+    ),
 ];
 
 fn explain(word: &str) -> Result<Ending, Failure> {
@@ -286,12 +319,10 @@ fn explain(word: &str) -> Result<Ending, Failure> {
         let _ = writeln!(text, "{key}\n    {meaning}");
     }
     let mechanisms = risk::Mechanism::all();
-    let fields = risk::schema()
-        .iter()
-        .map(|field| ("scenario", field))
-        .chain(mechanisms.iter().flat_map(|mechanism| {
-            mechanism.fields().iter().map(|field| ("policy.mechanism", field))
-        }));
+    let fields =
+        risk::schema().iter().map(|field| ("scenario", field)).chain(mechanisms.iter().flat_map(
+            |mechanism| mechanism.fields().iter().map(|field| ("policy.mechanism", field)),
+        ));
     for (group, field) in fields.filter(|(_, field)| matches(field.path)) {
         found += 1;
         let (low, high) = field.range;
@@ -299,11 +330,17 @@ fn explain(word: &str) -> Result<Ending, Failure> {
         let _ = writeln!(
             text,
             "{group}: {}\n    {} Default {}; {}{range}. Source: {}",
-            field.path, field.meaning, field.default, field.unit, field.source.trim_end_matches('.')
+            field.path,
+            field.meaning,
+            field.default,
+            field.unit,
+            field.source.trim_end_matches('.')
         );
     }
     if found == 0 {
-        return Err(bad(anyhow!("no key has {word:?} in its name\n  hint: `cdpr simulate --explain` lists them all")));
+        return Err(bad(anyhow!(
+            "no key has {word:?} in its name\n  hint: `cdpr simulate --explain` lists them all"
+        )));
     }
     print!("{text}");
     Ok(Ending::Done)
@@ -365,8 +402,16 @@ fn table(
         for stats in &point.policies {
             let recovered = stats.metric("recovered");
             let delay = stats.metric("delay_h");
-            let cost = stats.metric(if stats.metrics.contains_key("cost_bp") { "cost_bp" } else { "cost" });
-            let redeemed = stats.metric(if stats.metrics.contains_key("redeemed_72h") { "redeemed_72h" } else { "redeemed" });
+            let cost = stats.metric(if stats.metrics.contains_key("cost_bp") {
+                "cost_bp"
+            } else {
+                "cost"
+            });
+            let redeemed = stats.metric(if stats.metrics.contains_key("redeemed_72h") {
+                "redeemed_72h"
+            } else {
+                "redeemed"
+            });
             let _ = writeln!(
                 text,
                 "{:width$}  {:>6.1}% [{:>5.1}, {:>5.1}]  {:>8.2} ± {:>5.2}  {:>9.2} ± {:>6.2}  {:>11.2}%  {:>9.2}%",
@@ -384,9 +429,16 @@ fn table(
         }
     }
     if shown < summary.points.len() {
-        let _ = writeln!(text, "\n… and {} more points", thousands((summary.points.len() - shown) as u64));
+        let _ = writeln!(
+            text,
+            "\n… and {} more points",
+            thousands((summary.points.len() - shown) as u64)
+        );
     }
-    let _ = writeln!(text, "\n95 % intervals; hours to recovery count the horizon where there was none.");
+    let _ = writeln!(
+        text,
+        "\n95 % intervals; hours to recovery count the horizon where there was none."
+    );
     if timing.runs > 0 {
         let _ = writeln!(
             text,

@@ -28,8 +28,14 @@ pub(crate) fn style() -> String {
             text
         })
     };
-    let light = format!("--ink:#1c2126;--soft:#5b646d;--line:#d5dae0;--ground:#ffffff;{}", vars(|pair| pair.0));
-    let dark = format!("--ink:#e8ebee;--soft:#a3acb5;--line:#3a424a;--ground:#14181c;{}", vars(|pair| pair.1));
+    let light = format!(
+        "--ink:#1c2126;--soft:#5b646d;--line:#d5dae0;--ground:#ffffff;{}",
+        vars(|pair| pair.0)
+    );
+    let dark = format!(
+        "--ink:#e8ebee;--soft:#a3acb5;--line:#3a424a;--ground:#14181c;{}",
+        vars(|pair| pair.1)
+    );
     format!(
         ":root{{color-scheme:light dark;{light}}}\
          @media (prefers-color-scheme:dark){{:root{{{dark}}}}}\
@@ -83,7 +89,11 @@ pub(crate) fn short(value: f64) -> String {
     } else {
         return format!("{value:.1e}");
     };
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
 }
 
 fn grouped(value: f64) -> String {
@@ -102,7 +112,12 @@ pub(crate) struct Axis {
 
 impl Axis {
     /// An axis that spans `values`, from zero when `zero`, with a little air.
-    pub(crate) fn over(label: &str, format: Format, values: impl Iterator<Item = f64>, zero: bool) -> Self {
+    pub(crate) fn over(
+        label: &str,
+        format: Format,
+        values: impl Iterator<Item = f64>,
+        zero: bool,
+    ) -> Self {
         let (mut from, mut to) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.filter(|value| value.is_finite()) {
             from = from.min(value);
@@ -118,7 +133,11 @@ impl Axis {
         let air = (to - from) * 0.05;
         if air == 0.0 {
             // A single value still deserves an axis with something on it.
-            (from, to) = if from == 0.0 { (0.0, 1.0) } else { (from - from.abs() * 0.5, to + to.abs() * 0.5) };
+            (from, to) = if from == 0.0 {
+                (0.0, 1.0)
+            } else {
+                (from - from.abs() * 0.5, to + to.abs() * 0.5)
+            };
         } else {
             to += air;
             if !zero || from < 0.0 {
@@ -191,7 +210,10 @@ impl Plot {
             .iter()
             .map(|mark| match mark {
                 Mark::Line { name, .. } | Mark::Theory { name, .. } => name.chars().count(),
-                Mark::Points { .. } | Mark::Band { .. } | Mark::Upright { .. } | Mark::Level { .. } => 0,
+                Mark::Points { .. }
+                | Mark::Band { .. }
+                | Mark::Upright { .. }
+                | Mark::Level { .. } => 0,
             })
             .max()
             .unwrap_or(0);
@@ -213,32 +235,69 @@ impl Plot {
         let (y0, y1) = (dy + self.height - BOTTOM, dy + TOP);
         let px = |x: f64| x0 + (x - self.x.from) / (self.x.to - self.x.from) * (x1 - x0);
         let py = |y: f64| y0 + (y - self.y.from) / (self.y.to - self.y.from) * (y1 - y0);
-        let inside = |x: f64, y: f64| {
-            (px(x).clamp(x0 - 1.0, x1 + 1.0), py(y).clamp(y1 - 1.0, y0 + 1.0))
-        };
+        let inside =
+            |x: f64, y: f64| (px(x).clamp(x0 - 1.0, x1 + 1.0), py(y).clamp(y1 - 1.0, y0 + 1.0));
         for tick in self.y.ticks(5) {
             let y = py(tick);
-            let _ = write!(svg, r#"<line class="grid" x1="{x0:.1}" x2="{x1:.1}" y1="{y:.1}" y2="{y:.1}"/><text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#, x0 - 8.0, y + 4.0, self.y.format.write(tick));
+            let _ = write!(
+                svg,
+                r#"<line class="grid" x1="{x0:.1}" x2="{x1:.1}" y1="{y:.1}" y2="{y:.1}"/><text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
+                x0 - 8.0,
+                y + 4.0,
+                self.y.format.write(tick)
+            );
         }
-        let _ = write!(svg, r#"<line class="axis" x1="{x0:.1}" x2="{x1:.1}" y1="{y0:.1}" y2="{y0:.1}"/>"#);
+        let _ = write!(
+            svg,
+            r#"<line class="axis" x1="{x0:.1}" x2="{x1:.1}" y1="{y0:.1}" y2="{y0:.1}"/>"#
+        );
         let room = crate::stats::index_floor((x1 - x0) / 70.0).max(2);
         for tick in self.x.ticks(room) {
             let x = px(tick);
-            let _ = write!(svg, r#"<line class="axis" x1="{x:.1}" x2="{x:.1}" y1="{y0:.1}" y2="{:.1}"/><text x="{x:.1}" y="{:.1}" text-anchor="middle">{}</text>"#, y0 + 4.0, y0 + 18.0, self.x.format.write(tick));
+            let _ = write!(
+                svg,
+                r#"<line class="axis" x1="{x:.1}" x2="{x:.1}" y1="{y0:.1}" y2="{:.1}"/><text x="{x:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
+                y0 + 4.0,
+                y0 + 18.0,
+                self.x.format.write(tick)
+            );
         }
-        let _ = write!(svg, r#"<text class="strong" x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#, x1, y0 + 38.0, escape(&self.x.label));
-        let _ = write!(svg, r#"<text class="strong" x="{:.1}" y="{:.1}">{}</text>"#, dx + 4.0, dy + 12.0, escape(&self.y.label));
+        let _ = write!(
+            svg,
+            r#"<text class="strong" x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
+            x1,
+            y0 + 38.0,
+            escape(&self.x.label)
+        );
+        let _ = write!(
+            svg,
+            r#"<text class="strong" x="{:.1}" y="{:.1}">{}</text>"#,
+            dx + 4.0,
+            dy + 12.0,
+            escape(&self.y.label)
+        );
 
         let mut names: Vec<(f64, f64, usize, &str)> = Vec::new();
         for mark in &self.marks {
             match mark {
                 Mark::Band { series, points, opacity } => {
-                    let path = area(points.iter().map(|(x, low, high)| (inside(*x, *low), inside(*x, *high))));
-                    let _ = write!(svg, r#"<path d="{path}" fill="{}" opacity="{opacity}"/>"#, colour(*series));
+                    let path = area(
+                        points.iter().map(|(x, low, high)| (inside(*x, *low), inside(*x, *high))),
+                    );
+                    let _ = write!(
+                        svg,
+                        r#"<path d="{path}" fill="{}" opacity="{opacity}"/>"#,
+                        colour(*series)
+                    );
                 }
                 Mark::Line { series, points, name } => {
                     let path = polyline(points.iter().map(|(x, y)| inside(*x, *y)));
-                    let _ = write!(svg, r#"<path class="curve" d="{path}" stroke="{}" stroke-dasharray="{}"/>"#, colour(*series), dash(*series));
+                    let _ = write!(
+                        svg,
+                        r#"<path class="curve" d="{path}" stroke="{}" stroke-dasharray="{}"/>"#,
+                        colour(*series),
+                        dash(*series)
+                    );
                     // Markers, sparse: they carry what colour carries.
                     let stride = points.len().div_ceil(9).max(1);
                     for (x, y) in points.iter().skip(stride / 2).step_by(stride) {
@@ -252,7 +311,10 @@ impl Plot {
                 }
                 Mark::Theory { points, name } => {
                     let path = polyline(points.iter().map(|(x, y)| inside(*x, *y)));
-                    let _ = write!(svg, r#"<path class="curve" d="{path}" stroke="var(--ink)" style="stroke-width:1.4" stroke-dasharray="2 4"/>"#);
+                    let _ = write!(
+                        svg,
+                        r#"<path class="curve" d="{path}" stroke="var(--ink)" style="stroke-width:1.4" stroke-dasharray="2 4"/>"#
+                    );
                     if let (Some((x, y)), false) = (points.last(), name.is_empty()) {
                         let (x, y) = inside(*x, *y);
                         names.push((x, y, usize::MAX, name));
@@ -263,7 +325,11 @@ impl Plot {
                         let (cx, cy) = inside(*x, *y);
                         if low < high {
                             let ((_, a), (_, b)) = (inside(*x, *low), inside(*x, *high));
-                            let _ = write!(svg, r#"<line x1="{cx:.1}" x2="{cx:.1}" y1="{a:.1}" y2="{b:.1}" stroke="{}" stroke-width="1.4"/>"#, colour(*series));
+                            let _ = write!(
+                                svg,
+                                r#"<line x1="{cx:.1}" x2="{cx:.1}" y1="{a:.1}" y2="{b:.1}" stroke="{}" stroke-width="1.4"/>"#,
+                                colour(*series)
+                            );
                         }
                         marker(svg, *series, cx, cy, 4.6);
                     }
@@ -271,26 +337,56 @@ impl Plot {
                         let (x, y) = inside(*x, *y);
                         // Inside the frame: to the left of the point where there is no room on its right.
                         let len = crate::stats::len_f64(name.chars().count()) * 6.6;
-                        let (tx, anchor) = if x + 9.0 + len < x1 + right { (x + 9.0, "start") } else { (x - 9.0, "end") };
-                        let _ = write!(svg, r#"<text class="name" x="{tx:.1}" y="{:.1}" text-anchor="{anchor}">{}</text>"#, y - 7.0, escape(name));
+                        let (tx, anchor) = if x + 9.0 + len < x1 + right {
+                            (x + 9.0, "start")
+                        } else {
+                            (x - 9.0, "end")
+                        };
+                        let _ = write!(
+                            svg,
+                            r#"<text class="name" x="{tx:.1}" y="{:.1}" text-anchor="{anchor}">{}</text>"#,
+                            y - 7.0,
+                            escape(name)
+                        );
                     }
                 }
                 Mark::Upright { x, words } => {
                     let (x, _) = inside(*x, self.y.from);
                     let near_end = x > x1 - 110.0;
                     let (tx, anchor) = if near_end { (x - 5.0, "end") } else { (x + 5.0, "start") };
-                    let _ = write!(svg, r#"<line class="rule" x1="{x:.1}" x2="{x:.1}" y1="{y1:.1}" y2="{y0:.1}"/><text class="strong" x="{tx:.1}" y="{:.1}" text-anchor="{anchor}">{}</text>"#, y1 + 11.0, escape(words));
+                    let _ = write!(
+                        svg,
+                        r#"<line class="rule" x1="{x:.1}" x2="{x:.1}" y1="{y1:.1}" y2="{y0:.1}"/><text class="strong" x="{tx:.1}" y="{:.1}" text-anchor="{anchor}">{}</text>"#,
+                        y1 + 11.0,
+                        escape(words)
+                    );
                 }
                 Mark::Level { y, words } => {
                     let (_, y) = inside(self.x.from, *y);
-                    let _ = write!(svg, r#"<line class="rule" x1="{x0:.1}" x2="{x1:.1}" y1="{y:.1}" y2="{y:.1}"/><text class="strong" x="{:.1}" y="{:.1}">{}</text>"#, x0 + 4.0, y - 5.0, escape(words));
+                    let _ = write!(
+                        svg,
+                        r#"<line class="rule" x1="{x0:.1}" x2="{x1:.1}" y1="{y:.1}" y2="{y:.1}"/><text class="strong" x="{:.1}" y="{:.1}">{}</text>"#,
+                        x0 + 4.0,
+                        y - 5.0,
+                        escape(words)
+                    );
                 }
             }
         }
-        for (y, (x, from, series, name)) in apart(&mut names, y1 + 4.0, y0).into_iter().zip(&names) {
+        for (y, (x, from, series, name)) in apart(&mut names, y1 + 4.0, y0).into_iter().zip(&names)
+        {
             let tx = x1 + 18.0;
-            let fill = if *series == usize::MAX { "var(--ink)".to_owned() } else { colour(*series) };
-            let _ = write!(svg, r#"<path d="M{:.1} {from:.1}L{:.1} {y:.1}" stroke="{fill}" fill="none" opacity=".6"/><text class="name" x="{:.1}" y="{:.1}" style="fill:{fill}">{}</text>"#, x + 5.0, tx - 3.0, tx, y + 4.0, escape(name));
+            let fill =
+                if *series == usize::MAX { "var(--ink)".to_owned() } else { colour(*series) };
+            let _ = write!(
+                svg,
+                r#"<path d="M{:.1} {from:.1}L{:.1} {y:.1}" stroke="{fill}" fill="none" opacity=".6"/><text class="name" x="{:.1}" y="{:.1}" style="fill:{fill}">{}</text>"#,
+                x + 5.0,
+                tx - 3.0,
+                tx,
+                y + 4.0,
+                escape(name)
+            );
         }
     }
 }
@@ -323,7 +419,10 @@ pub(crate) fn open(width: f64, height: f64, title: &str) -> String {
 pub(crate) fn standalone(svg: &str) -> String {
     let end = svg.find('>').map_or(0, |end| end + 1);
     let (head, rest) = svg.split_at(end);
-    format!("{head}<style>{}</style><rect width=\"100%\" height=\"100%\" fill=\"var(--ground)\"/>{rest}\n", style())
+    format!(
+        "{head}<style>{}</style><rect width=\"100%\" height=\"100%\" fill=\"var(--ground)\"/>{rest}\n",
+        style()
+    )
 }
 
 pub(crate) fn colour(series: usize) -> String {
@@ -341,9 +440,31 @@ pub(crate) fn marker(svg: &mut String, series: usize, x: f64, y: f64, r: f64) {
     let paint = format!(r#"fill="{fill}" stroke="{stroke}" stroke-width="1.6""#);
     let _ = match series % 4 {
         0 => write!(svg, r#"<circle cx="{x:.1}" cy="{y:.1}" r="{r}" {paint}/>"#),
-        1 => write!(svg, r#"<rect x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}" {paint}/>"#, x - r * 0.9, y - r * 0.9, r * 1.8, r * 1.8),
-        2 => write!(svg, r#"<path d="M{x:.1} {:.1}L{:.1} {:.1}L{:.1} {:.1}Z" {paint}/>"#, y - r * 1.15, x + r * 1.1, y + r * 0.85, x - r * 1.1, y + r * 0.85),
-        _ => write!(svg, r#"<path d="M{x:.1} {:.1}L{:.1} {y:.1}L{x:.1} {:.1}L{:.1} {y:.1}Z" {paint}/>"#, y - r * 1.25, x + r * 1.25, y + r * 1.25, x - r * 1.25),
+        1 => write!(
+            svg,
+            r#"<rect x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}" {paint}/>"#,
+            x - r * 0.9,
+            y - r * 0.9,
+            r * 1.8,
+            r * 1.8
+        ),
+        2 => write!(
+            svg,
+            r#"<path d="M{x:.1} {:.1}L{:.1} {:.1}L{:.1} {:.1}Z" {paint}/>"#,
+            y - r * 1.15,
+            x + r * 1.1,
+            y + r * 0.85,
+            x - r * 1.1,
+            y + r * 0.85
+        ),
+        _ => write!(
+            svg,
+            r#"<path d="M{x:.1} {:.1}L{:.1} {y:.1}L{x:.1} {:.1}L{:.1} {y:.1}Z" {paint}/>"#,
+            y - r * 1.25,
+            x + r * 1.25,
+            y + r * 1.25,
+            x - r * 1.25
+        ),
     };
 }
 
@@ -381,23 +502,60 @@ pub(crate) fn heat(
     let (left, top, bottom) = (LEFT + 8.0, 46.0, 44.0);
     let w = (width - left - 12.0) / crate::stats::len_f64(columns.len().max(1));
     let h = (height - top - bottom) / crate::stats::len_f64(rows.len().max(1));
-    let _ = write!(svg, r#"<text class="name" x="{:.1}" y="{:.1}">{}</text><text class="strong" x="{:.1}" y="{:.1}">{}</text>"#, dx + 4.0, dy + 14.0, escape(title), dx + 4.0, dy + 34.0, escape(y_label));
+    let _ = write!(
+        svg,
+        r#"<text class="name" x="{:.1}" y="{:.1}">{}</text><text class="strong" x="{:.1}" y="{:.1}">{}</text>"#,
+        dx + 4.0,
+        dy + 14.0,
+        escape(title),
+        dx + 4.0,
+        dy + 34.0,
+        escape(y_label)
+    );
     for (row, label) in rows.iter().enumerate() {
         // Rows ascend from the bottom, as an axis does.
         let y = dy + top + h * (crate::stats::len_f64(rows.len() - 1 - row) + 0.5);
-        let _ = write!(svg, r#"<text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#, dx + left - 8.0, y + 4.0, escape(label));
+        let _ = write!(
+            svg,
+            r#"<text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
+            dx + left - 8.0,
+            y + 4.0,
+            escape(label)
+        );
     }
     for (column, label) in columns.iter().enumerate() {
         let x = dx + left + w * (crate::stats::len_f64(column) + 0.5);
-        let _ = write!(svg, r#"<text x="{x:.1}" y="{:.1}" text-anchor="middle">{}</text>"#, dy + height - bottom + 18.0, escape(label));
+        let _ = write!(
+            svg,
+            r#"<text x="{x:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
+            dy + height - bottom + 18.0,
+            escape(label)
+        );
     }
-    let _ = write!(svg, r#"<text class="strong" x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#, dx + width - 12.0, dy + height - 8.0, escape(x_label));
+    let _ = write!(
+        svg,
+        r#"<text class="strong" x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
+        dx + width - 12.0,
+        dy + height - 8.0,
+        escape(x_label)
+    );
     for cell in cells {
         let x = dx + left + w * crate::stats::len_f64(cell.column);
         let y = dy + top + h * crate::stats::len_f64(rows.len() - 1 - cell.row);
         let share = cell.value.clamp(0.0, 1.0);
         let ink = if share > 0.55 { "var(--ground)" } else { "var(--ink)" };
-        let _ = write!(svg, r#"<rect x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}" fill="var(--s1)" fill-opacity="{:.2}" stroke="var(--line)"/><text x="{:.1}" y="{:.1}" text-anchor="middle" style="fill:{ink}">{}</text>"#, x + 1.0, y + 1.0, w - 2.0, h - 2.0, 0.04 + share * 0.92, x + w / 2.0, y + h / 2.0 + 4.0, Format::Percent.write((cell.value * 1000.0).round() / 1000.0));
+        let _ = write!(
+            svg,
+            r#"<rect x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}" fill="var(--s1)" fill-opacity="{:.2}" stroke="var(--line)"/><text x="{:.1}" y="{:.1}" text-anchor="middle" style="fill:{ink}">{}</text>"#,
+            x + 1.0,
+            y + 1.0,
+            w - 2.0,
+            h - 2.0,
+            0.04 + share * 0.92,
+            x + w / 2.0,
+            y + h / 2.0 + 4.0,
+            Format::Percent.write((cell.value * 1000.0).round() / 1000.0)
+        );
     }
 }
 
@@ -410,7 +568,13 @@ pub(crate) struct Bar {
 }
 
 /// Horizontal bars, grouped by name, from zero.
-pub(crate) fn bars(title: &str, label: &str, format: Format, series: &[&str], bars: &[Bar]) -> String {
+pub(crate) fn bars(
+    title: &str,
+    label: &str,
+    format: Format,
+    series: &[&str],
+    bars: &[Bar],
+) -> String {
     let longest = bars.iter().map(|bar| bar.name.chars().count()).max().unwrap_or(0);
     let left = (crate::stats::len_f64(longest) * 6.8 + 20.0).clamp(90.0, 260.0);
     let thick = 13.0;
@@ -419,37 +583,75 @@ pub(crate) fn bars(title: &str, label: &str, format: Format, series: &[&str], ba
     let (top, bottom) = (30.0, 44.0);
     let height = top + bottom + group * crate::stats::len_f64(bars.len());
     let width = Plot::WIDTH;
-    let values = bars.iter().flat_map(|bar| &bar.values).flat_map(|(_, value, low, high)| [*value, *low, *high]);
+    let values = bars
+        .iter()
+        .flat_map(|bar| &bar.values)
+        .flat_map(|(_, value, low, high)| [*value, *low, *high]);
     let axis = Axis::over(label, format, values, true);
     let (x0, x1) = (left, width - 24.0);
-    let px = |x: f64| x0 + (x.clamp(axis.from, axis.to) - axis.from) / (axis.to - axis.from) * (x1 - x0);
+    let px =
+        |x: f64| x0 + (x.clamp(axis.from, axis.to) - axis.from) / (axis.to - axis.from) * (x1 - x0);
     let mut svg = open(width, height, title);
     for tick in axis.ticks(7) {
         let x = px(tick);
-        let _ = write!(svg, r#"<line class="grid" x1="{x:.1}" x2="{x:.1}" y1="{top}" y2="{:.1}"/><text x="{x:.1}" y="{:.1}" text-anchor="middle">{}</text>"#, height - bottom, height - bottom + 17.0, format.write(tick));
+        let _ = write!(
+            svg,
+            r#"<line class="grid" x1="{x:.1}" x2="{x:.1}" y1="{top}" y2="{:.1}"/><text x="{x:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
+            height - bottom,
+            height - bottom + 17.0,
+            format.write(tick)
+        );
     }
     let mut at = left;
     for (index, name) in series.iter().enumerate() {
         marker(&mut svg, index, at + 5.0, 11.0, 4.6);
-        let _ = write!(svg, r#"<text class="name" x="{:.1}" y="15">{}</text>"#, at + 15.0, escape(name));
+        let _ = write!(
+            svg,
+            r#"<text class="name" x="{:.1}" y="15">{}</text>"#,
+            at + 15.0,
+            escape(name)
+        );
         at += crate::stats::len_f64(name.chars().count()) * 7.0 + 40.0;
     }
     for (index, bar) in bars.iter().enumerate() {
         let y = top + group * crate::stats::len_f64(index) + 6.0;
         let middle = y + crate::stats::len_f64(bar.values.len()) * (thick + 3.0) / 2.0;
-        let _ = write!(svg, r#"<text class="strong" x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#, left - 10.0, middle + 3.0, escape(&bar.name));
+        let _ = write!(
+            svg,
+            r#"<text class="strong" x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
+            left - 10.0,
+            middle + 3.0,
+            escape(&bar.name)
+        );
         for (line, (series, value, low, high)) in bar.values.iter().enumerate() {
             let y = y + crate::stats::len_f64(line) * (thick + 3.0);
             let (a, b) = (px(0.0).min(px(*value)), px(0.0).max(px(*value)));
-            let _ = write!(svg, r#"<rect x="{a:.1}" y="{y:.1}" width="{:.1}" height="{thick}" fill="{}" opacity=".85"/>"#, (b - a).max(0.5), colour(*series));
+            let _ = write!(
+                svg,
+                r#"<rect x="{a:.1}" y="{y:.1}" width="{:.1}" height="{thick}" fill="{}" opacity=".85"/>"#,
+                (b - a).max(0.5),
+                colour(*series)
+            );
             if low < high {
                 let mid = y + thick / 2.0;
-                let _ = write!(svg, r#"<line x1="{:.1}" x2="{:.1}" y1="{mid:.1}" y2="{mid:.1}" stroke="var(--ink)" stroke-width="1.4"/>"#, px(*low), px(*high));
+                let _ = write!(
+                    svg,
+                    r#"<line x1="{:.1}" x2="{:.1}" y1="{mid:.1}" y2="{mid:.1}" stroke="var(--ink)" stroke-width="1.4"/>"#,
+                    px(*low),
+                    px(*high)
+                );
             }
             marker(&mut svg, *series, px(*value), y + thick / 2.0, 4.0);
         }
     }
-    let _ = write!(svg, r#"<line class="axis" x1="{0:.1}" x2="{0:.1}" y1="{top}" y2="{1:.1}"/><text class="strong" x="{x1:.1}" y="{2:.1}" text-anchor="end">{3}</text></svg>"#, px(0.0), height - bottom, height - 8.0, escape(label));
+    let _ = write!(
+        svg,
+        r#"<line class="axis" x1="{0:.1}" x2="{0:.1}" y1="{top}" y2="{1:.1}"/><text class="strong" x="{x1:.1}" y="{2:.1}" text-anchor="end">{3}</text></svg>"#,
+        px(0.0),
+        height - bottom,
+        height - 8.0,
+        escape(label)
+    );
     svg
 }
 
@@ -465,13 +667,19 @@ mod tests {
     #[test]
     fn ticks_are_round_and_inside() {
         let axis = Axis { label: String::new(), from: 0.0, to: 0.97, format: Format::Percent };
-        let written: Vec<String> = axis.ticks(5).into_iter().map(|t| axis.format.write(t)).collect();
+        let written: Vec<String> =
+            axis.ticks(5).into_iter().map(|t| axis.format.write(t)).collect();
         assert_eq!(written, ["0%", "20%", "40%", "60%", "80%"]);
     }
 
     #[test]
     fn labels_never_overlap_and_stay_in_the_frame() {
-        let mut names = [(0.0, 100.0, 0, "a"), (0.0, 101.0, 1, "b"), (0.0, 198.0, 2, "c"), (0.0, 199.0, 3, "d")];
+        let mut names = [
+            (0.0, 100.0, 0, "a"),
+            (0.0, 101.0, 1, "b"),
+            (0.0, 198.0, 2, "c"),
+            (0.0, 199.0, 3, "d"),
+        ];
         let heights = apart(&mut names, 0.0, 200.0);
         assert!(heights.windows(2).all(|pair| pair[1] - pair[0] >= 15.0), "{heights:?}");
         assert!(heights.iter().all(|height| (0.0..=200.0).contains(height)));
@@ -493,7 +701,11 @@ mod tests {
             height: 200.0,
             x: Axis::share("x & y"),
             y: Axis::share("\"y\""),
-            marks: vec![Mark::Line { series: 0, points: vec![(0.0, 0.0), (1.0, 2.0)], name: "<b>".into() }],
+            marks: vec![Mark::Line {
+                series: 0,
+                points: vec![(0.0, 0.0), (1.0, 2.0)],
+                name: "<b>".into(),
+            }],
         };
         let svg = plot.svg();
         assert!(!svg.contains("<script>") && !svg.contains("<b>") && svg.contains("x &amp; y"));

@@ -102,7 +102,7 @@ impl Logistic {
             })
             .collect();
         let mut weights = vec![0.0; d + 1];
-        for _ in 0..25 {
+        for _ in 0..20 {
             let mut hessian = vec![vec![0.0; d + 1]; d + 1];
             let mut gradient = vec![0.0; d + 1];
             for (row, run) in rows.iter().zip(training) {
@@ -127,7 +127,7 @@ impl Logistic {
             // A Newton step far out overshoots: damped, it still converges.
             let damping = if size > 5.0 { 5.0 / size } else { 1.0 };
             weights.iter_mut().zip(&step).for_each(|(weight, step)| *weight += damping * step);
-            if size < 1e-8 {
+            if size < 1e-6 {
                 break;
             }
         }
