@@ -4,13 +4,19 @@
 //!
 //! Nouns: [`Scenario`], [`Policy`], [`Model`], [`Outcome`].
 
+pub mod balance;
 pub mod bench1;
 pub mod closed_form;
+mod crowd;
 mod error;
 mod fields;
 mod maths;
+mod model;
 mod outcome;
+mod panel;
+mod plan;
 mod policy;
+mod price;
 pub mod rng;
 mod scenario;
 pub mod units;
@@ -18,6 +24,7 @@ mod validate;
 
 pub use error::Error;
 pub use fields::Field;
+pub use model::Model;
 pub use outcome::{Breaker, Observation, Outcome, StepState, Trace, Truth};
 pub use policy::{
     CdprClock, CdprFixed, CdprPayAsBid, CdprUniform, CdprVcg, Disclosure, Flop, Frax, Gyro, Halt,
@@ -27,34 +34,6 @@ pub use scenario::{
     Adversary, Holders, Issuer, Kind, Makers, Market, Scenario, Selection, Shock, Tee,
 };
 pub use validate::{schema, validate};
-
-/// A world and a policy, checked and prepared; [`Model::run`] is a pure function of `(seed, replication)`.
-#[derive(Debug, Clone)]
-pub struct Model {
-    scenario: Scenario,
-    policy: Policy,
-}
-
-impl Model {
-    /// Prepares a model. Do this once per point of a sweep.
-    ///
-    /// # Errors
-    /// As [`validate`].
-    pub fn new(scenario: &Scenario, policy: &Policy) -> Result<Self, Error> {
-        validate(scenario, policy)?;
-        Ok(Self { scenario: scenario.clone(), policy: policy.clone() })
-    }
-
-    /// Runs one replication.
-    pub fn run(&self, seed: u64, replication: u64, trace: Trace) -> Outcome {
-        let _ = (&self.policy, seed, replication, trace);
-        let gap = self.scenario.shock.gap.0;
-        Outcome {
-            truth: Truth { deficit: gap > 0.0, gap, ..Truth::default() },
-            ..Outcome::default()
-        }
-    }
-}
 
 /// Runs `replication` of `seed` in one call; a sweep keeps a [`Model`].
 ///

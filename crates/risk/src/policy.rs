@@ -215,7 +215,7 @@ group! {
         every: Span = "5 min", 1, 604800, "Time between two clearings.", "assumed: one a step";
         premium: Share = "0.5%", 0, 1.6383, "The premium.", "the seed";
         lot: Dollars = "$100k", 1, 1e12, "Fills are multiples of this.", "assumed";
-        share_max: Share = "35%", 0, 1, "Most that one maker fills of a request.", "research note §2b";
+        share_max: Share = "35%", 0, 1, "Most that one maker fills of a request, of its size at detection, but a lot at least.", "research note §2b";
         timeout: Span = "6 h", 1, 2592000, "An attempt ends after this.", "assumed";
         attempts: u32 = 3, 1, 100, "Attempts before the ladder goes on to harsher steps.", "research note §2c";
         widen: u32 = 0, 0, 1000, "Makers invited in addition after each attempt.", "research note §2c";
@@ -232,7 +232,7 @@ group! {
         slope: Rate = "1% /h", 0, 100, "How fast it rises.", "research note §2a: 1-4%/h";
         cap: Share = "8%", 0, 1.6383, "Where it stops.", "research note §2a";
         lot: Dollars = "$100k", 1, 1e12, "Fills are multiples of this.", "assumed";
-        share_max: Share = "35%", 0, 1, "Most that one maker fills of a request.", "research note §2b";
+        share_max: Share = "35%", 0, 1, "Most that one maker fills of a request, of its size at detection, but a lot at least.", "research note §2b";
         timeout: Span = "10 h", 1, 2592000, "An attempt ends after this.", "assumed: the cap and a while";
         attempts: u32 = 3, 1, 100, "Attempts before the ladder goes on to harsher steps.", "research note §2c";
         widen: u32 = 0, 0, 1000, "Makers invited in addition after each attempt.", "research note §2c";
@@ -250,8 +250,8 @@ macro_rules! call {
                 ladder: Vec<Share> = ["1%", "3%", "8%"], 0, 1.6383, "Premium cap of each attempt, ascending; the last one repeats.", "research note §2a";
                 aggregate_min: Share = "60%", 0, 1, "A call that raises less than this share of the need takes nothing.", "research note §2c";
                 lot: Dollars = "$100k", 1, 1e12, "Fills are multiples of this.", "assumed";
-                share_max: Share = "35%", 0, 1, "Most that one maker fills of a call.", "research note §2b";
-                attempts: u32 = 6, 1, 100, "Calls that may fail before the ladder goes on to harsher steps.", "research note §2c: three, each called twice at 15 min";
+                share_max: Share = "35%", 0, 1, "Most that one maker fills of a request, of its size at detection, but a lot at least.", "research note §2b";
+                attempts: u32 = 6, 1, 100, "Calls that may fail before the ladder goes on to harsher steps.", "research note §2c: the three rungs, and the last once more for each time it is raised";
                 widen: u32 = 4, 0, 1000, "Makers invited in addition after each attempt.", "research note §2c, step 2; value assumed";
                 haircut: bool = false, 0, 1, "Whether the ladder ends in a haircut or in a halt.", "research note §2c";
             }

@@ -140,7 +140,7 @@ impl Stream {
         reason = "the high half of a product by n is below n"
     )]
     pub fn below(&mut self, n: u32) -> u32 {
-        (u128::from(self.bits()) * u128::from(n) >> 64) as u32
+        ((u128::from(self.bits()) * u128::from(n)) >> 64) as u32
     }
 }
 
