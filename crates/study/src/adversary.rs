@@ -74,11 +74,13 @@ pub fn guess(deficit: &[bool], gap: &[f64], seen: &[Vec<f64>], seed: u64) -> Opt
         return None;
     }
     let bins: Vec<Vec<usize>> = seen.iter().map(|channel| binned(channel, BINS)).collect();
+    let holes_of: Vec<usize> = deficit.iter().map(|hole| usize::from(*hole)).collect();
     let features = one_hot(&bins, n);
-    let scores = held_out_logistic(&features, deficit, FOLDS);
+    let scores = held_out_logistic(&features, deficit, FOLDS, |training| {
+        telling(&holes_of, &bins, training)
+    });
     let prior = len_f64(holes) / len_f64(n);
     let hits = scores.iter().zip(deficit).filter(|(score, hole)| (**score > 0.5) == **hole).count();
-    let holes_of: Vec<usize> = deficit.iter().map(|hole| usize::from(*hole)).collect();
     let buckets = gap_buckets(deficit, gap);
     let mut channels: Vec<Channel> = channels()
         .zip(&bins)
@@ -110,6 +112,23 @@ fn gained_bits(hits: usize, n: usize, blind: f64) -> Estimate {
     let rate = wilson(hits as u64, n as u64);
     let bits = |rate: f64| (rate / blind).log2().max(0.0);
     Estimate { value: bits(rate.value), low: bits(rate.low), high: bits(rate.high), ..rate }
+}
+
+/// Columns of [`one_hot`] of the channels that tell something on the training runs: the others only add noise.
+fn telling(holes: &[usize], bins: &[Vec<usize>], training: &[usize]) -> Vec<usize> {
+    let of = |all: &[usize]| training.iter().map(|run| all[*run]).collect::<Vec<_>>();
+    let holes = of(holes);
+    let (mut columns, mut from) = (Vec::new(), 0);
+    for bins in bins {
+        let width = bins.iter().max().copied().unwrap_or(0);
+        // Miller–Madow removes the bias; this is about two standard deviations of what is left under no information.
+        let noise = 2.0 * len_f64(width).sqrt() / len_f64(training.len());
+        if Table::of(&holes, &of(bins)).information_bits() > noise {
+            columns.extend(from..from + width);
+        }
+        from += width;
+    }
+    columns
 }
 
 fn one_hot(bins: &[Vec<usize>], n: usize) -> Vec<Vec<f64>> {

@@ -461,8 +461,12 @@ fn policies(top: &mut Table, model: Model) -> Result<Vec<Table>, (String, Reason
             return Err(not_a(&key, &policy, "a table"));
         };
         let name = policy_name(&policy);
-        if name.is_empty() || name.contains('.') {
-            return Err(missing(&format!("{key}.name"), "name = \"clock\", without a point"));
+        if name.is_empty() {
+            return Err(missing(&format!("{key}.name"), "name = \"clock\""));
+        }
+        if name.contains('.') {
+            let expected = "a name without a point, which the keys of a sweep need";
+            return Err(not_a(&format!("{key}.name"), &Value::String(name), expected));
         }
         if policies.iter().any(|other| policy_name(other) == name) {
             return Err((format!("{key}.name"), Reason::SameName { name }));

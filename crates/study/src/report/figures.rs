@@ -187,14 +187,15 @@ fn differences(summary: &Summary) -> Drawn {
         ["Policy", "Metric", "Difference to the baseline", "p, Holm", "Variance reduction"]
             .map(str::to_owned),
     );
-    let mut rows = Vec::new();
+    let mut rows: Vec<Vec<String>> = Vec::new();
     for point in points {
         for row in &point.league {
             let (words, factor) = metric_words(&row.metric);
             let d = &row.difference;
             let mut cells = point.values.clone();
+            let is_new = rows.last().is_none_or(|_| row.metric == point.league[0].metric);
             cells.extend([
-                row.policy.clone(),
+                if is_new { row.policy.clone() } else { String::new() },
                 words.to_owned(),
                 ranged(d.estimate, factor),
                 if row.p_corrected < 1e-4 { "< 0.0001".into() } else { short(row.p_corrected) },
@@ -446,10 +447,19 @@ fn recovery(summary: &Summary) -> Drawn {
         return Err("no run recovered".into());
     }
     let to = (last * 1.08).min(summary.horizon_h);
+    let first = point
+        .policies
+        .iter()
+        .filter_map(|stats| stats.survival.first())
+        .map(|step| step.time)
+        .fold(f64::INFINITY, f64::min);
+    // Minutes and days on one axis: logarithmic where a policy takes ten times another's time.
+    let is_log = to > 10.0 * first && first > 0.0;
+    let from = if is_log { first * 0.8 } else { 0.0 };
     let mut marks = Vec::new();
     let mut rows = Vec::new();
     for (series, stats) in point.policies.iter().enumerate() {
-        let (mut line, mut band) = (vec![(0.0, 0.0)], vec![(0.0, 0.0, 0.0)]);
+        let (mut line, mut band) = (vec![(from, 0.0)], vec![(from, 0.0, 0.0)]);
         let mut before = (0.0, 0.0, 0.0);
         for step in &stats.survival {
             // A step function: level until the event, then down.
@@ -477,7 +487,7 @@ fn recovery(summary: &Summary) -> Drawn {
         title: "Time to recovery".into(),
         width: Plot::WIDTH,
         height: 390.0,
-        x: Axis { label: "Hours since the shock".into(), from: 0.0, to, format: Format::Plain },
+        x: Axis { is_log, ..Axis::linear("Hours since the shock", from, to, Format::Plain) },
         y: Axis::share("Runs recovered by then"),
         marks,
     };
@@ -533,16 +543,15 @@ fn cost(summary: &Summary) -> Drawn {
     let mut svg =
         plot::open(Plot::WIDTH, height, "Cost density with value at risk and expected shortfall");
     use std::fmt::Write as _;
-    let axis = Axis { label: unit.into(), from: 0.0, to, format: Format::Plain };
-    for tick in 0..=6 {
-        let value = to / 1.12 * f64::from(tick) / 6.0;
+    let axis = Axis::linear(unit, 0.0, to, Format::Plain);
+    for value in axis.ticks(8) {
         let _ = write!(
             svg,
             r#"<line class="grid" x1="{0:.1}" x2="{0:.1}" y1="{top}" y2="{1:.1}"/><text x="{0:.1}" y="{2:.1}" text-anchor="middle">{3}</text>"#,
             px(value),
             height - 46.0,
             height - 29.0,
-            axis.format.write((value * 10.0).round() / 10.0)
+            axis.format.write(value)
         );
     }
     let mut rows = Vec::new();
@@ -658,12 +667,7 @@ fn frontier(summary: &Summary) -> Drawn {
         width: Plot::WIDTH,
         height: 400.0,
         x: Axis::over("Mean cost, bp of supply", Format::Plain, all.iter().map(|(x, _)| *x), true),
-        y: Axis {
-            label: "Runs that recover within the horizon".into(),
-            from: -0.02,
-            to: 1.06,
-            format: Format::Percent,
-        },
+        y: Axis::linear("Runs that recover within the horizon", -0.02, 1.06, Format::Percent),
         marks,
     };
     let rows = summary
@@ -825,12 +829,7 @@ fn fan_plot(
         title: name.to_owned(),
         width,
         height,
-        x: Axis {
-            label: "Hours since the shock".into(),
-            from: 0.0,
-            to: x_to,
-            format: Format::Plain,
-        },
+        x: Axis::linear("Hours since the shock", 0.0, x_to, Format::Plain),
         y,
         marks: vec![
             Mark::Band { series, points: band(0, 4), opacity: 0.16 },
@@ -870,12 +869,7 @@ fn run_off(summary: &Summary) -> Drawn {
         let (dx, dy) =
             (width * len_f64(place % columns), (height + 18.0) * len_f64(place / columns));
         let told = &summary.policies[*series].disclosure;
-        let y = Axis {
-            label: "Redeemed, of supply".into(),
-            from: 0.0,
-            to: top * 1.05,
-            format: Format::Percent,
-        };
+        let y = Axis::linear("Redeemed, of supply", 0.0, top * 1.05, Format::Percent);
         plot::marker(&mut svg, *series, dx + 10.0, dy + 9.0, 4.6);
         use std::fmt::Write as _;
         let _ = write!(
@@ -942,12 +936,7 @@ fn discount(summary: &Summary) -> Drawn {
     for (place, (index, fan)) in fans.iter().enumerate() {
         let (dx, dy) =
             (width * len_f64(place % columns), (height + 18.0) * len_f64(place / columns));
-        let y = Axis {
-            label: "Discount to par".into(),
-            from: 0.0,
-            to: top * 1.05,
-            format: Format::Percent,
-        };
+        let y = Axis::linear("Discount to par", 0.0, top * 1.05, Format::Percent);
         let mut plot = fan_plot(fan, *index, width, height, y, to, &fan.policy);
         let mut error = None;
         if let Some(series) = &summary.series {
@@ -1181,12 +1170,7 @@ fn leakage_curves(summary: &Summary, points: &[(f64, &PointSummary)], label: &st
         width: Plot::WIDTH,
         height: 330.0,
         x: x(),
-        y: Axis {
-            label: "AUC of “there is a hole”".into(),
-            from: 0.4,
-            to: 1.02,
-            format: Format::Plain,
-        },
+        y: Axis::linear("AUC of “there is a hole”", 0.4, 1.02, Format::Plain),
         marks,
     }
     .draw(&mut svg, 0.0, 0.0);
@@ -1231,12 +1215,12 @@ fn leakage_curves(summary: &Summary, points: &[(f64, &PointSummary)], label: &st
         width: Plot::WIDTH,
         height: 330.0,
         x: x(),
-        y: Axis {
-            label: format!("Bits a channel, “{}”", summary.policies[first].name),
-            from: 0.0,
-            to: 1.04,
-            format: Format::Plain,
-        },
+        y: Axis::linear(
+            &format!("Bits a channel, “{}”", summary.policies[first].name),
+            0.0,
+            1.04,
+            Format::Plain,
+        ),
         marks,
     }
     .draw(&mut svg, 0.0, 330.0);

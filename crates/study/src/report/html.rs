@@ -10,7 +10,7 @@ use crate::summary::Summary;
 const STYLE: &str = "
 *{box-sizing:border-box}html{scroll-behavior:smooth}
 body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.6 Inter,system-ui,-apple-system,'Segoe UI','Helvetica Neue',Arial,sans-serif;font-variant-numeric:tabular-nums}
-main,header,footer{max-width:920px;margin:0 auto;padding:0 32px}
+main,header,footer{max-width:1060px;margin:0 auto;padding:0 32px}
 header{padding-top:64px}h1{font-size:34px;line-height:1.2;letter-spacing:-.02em;font-weight:680;margin:0 0 8px;text-wrap:balance}
 h2{font-size:25px;line-height:1.25;letter-spacing:-.012em;font-weight:660;margin:72px 0 8px;padding-top:28px;border-top:2px solid var(--ink);text-wrap:balance}
 h3{font-size:18px;font-weight:650;margin:48px 0 4px}
@@ -18,9 +18,9 @@ p{margin:8px 0 12px;max-width:70ch}.lead{font-size:19px;color:var(--soft)}.soft{
 .conclusion{border-left:3px solid var(--s0);padding:4px 0 4px 18px;margin:20px 0}.conclusion p{margin:4px 0}
 .label{font-size:12px;letter-spacing:.06em;text-transform:uppercase;color:var(--soft);font-weight:600}
 .facts{display:flex;flex-wrap:wrap;gap:8px 36px;margin:20px 0;padding:0;list-style:none}.facts b{display:block;font-size:21px;font-weight:640;letter-spacing:-.01em}
-figure{margin:12px 0 8px}figure svg{width:100%;height:auto;display:block}
+figure{margin:12px 0 8px;max-width:880px}figure svg{width:100%;height:auto;display:block}
 figcaption,.method{font-size:14px;color:var(--soft);max-width:78ch}.method b{color:var(--ink);font-weight:600}
-.scroll{overflow-x:auto;margin:12px 0;max-height:620px;overflow-y:auto}
+.scroll{overflow-x:auto;margin:12px 0;max-height:520px;overflow-y:auto}
 table{border-collapse:collapse;font-size:13px;line-height:1.4;width:100%}
 th{position:sticky;top:0;background:var(--ground);text-align:left;font-weight:600;vertical-align:bottom;padding:6px 14px 6px 0;border-bottom:1.5px solid var(--ink)}
 td{padding:5px 14px 5px 0;border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}td.words{white-space:normal;min-width:20ch}

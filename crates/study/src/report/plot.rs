@@ -108,9 +108,24 @@ pub(crate) struct Axis {
     pub(crate) from: f64,
     pub(crate) to: f64,
     pub(crate) format: Format,
+    /// Logarithmic; both ends positive.
+    pub(crate) is_log: bool,
 }
 
 impl Axis {
+    pub(crate) fn linear(label: &str, from: f64, to: f64, format: Format) -> Self {
+        Self { label: label.to_owned(), from, to, format, is_log: false }
+    }
+
+    /// Where a value stands between the ends, 0 to 1.
+    fn part(&self, value: f64) -> f64 {
+        if self.is_log {
+            (value.max(1e-300) / self.from).ln() / (self.to / self.from).ln()
+        } else {
+            (value - self.from) / (self.to - self.from)
+        }
+    }
+
     /// An axis that spans `values`, from zero when `zero`, with a little air.
     pub(crate) fn over(
         label: &str,
@@ -144,14 +159,24 @@ impl Axis {
                 from -= air;
             }
         }
-        Self { label: label.to_owned(), from, to, format }
+        Self::linear(label, from, to, format)
     }
 
     pub(crate) fn share(label: &str) -> Self {
-        Self { label: label.to_owned(), from: 0.0, to: 1.0, format: Format::Percent }
+        Self::linear(label, 0.0, 1.0, Format::Percent)
     }
 
-    fn ticks(&self, most: usize) -> Vec<f64> {
+    pub(crate) fn ticks(&self, most: usize) -> Vec<f64> {
+        if self.is_log {
+            let first = self.from.log10().floor();
+            return (0..12)
+                .flat_map(|decade| {
+                    let power = 10.0_f64.powf(first + f64::from(decade));
+                    [1.0, 2.0, 5.0].map(|digit| digit * power)
+                })
+                .filter(|tick| self.from <= *tick && *tick <= self.to * 1.0001)
+                .collect();
+        }
         let span = self.to - self.from;
         let rough = span / crate::stats::len_f64(most);
         let power = 10.0_f64.powf(rough.log10().floor());
@@ -233,8 +258,8 @@ impl Plot {
         let right = self.right();
         let (x0, x1) = (dx + LEFT, dx + self.width - right);
         let (y0, y1) = (dy + self.height - BOTTOM, dy + TOP);
-        let px = |x: f64| x0 + (x - self.x.from) / (self.x.to - self.x.from) * (x1 - x0);
-        let py = |y: f64| y0 + (y - self.y.from) / (self.y.to - self.y.from) * (y1 - y0);
+        let px = |x: f64| x0 + self.x.part(x) * (x1 - x0);
+        let py = |y: f64| y0 + self.y.part(y) * (y1 - y0);
         let inside =
             |x: f64, y: f64| (px(x).clamp(x0 - 1.0, x1 + 1.0), py(y).clamp(y1 - 1.0, y0 + 1.0));
         for tick in self.y.ticks(5) {
@@ -278,6 +303,7 @@ impl Plot {
         );
 
         let mut names: Vec<(f64, f64, usize, &str)> = Vec::new();
+        let mut beside: Vec<(f64, f64, &str)> = Vec::new();
         for mark in &self.marks {
             match mark {
                 Mark::Band { series, points, opacity } => {
@@ -335,19 +361,7 @@ impl Plot {
                     }
                     if let (Some((x, y, _, _)), false) = (points.last(), name.is_empty()) {
                         let (x, y) = inside(*x, *y);
-                        // Inside the frame: to the left of the point where there is no room on its right.
-                        let len = crate::stats::len_f64(name.chars().count()) * 6.6;
-                        let (tx, anchor) = if x + 9.0 + len < x1 + right {
-                            (x + 9.0, "start")
-                        } else {
-                            (x - 9.0, "end")
-                        };
-                        let _ = write!(
-                            svg,
-                            r#"<text class="name" x="{tx:.1}" y="{:.1}" text-anchor="{anchor}">{}</text>"#,
-                            y - 7.0,
-                            escape(name)
-                        );
+                        beside.push((x, y, name));
                     }
                 }
                 Mark::Upright { x, words } => {
@@ -373,6 +387,7 @@ impl Plot {
                 }
             }
         }
+        place_beside(svg, &beside, x1 + right - 6.0, y1, y0);
         for (y, (x, from, series, name)) in apart(&mut names, y1 + 4.0, y0).into_iter().zip(&names)
         {
             let tx = x1 + 18.0;
@@ -388,6 +403,32 @@ impl Plot {
                 escape(name)
             );
         }
+    }
+}
+
+/// Names of points: above, below, further above, …, wherever no other name stands yet.
+fn place_beside(svg: &mut String, names: &[(f64, f64, &str)], right: f64, top: f64, bottom: f64) {
+    let mut taken: Vec<(f64, f64, f64)> = Vec::new();
+    for (x, y, name) in names {
+        let len = crate::stats::len_f64(name.chars().count()) * 6.9;
+        let is_left = x + 9.0 + len > right;
+        let from = if is_left { x - 9.0 - len } else { x + 9.0 };
+        let is_free = |height: f64| {
+            taken
+                .iter()
+                .all(|(a, b, other)| (height - other).abs() >= 13.0 || from > *b || from + len < *a)
+        };
+        let height = [-7.0, 16.0, 30.0, -21.0, 44.0, -35.0, 58.0, 72.0]
+            .map(|shift| y + shift)
+            .into_iter()
+            .find(|height| top - 4.0 < *height && *height < bottom && is_free(*height))
+            .unwrap_or(y - 7.0);
+        taken.push((from, from + len, height));
+        let _ = write!(
+            svg,
+            r#"<text class="name" x="{from:.1}" y="{height:.1}">{}</text>"#,
+            escape(name)
+        );
     }
 }
 
@@ -666,7 +707,7 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_inside() {
-        let axis = Axis { label: String::new(), from: 0.0, to: 0.97, format: Format::Percent };
+        let axis = Axis::linear("", 0.0, 0.97, Format::Percent);
         let written: Vec<String> =
             axis.ticks(5).into_iter().map(|t| axis.format.write(t)).collect();
         assert_eq!(written, ["0%", "20%", "40%", "60%", "80%"]);

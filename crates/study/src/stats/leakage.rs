@@ -53,14 +53,24 @@ pub fn auc(scores: &[f64], labels: &[bool]) -> Estimate {
 /// Probabilities of the positive class, each from a logistic model that did not see its run.
 ///
 /// `features` holds one row a run. Fold of run i is i mod `folds`; inputs are standardised on the training folds; the
-/// ridge keeps separable data finite. Where a training fold has one class only, its share is the prediction.
-pub fn held_out_logistic(features: &[Vec<f64>], labels: &[bool], folds: usize) -> Vec<f64> {
+/// ridge keeps separable data finite. `choose` is given the training runs and says which columns the model may use, so
+/// that choosing is held out as well.
+pub fn held_out_logistic(
+    features: &[Vec<f64>],
+    labels: &[bool],
+    folds: usize,
+    choose: impl Fn(&[usize]) -> Vec<usize>,
+) -> Vec<f64> {
     let mut predictions = vec![0.5; labels.len()];
     for fold in 0..folds {
         let training: Vec<usize> = (0..labels.len()).filter(|run| run % folds != fold).collect();
-        let model = Logistic::fit(features, labels, &training);
+        let columns = choose(&training);
+        let chosen = |run: usize| columns.iter().map(|j| features[run][*j]).collect::<Vec<_>>();
+        let rows: Vec<Vec<f64>> = training.iter().map(|run| chosen(*run)).collect();
+        let of_rows: Vec<bool> = training.iter().map(|run| labels[*run]).collect();
+        let model = Logistic::fit(&rows, &of_rows);
         for run in (fold..labels.len()).step_by(folds) {
-            predictions[run] = model.probability(&features[run]);
+            predictions[run] = model.probability(&chosen(run));
         }
     }
     predictions
@@ -86,18 +96,17 @@ struct Logistic {
 
 impl Logistic {
     /// Iteratively reweighted least squares with a ridge of one on standardised inputs, intercept free.
-    fn fit(features: &[Vec<f64>], labels: &[bool], training: &[usize]) -> Self {
+    fn fit(features: &[Vec<f64>], labels: &[bool]) -> Self {
         let d = features.first().map_or(0, Vec::len);
-        let moments: Vec<super::mean::Moments> = (0..d)
-            .map(|j| super::mean::Moments::of(training.iter().map(|run| features[*run][j])))
-            .collect();
+        let moments: Vec<super::mean::Moments> =
+            (0..d).map(|j| super::mean::Moments::of(features.iter().map(|row| row[j]))).collect();
         let means: Vec<f64> = moments.iter().map(|moments| moments.mean).collect();
         let deviations: Vec<f64> =
             moments.iter().map(|moments| moments.variance().sqrt().max(1e-12)).collect();
-        let rows: Vec<Vec<f64>> = training
+        let rows: Vec<Vec<f64>> = features
             .iter()
-            .map(|run| {
-                let inputs = (0..d).map(|j| (features[*run][j] - means[j]) / deviations[j]);
+            .map(|row| {
+                let inputs = (0..d).map(|j| (row[j] - means[j]) / deviations[j]);
                 std::iter::once(1.0).chain(inputs).collect()
             })
             .collect();
@@ -105,9 +114,9 @@ impl Logistic {
         for _ in 0..20 {
             let mut hessian = vec![vec![0.0; d + 1]; d + 1];
             let mut gradient = vec![0.0; d + 1];
-            for (row, run) in rows.iter().zip(training) {
+            for (row, label) in rows.iter().zip(labels) {
                 let p = logistic(dot(&weights, row));
-                let error = f64::from(u8::from(labels[*run])) - p;
+                let error = f64::from(u8::from(*label)) - p;
                 let w = (p * (1.0 - p)).max(1e-9);
                 for j in 0..=d {
                     gradient[j] += error * row[j];
@@ -334,12 +343,12 @@ mod tests {
             .iter()
             .map(|label| vec![stream.normal() + if *label { 0.5 } else { -0.5 }, stream.normal()])
             .collect();
-        let predictions = held_out_logistic(&features, &labels, 5);
+        let predictions = held_out_logistic(&features, &labels, 5, |_| vec![0, 1]);
         let bayes: Vec<f64> = features.iter().map(|row| logistic(row[0])).collect();
         let (ours, best) = (log_loss_bits(&predictions, &labels), log_loss_bits(&bayes, &labels));
         assert!((ours.value - best.value).abs() < 0.005, "{ours:?} {best:?}");
         let noise: Vec<bool> = (0..n).map(|_| stream.uniform() < 0.5).collect();
-        let blind = held_out_logistic(&features, &noise, 5);
+        let blind = held_out_logistic(&features, &noise, 5, |_| vec![0, 1]);
         assert!(log_loss_bits(&blind, &noise).value > 0.998);
         assert!((auc(&blind, &noise).value - 0.5).abs() < 0.03);
     }
@@ -350,7 +359,7 @@ mod tests {
         let labels: Vec<bool> = (0..400).map(|index| index % 2 == 0).collect();
         let features: Vec<Vec<f64>> =
             labels.iter().map(|label| vec![f64::from(u8::from(*label))]).collect();
-        let predictions = held_out_logistic(&features, &labels, 4);
+        let predictions = held_out_logistic(&features, &labels, 4, |_| vec![0]);
         assert!((auc(&predictions, &labels).value - 1.0).abs() < 1e-12);
         assert!(log_loss_bits(&predictions, &labels).value < 0.1);
         let observations: Vec<usize> = labels.iter().map(|label| usize::from(*label)).collect();
