@@ -20,6 +20,7 @@ mod price;
 pub mod rng;
 mod scenario;
 pub mod units;
+pub mod usdc;
 mod validate;
 
 pub use error::Error;
