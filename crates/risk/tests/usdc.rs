@@ -1,5 +1,9 @@
 //! The weekend of March 2023 beside the series itself, where it is at hand.
-#![allow(clippy::disallowed_methods, reason = "a test may read a file that somebody put there")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test may read a file that somebody put there"
+)]
 
 mod common;
 
@@ -53,6 +57,6 @@ fn in_the_weekends_world_a_sealed_call_fills_before_the_disclosure_and_doing_not
     let nothing = runs(&world, &policy("kind = \"nothing\"", "none"), 40);
     let call = runs(&world, &policy("kind = \"cdpr-uniform\"", "none"), 40);
     assert!(nothing.iter().all(|o| !o.recovered));
-    let in_time = (usdc::DISCLOSED - usdc::RECEIVERSHIP) as u32 * 12;
+    let in_time = u32::try_from(usdc::DISCLOSED - usdc::RECEIVERSHIP).unwrap() * 12;
     assert!(share(&call, |o| o.ttr_steps.is_some_and(|steps| steps < in_time)) > 0.9);
 }
