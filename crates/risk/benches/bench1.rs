@@ -1,8 +1,15 @@
 //! CDPR-Bench-1 through the public API beside two loops written by hand, interleaved in one process.
 //!
+//! `cleared` is the thinned run with the production clearing in place of the benchmark's pro-rata rule.
+//!
 //! `cargo bench -p risk` prints runs per second of each, best of the rounds, and the ratio. The loops below share nothing with
 //! the crate (the thinned one only the idea): their own generator, the system's `exp`, arrays instead of vectors, no struct in between.
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures time")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "written as one would by hand"
+)]
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 use std::hint::black_box;
@@ -19,6 +26,12 @@ fn main() {
         "thinned",
         thinned,
         |seed, i| bench1::thinned(seed, i).cost,
+        |seed| loop_thinned(seed).1,
+    );
+    compare(
+        "cleared",
+        thinned / 4,
+        |seed, i| bench1::cleared(seed, i).cost,
         |seed| loop_thinned(seed).1,
     );
     compare("naive", naive, |seed, i| bench1::naive(seed, i).cost, |seed| loop_naive(seed).1);
@@ -83,10 +96,10 @@ fn loop_naive(seed: u64) -> (f64, f64, f64) {
     let mut nerve = [0.0f64; 1000];
     nerve.iter_mut().for_each(|a| *a = random.next());
     let mut active = [true; 1000];
-    let (mut supply, mut reserves, mut redeemed) = (1000.0, 970.0, 0u32);
+    let (mut supply, mut reserves, mut redeemed) = (1000.0f64, 970.0, 0u32);
     let (mut filled, mut cost, mut recovered, mut outflow) = ([0.0f64; 10], 0.0, 20.0, 0.0f64);
     for step in 0..240 {
-        let gap = (1.0 - reserves / supply as f64).max(0.0);
+        let gap = (1.0 - reserves / supply).max(0.0);
         let fear = 5.0 * (gap / 0.03).min(1.0) + 10.0 * (1.0 - (1.0 - 2.0 * outflow).max(0.5));
         let mut left = 0;
         for i in 0..1000 {
@@ -113,10 +126,10 @@ fn loop_thinned(seed: u64) -> (f64, f64, f64) {
     nerve.iter_mut().for_each(|a| *a = random.next());
     let mut n = 1000;
     let mut distance = -(1.0 - random.next()).ln();
-    let (mut supply, mut reserves) = (1000.0, 970.0);
+    let (mut supply, mut reserves) = (1000.0f64, 970.0);
     let (mut filled, mut cost, mut recovered, mut outflow) = ([0.0f64; 10], 0.0, 20.0, 0.0f64);
     for step in 0..240 {
-        let gap = (1.0 - reserves / supply as f64).max(0.0);
+        let gap = (1.0 - reserves / supply).max(0.0);
         let fear = 5.0 * (gap / 0.03).min(1.0) + 10.0 * (1.0 - (1.0 - 2.0 * outflow).max(0.5));
         let width = 0.002 / 12.0 * fear.exp();
         let before = n;

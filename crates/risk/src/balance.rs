@@ -56,9 +56,9 @@ impl Balance {
     /// Returns what was raised. Blocked reserves cannot be sold.
     pub fn liquidate(&mut self, wanted: i64, fire_sale: f64) -> i64 {
         let sellable = (self.illiquid - self.blocked).max(0);
-        // raised + ceil(f · raised) ≤ sellable: the floor leaves room for the ceiling but for one unit.
-        let most = sellable as f64 / (1.0 + fire_sale);
-        let raised = wanted.min(micros(libm::floor(most)) - 1).max(0);
+        // Whole, and rounded down, so that what is raised and its cost, rounded up, never exceed what there is.
+        let most = i128::from(sellable) * BILLION / (BILLION + i128::from(micros(fire_sale * 1e9)));
+        let raised = wanted.min(i64::try_from(most).unwrap_or(i64::MAX)).max(0);
         self.liquid += raised;
         self.illiquid -= raised + share_ceil(raised, fire_sale);
         raised
@@ -106,8 +106,9 @@ impl Balance {
 
     /// Cuts every coin to what stands behind it (6). Returns what holders lose.
     pub fn haircut(&mut self, buffer: f64) -> i64 {
-        let backed = (self.liquid + self.illiquid) as f64 / (1.0 + buffer);
-        let supply = self.supply.min(micros(libm::floor(backed)));
+        let reserves = i128::from(self.liquid) + i128::from(self.illiquid);
+        let backed = reserves * BILLION / (BILLION + i128::from(micros(buffer * 1e9)));
+        let supply = self.supply.min(i64::try_from(backed).unwrap_or(i64::MAX));
         let lost = self.supply - supply;
         self.supply = supply;
         lost

@@ -566,7 +566,7 @@ impl<'m> Run<'m> {
 
     /// Holders leave, arbitrageurs unwind: research note §7.2 and §7.4.
     fn flow(&mut self, step: u32, hazard: f64, known: Known) {
-        let (issuer, market) = (&self.model.scenario.issuer, &self.model.scenario.market);
+        let market = &self.model.scenario.market;
         let is_weekend = step >= self.model.clocks.closed.0 && step < self.model.clocks.closed.1;
         let is_open = !is_weekend && !self.halted && !self.broken;
         let payout = self.payout();
@@ -659,18 +659,23 @@ impl<'m> Run<'m> {
         }
     }
 
-    /// What a maker asks now: its own cost, its risk of loss, and for a token what the sale does to its price.
-    fn cost(&self, maker: usize, instrument: Instrument, is_public: bool) -> f64 {
+    /// What makers ask now beyond their own cost: for the risk of loss, and for a token what the sale does to its price.
+    fn surcharge(&self, instrument: Instrument, is_public: bool) -> f64 {
         let parameters = &self.model.scenario.makers;
         let credit =
             panel::credit_cost(parameters, instrument, self.withdrawing, is_public, self.truth.gap);
-        let impact = if instrument == Instrument::GovernanceToken {
-            let value = self.model.scenario.issuer.token_value.0;
-            if value > 0 { self.need() as f64 / (2.0 * value as f64) } else { f64::INFINITY }
-        } else {
-            0.0
-        };
-        self.makers[maker].cost + credit + impact
+        let value = self.model.scenario.issuer.token_value.0;
+        match instrument {
+            Instrument::GovernanceToken if value > 0 => {
+                credit + self.need() as f64 / (2.0 * value as f64)
+            }
+            Instrument::GovernanceToken => f64::INFINITY,
+            Instrument::SecuredRepo
+            | Instrument::JuniorNote
+            | Instrument::FirstLoss
+            | Instrument::BuyBack
+            | Instrument::AssetSale => credit,
+        }
     }
 
     /// Takes a fill in.
@@ -927,6 +932,7 @@ impl<'m> Run<'m> {
         ring.sort_by_key(|maker| core::cmp::Reverse(self.makers[*maker].capacity));
         ring.truncate(parameters.colluding as usize);
         let truthful = paid == Some(Paid::Externality);
+        let surcharge = self.surcharge(cdpr.instrument, is_public);
         let shading = if paid.is_some() && !truthful { parameters.shading.0 } else { 0.0 };
 
         let offer = |of_ring: Option<bool>, book: &mut Vec<Line>, at_cap: bool| {
@@ -937,7 +943,7 @@ impl<'m> Run<'m> {
                 let mut who = self.makers[maker];
                 who.capacity =
                     share_floor(who.capacity, per_dollar.min(1e6)).min(share - who.in_request);
-                let cost = self.cost(maker, cdpr.instrument, is_public);
+                let cost = who.cost + surcharge;
                 let patience = self.model.patience.as_ref().filter(|_| who.waits);
                 let limit = |own: f64| {
                     if at_cap && own <= ask.cap {
@@ -981,11 +987,12 @@ impl<'m> Run<'m> {
         if self.next_call > step {
             return;
         }
+        let surcharge = self.surcharge(Instrument::GovernanceToken, true);
         let waited = |maker: usize| self.makers[maker].latency_h;
         let willing = |maker: usize, by_h: f64| {
             self.makers[maker].capacity >= flop.lot.0
                 && waited(maker) <= by_h
-                && self.cost(maker, Instrument::GovernanceToken, true) <= offered
+                && self.makers[maker].cost + surcharge <= offered
         };
         let now_h = f64::from(step - begins) * self.step_h;
         if !(0..self.invited).any(|maker| willing(maker, now_h)) {
@@ -994,7 +1001,7 @@ impl<'m> Run<'m> {
         let by_h = now_h + flop.bid_time.hours();
         let mut bidders: Vec<(f64, usize)> = (0..self.invited)
             .filter(|maker| willing(*maker, by_h))
-            .map(|maker| (self.cost(maker, Instrument::GovernanceToken, true), maker))
+            .map(|maker| (self.makers[maker].cost + surcharge, maker))
             .collect();
         bidders.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut left = self.need();
@@ -1034,6 +1041,10 @@ impl<'m> Run<'m> {
         self.premium = frax.bonus.0;
         let limit = share_floor(self.supply_start, frax.hourly.0);
         let slope = self.model.scenario.makers.slope.0;
+        let surcharge = self.surcharge(Instrument::GovernanceToken, true);
+        if surcharge >= frax.bonus.0 {
+            return;
+        }
         for maker in 0..self.invited {
             let room = self.need().min(limit - self.raised_hour);
             if room <= 0 {
@@ -1043,7 +1054,7 @@ impl<'m> Run<'m> {
                 continue;
             }
             let capacity = (self.makers[maker].capacity + self.makers[maker].filled) as f64;
-            let cost = self.cost(maker, Instrument::GovernanceToken, true);
+            let cost = self.makers[maker].cost + surcharge;
             let offered =
                 closed_form::supply(frax.bonus.0, cost, slope / capacity.max(1.0), capacity);
             let amount = (micros(offered) - self.makers[maker].filled)
@@ -1087,6 +1098,7 @@ impl<'m> Run<'m> {
         let u = f64::from((step - begins) % length) / f64::from((length - 1).max(1));
         let price = closed_form::reserve_price(u, 1.0, 1.0 - reserve.slippage.0);
         self.premium = (1.0 / price - 1.0).max(0.0);
+        let surcharge = self.surcharge(Instrument::FirstLoss, true);
         for maker in 0..self.invited {
             let room = self.need().min(self.first_loss).min(reserve.trade.0 - self.raised_hour);
             if room <= 0 {
@@ -1094,7 +1106,7 @@ impl<'m> Run<'m> {
             }
             if price > 1.0
                 || !self.has_answered(maker, step)
-                || self.cost(maker, Instrument::FirstLoss, true) > self.premium
+                || self.makers[maker].cost + surcharge > self.premium
             {
                 continue;
             }
@@ -1160,8 +1172,10 @@ impl<'m> Run<'m> {
         let believed = weight * market.belief_public.0 + (1.0 - weight) * market.belief.0;
         let credit = if self.truth.deficit {
             let belief = if self.broken { 1.0 } else { believed };
-            belief * self.balance.need(self.model.scenario.issuer.buffer.0) as f64
-                / self.balance.supply.max(1) as f64
+            // φ: the hole, and what selling at once would cost where good reserves are out of reach.
+            let waiting = share_floor(self.balance.blocked, self.model.scenario.issuer.fire_sale.0);
+            let at_stake = self.balance.hole().max(0) + waiting;
+            belief * at_stake as f64 / self.balance.supply.max(1) as f64
         } else if self.truth.drill && self.stage == Stage::Open {
             // Nothing to know, but a flag to believe.
             weight * market.belief_public.0 * self.model.scenario.shock.gap.0
@@ -1253,9 +1267,8 @@ impl<'m> Run<'m> {
             let years = standby.between.hours() / (365.0 * 24.0);
             self.outcome.cost += micros(standby.committed.0 as f64 * yearly * years);
         }
-        let left =
-            if self.truth.deficit { self.balance.need(0.0).min(self.balance.supply) } else { 0 };
-        self.outcome.holder_loss += left;
+        // What is out of reach is not lost.
+        self.outcome.holder_loss += self.balance.hole().clamp(0, self.balance.supply);
         let instrument_loss = match self.outcome.failed {
             true => self.model.loss_after_failure() * self.filled as f64,
             false => 0.0,

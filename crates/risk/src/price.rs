@@ -44,14 +44,28 @@ impl Pricing {
         if inventory <= 0.0 {
             return credit.clamp(0.0, 1.0);
         }
-        let carried = |d: f64| credit + self.impact * (inventory - self.absorbed(d)).max(0.0);
-        let (mut low, mut high) = (credit, (credit + self.impact * inventory).min(1.0));
-        // The pool's share rises with d, so the fixed point is the one crossing.
-        for _ in 0..24 {
-            let middle = 0.5 * (low + high);
-            if carried(middle) > middle { low = middle } else { high = middle }
+        if inventory <= self.absorbed(credit) {
+            return credit.clamp(0.0, 1.0);
         }
-        high.clamp(0.0, 1.0)
+        // d − credit − λ(I − pool(d)) rises with d and is linear between the table's points.
+        let excess = |point: usize| {
+            let d = self.fee + point as f64 * POINT;
+            d - credit - self.impact * (inventory - self.pool[point])
+        };
+        let (mut low, mut high) = (0, POINTS);
+        while low < high {
+            let middle = (low + high) / 2;
+            if excess(middle) < 0.0 { low = middle + 1 } else { high = middle }
+        }
+        let d = if low == 0 {
+            credit + self.impact * inventory
+        } else if low == POINTS {
+            credit + self.impact * (inventory - self.pool[POINTS - 1])
+        } else {
+            let (below, above) = (excess(low - 1), excess(low));
+            self.fee + POINT * ((low - 1) as f64 - below / (above - below))
+        };
+        d.clamp(0.0, 1.0)
     }
 
     fn absorbed(&self, discount: f64) -> f64 {
@@ -70,5 +84,42 @@ impl Pricing {
         }
         debug_assert!(name.purpose == Purpose::Noise);
         before * self.noise_keep + self.noise_step * normal(name.at(step))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_discount_solves_the_equation_with_the_pool_in_it() {
+        let pricing = Pricing::new(&Scenario::default());
+        let mut last = 0.0;
+        for at in 0..200 {
+            let (credit, inventory) = (0.011, f64::from(at) * 0.002);
+            let d = pricing.discount(credit, inventory);
+            let carried = credit + (inventory - pricing.absorbed(d)).max(0.0);
+            assert!((d - carried).abs() < 1e-9, "{d} {carried}");
+            assert!(d >= last, "more selling, lower price");
+            last = d;
+        }
+    }
+
+    #[test]
+    fn noise_keeps_its_stationary_spread() {
+        let scenario = Scenario::default();
+        let pricing = Pricing::new(&scenario);
+        let name = Name { seed: 3, replication: 0, agent: 0, purpose: Purpose::Noise };
+        let (mut x, mut square, n) = (0.0, 0.0, 200_000);
+        for step in 0..n {
+            x = pricing.noise(x, name, step);
+            square += x * x;
+        }
+        let sd = (square / f64::from(n)).sqrt();
+        // 200,000 steps are some 900 independent values.
+        assert!((sd / scenario.market.noise.0 - 1.0).abs() < 0.1, "{sd}");
+        let volatility = scenario.market.noise.0 * (2.0 * scenario.market.noise_reversion.0).sqrt();
+        let closed = crate::closed_form::ou_sd(volatility, scenario.market.noise_reversion.0);
+        assert!((closed - scenario.market.noise.0).abs() < 1e-12);
     }
 }

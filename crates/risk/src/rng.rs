@@ -93,6 +93,7 @@ const fn halves(word: u64) -> [u32; 2] {
 }
 
 /// The upper 53 bits as a multiple of 2^−53 in [0, 1).
+#[inline]
 fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
 }
@@ -125,6 +126,7 @@ impl Stream {
     }
 
     /// Exponential of mean 1.
+    #[inline]
     pub fn exponential(&mut self) -> f64 {
         -libm::log(self.positive())
     }

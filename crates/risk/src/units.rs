@@ -222,7 +222,7 @@ impl Quantity for Span {
     fn write(&self) -> Raw {
         let (size, unit) = [(3600, "h"), (60, "min")]
             .into_iter()
-            .find(|(size, _)| self.0 != 0 && self.0 % size == 0)
+            .find(|(size, _)| self.0 != 0 && self.0.is_multiple_of(*size))
             .unwrap_or((1, "s"));
         Raw::Text(format!("{} {unit}", self.0 / size))
     }
