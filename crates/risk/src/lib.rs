@@ -41,6 +41,7 @@
 //!
 //! The tests compare orderings, closed forms and published moments. None of that validates a default.
 
+pub mod balance;
 pub mod bench1;
 pub mod closed_form;
 mod crowd;

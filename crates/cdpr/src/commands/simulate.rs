@@ -78,8 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         return Err(bad(anyhow!("--jobs is 0\n  hint: at least one thread runs the study")));
     }
     if arguments.dry_run {
-        print!("{}", dry_run(&plan, jobs)?);
-        return Ok(Ending::Done);
+        return print(&dry_run(&plan, jobs)?);
     }
     let is_bench = plan.spec().model != Model::Recovery;
     let folder = Folder::choose(arguments.out.as_deref(), &plan, is_bench)?;
@@ -159,8 +158,7 @@ fn one_chunk(arguments: &Chunk) -> Result<Ending, Failure> {
     let rows = study::chunk::make(&plan, arguments.index, &arguments.out)
         .map_err(|error| failure(error.into()))?;
     let path = study::chunk::path(&arguments.out, arguments.index);
-    println!("{}: {} runs", path.display(), rows.len());
-    Ok(Ending::Done)
+    print(&format!("{}: {} runs\n", path.display(), rows.len()))
 }
 
 /// Where results go: kept, or thrown away after the benchmark.
@@ -342,7 +340,12 @@ fn explain(word: &str) -> Result<Ending, Failure> {
             "no key has {word:?} in its name\n  hint: `cdpr simulate --explain` lists them all"
         )));
     }
-    print!("{text}");
+    print(&text)
+}
+
+/// All that is said, at once; a pipe that closes is an error, not a panic.
+fn print(text: &str) -> Result<Ending, Failure> {
+    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
     Ok(Ending::Done)
 }
 
