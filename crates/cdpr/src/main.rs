@@ -25,6 +25,10 @@ struct Cli {
 enum Command {
     /// Run a recovery mission end to end: real contracts, enclave and proofs, in virtual time.
     Run(commands::run::Arguments),
+    /// Simulate recoveries by the thousand: policies side by side on the same shocks, with intervals.
+    Simulate(Box<commands::simulate::Arguments>),
+    /// Make one self-contained HTML file, or its numbers, or its plots, from what `simulate` left.
+    Report(commands::report::Arguments),
     /// Check what someone else's run left behind.
     #[command(subcommand)]
     Verify(Verify),
@@ -63,6 +67,8 @@ fn main() -> ExitCode {
     // clap exits with 2 by itself: bad input.
     let ending = match Cli::parse().command {
         Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Simulate(arguments) => commands::simulate::run(&arguments),
+        Command::Report(arguments) => commands::report::run(&arguments),
         Command::Verify(Verify::Journal(arguments)) => commands::verify::journal(&arguments),
         Command::Workflow(command) => commands::workflow::run(&command),
     };

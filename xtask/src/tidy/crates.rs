@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::Finding;
 
 /// Crates that take time, entropy and the world as arguments (design, "Shape of the code").
-pub(super) const PURE: [&str; 6] =
-    ["primitives", "pool", "circuits", "attestation", "protocol", "recovery"];
+pub(super) const PURE: [&str; 7] =
+    ["primitives", "pool", "circuits", "attestation", "protocol", "recovery", "risk"];
 
 /// What would let a pure crate reach the world by itself. `x-*` also stands for every crate of that family.
 const WORLDLY: [&str; 12] = [

@@ -1,0 +1,461 @@
+//! `cdpr simulate`: a study from its spec to its files.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use study::execute::Progress;
+use study::plan::Plan;
+use study::spec::{Model, Spec, Stop, thousands};
+use study::summary::Summary;
+
+use crate::{Ending, Failure};
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The study.
+    #[arg(long, value_name = "SPEC.toml", required_unless_present = "explain")]
+    spec: Option<PathBuf>,
+    /// Where results go; runs/NAME by default. Running again goes on where it stopped.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Where chunks are kept and looked for; OUT/chunks by default.
+    #[arg(long, value_name = "DIR")]
+    chunks: Option<PathBuf>,
+    /// Threads; every core by default. Results do not depend on it.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Check the spec, say how much it is and how long it may take, write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// List every key a spec may have; with a word, those whose name has it.
+    #[arg(long, value_name = "WORD", num_args = 0..=1, default_missing_value = "")]
+    explain: Option<String>,
+    /// One JSON object on stdout instead of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compute one chunk and nothing else: what a batch system runs. Chunks depend on the spec and their index alone.
+    Chunk(Chunk),
+}
+
+#[derive(Debug, Args)]
+struct Chunk {
+    /// The study.
+    #[arg(long, value_name = "SPEC.toml")]
+    spec: PathBuf,
+    /// Which chunk, from 0; `--dry-run` says how many there are.
+    #[arg(long, value_name = "I")]
+    index: u64,
+    /// Where the chunk goes: INDEX.chunk. `cdpr simulate --chunks DIR` merges what it finds there.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
+    if let Some(Command::Chunk(chunk)) = &arguments.command {
+        return one_chunk(chunk);
+    }
+    if let Some(word) = &arguments.explain {
+        return explain(word);
+    }
+    let path = arguments.spec.as_ref().context("clap asks for --spec")?;
+    let plan = plan(path)?;
+    let jobs = arguments.jobs.unwrap_or_else(|| {
+        std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+    });
+    if jobs == 0 {
+        return Err(bad(anyhow!("--jobs is 0\n  hint: at least one thread runs the study")));
+    }
+    if arguments.dry_run {
+        return print(&dry_run(&plan, jobs)?);
+    }
+    let is_bench = plan.spec().model != Model::Recovery;
+    let folder = Folder::choose(arguments.out.as_deref(), &plan, is_bench)?;
+    let chunks =
+        arguments.chunks.clone().unwrap_or_else(|| study::study::chunk_folder(folder.path()));
+    let bar = progress(&plan);
+    let started = Instant::now();
+    let tell = |progress: Progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+    };
+    let timing = if is_bench {
+        std::fs::create_dir_all(&chunks).with_context(|| format!("making {}", chunks.display()))?;
+        study::bench::run(&plan, &chunks, jobs, &tell).map_err(|error| failure(error.into()))?
+    } else {
+        study::bench::Timing::default()
+    };
+    let summary = study::study::run(&plan, folder.path(), &chunks, jobs, &tell).map_err(failure)?;
+    bar.finish_and_clear();
+    if arguments.chunks.is_none() {
+        // The results hold all of it.
+        let _ = std::fs::remove_dir_all(&chunks);
+    }
+    let mut out = std::io::stdout().lock();
+    let written = if arguments.json {
+        let json = if is_bench { bench_json(&summary, &timing) } else { json(&summary) };
+        serde_json::to_writer(&mut out, &json)
+            .map_err(std::io::Error::other)
+            .and_then(|()| writeln!(out))
+    } else {
+        let text = table(&summary, folder.kept(), started.elapsed(), &timing);
+        out.write_all(text.as_bytes())
+    };
+    written.context("writing to stdout")?;
+    Ok(Ending::Done)
+}
+
+/// Reads and checks a spec and the data it names; nothing has been written when it fails.
+pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
+    let name = path.display().to_string();
+    let source = std::fs::read_to_string(path)
+        .map_err(|error| bad(anyhow!("{name}: {error}\n  hint: give a readable UTF-8 file")))?;
+    let spec = Spec::parse(&source, &name).map_err(|error| bad(error.into()))?;
+    let beside = path.parent().unwrap_or(Path::new("")).to_owned();
+    let read =
+        |file: &str| std::fs::read_to_string(beside.join(file)).map_err(|error| error.to_string());
+    Plan::new(spec, &name, read).map_err(|error| bad(error.into()))
+}
+
+fn bad(error: anyhow::Error) -> Failure {
+    Failure::Input(error)
+}
+
+fn failure(error: study::study::Error) -> Failure {
+    let hint = error.hint();
+    let is_input = hint.is_some();
+    let error = anyhow::Error::from(error);
+    let error = match hint {
+        Some(hint) => error.context(format!("the study did not run\n  hint: {hint}")),
+        None => error,
+    };
+    if is_input { Failure::Input(error) } else { Failure::Internal(error) }
+}
+
+fn one_chunk(arguments: &Chunk) -> Result<Ending, Failure> {
+    let plan = plan(&arguments.spec)?;
+    if plan.block(arguments.index).is_none() {
+        return Err(bad(anyhow!(
+            "--index is {}, but the study has {} chunks\n  hint: 0 to {}",
+            arguments.index,
+            plan.chunks(),
+            plan.chunks() - 1
+        )));
+    }
+    std::fs::create_dir_all(&arguments.out)
+        .with_context(|| format!("making {}", arguments.out.display()))?;
+    let rows = study::chunk::make(&plan, arguments.index, &arguments.out)
+        .map_err(|error| failure(error.into()))?;
+    let path = study::chunk::path(&arguments.out, arguments.index);
+    print(&format!("{}: {} runs\n", path.display(), rows.len()))
+}
+
+/// Where results go: kept, or thrown away after the benchmark.
+enum Folder {
+    Kept(PathBuf),
+    Scratch(PathBuf),
+}
+
+impl Folder {
+    fn choose(out: Option<&Path>, plan: &Plan, is_bench: bool) -> Result<Self, Failure> {
+        match out {
+            Some(path) => Ok(Self::Kept(path.to_owned())),
+            None if is_bench => {
+                let name = format!("cdpr-bench-{}", std::process::id());
+                Ok(Self::Scratch(std::env::temp_dir().join(name)))
+            }
+            None => Ok(Self::Kept(Path::new("runs").join(&plan.spec().name))),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) | Self::Scratch(path) => path,
+        }
+    }
+
+    fn kept(&self) -> Option<&Path> {
+        match self {
+            Self::Kept(path) => Some(path),
+            Self::Scratch(_) => None,
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Self::Scratch(path) = self {
+            let _ = std::fs::remove_dir_all(path);
+        }
+    }
+}
+
+fn progress(plan: &Plan) -> ProgressBar {
+    let template = "{spinner} {pos} of at most {len} runs {wide_bar} {per_sec}, {eta} left";
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(plan.spec().stop.at_most()).with_style(style);
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+/// Counts, and an estimate from a short sample of the study itself, held in memory.
+fn dry_run(plan: &Plan, jobs: usize) -> Result<String, Failure> {
+    let spec = plan.spec();
+    let policies = plan.policies().len() as u64;
+    let most = spec.stop.at_most() * policies * plan.points() as u64;
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{}: {} points × {policies} policies × {} replications = {} runs{}",
+        spec.name,
+        thousands(plan.points() as u64),
+        thousands(spec.stop.at_most()),
+        thousands(most),
+        if matches!(spec.stop, Stop::Until { .. }) { " at most" } else { "" }
+    );
+    let _ = writeln!(text, "{} chunks, 0 to {}", thousands(plan.chunks()), plan.chunks() - 1);
+    let started = Instant::now();
+    let mut sampled = 0;
+    for sample in 0..8_u64 {
+        let point = usize::try_from(sample * 7_919 % plan.points() as u64).unwrap_or(0);
+        let block = study::plan::Block { point, from: sample, to: sample + 1 };
+        let rows = plan.compute(block).map_err(|(key, reason)| bad(anyhow!("{key}: {reason}")))?;
+        sampled += rows.len() as u64;
+        if started.elapsed() > Duration::from_secs(3) {
+            break;
+        }
+    }
+    #[allow(clippy::cast_precision_loss, reason = "an estimate")]
+    let seconds = started.elapsed().as_secs_f64() / sampled as f64 * most as f64 / jobs as f64;
+    let _ = writeln!(
+        text,
+        "about {} on {jobs} threads, from {sampled} runs just now",
+        duration(seconds)
+    );
+    for point in 0..plan.points().min(5) {
+        let words = plan.describe(point);
+        let _ = writeln!(
+            text,
+            "  point {point}: {}",
+            if words.is_empty() { "as the spec stands" } else { &words }
+        );
+    }
+    if plan.points() > 5 {
+        let _ = writeln!(text, "  … and {} more", thousands(plan.points() as u64 - 5));
+    }
+    let _ = writeln!(text, "nothing written");
+    Ok(text)
+}
+
+fn duration(seconds: f64) -> String {
+    if seconds < 90.0 {
+        format!("{seconds:.0} s")
+    } else if seconds < 5_400.0 {
+        format!("{:.0} min", seconds / 60.0)
+    } else if seconds < 172_800.0 {
+        format!("{:.1} h", seconds / 3_600.0)
+    } else {
+        format!("{:.0} days", seconds / 86_400.0)
+    }
+}
+
+const STUDY_KEYS: &[(&str, &str)] = &[
+    ("study.name", "Short name of a-z, 0-9 and -."),
+    ("study.question", "What is asked, in words; the report prints it."),
+    ("study.conclusion", "What is concluded, in words; changing it does not run anything again."),
+    ("study.model", "\"recovery\" (default), \"bench-1\" or \"bench-1-naive\"."),
+    ("study.seed", "Everything random comes from it; 1 by default."),
+    ("study.replications", "How many runs of each policy at each point; or:"),
+    (
+        "study.until",
+        "{ metric = \"recovered\", half_width = 0.01, at_most = 100000 }: until every policy's 95 % interval is that narrow.",
+    ),
+    ("study.baseline", "The policy that others are compared with; the first by default."),
+    (
+        "[[policy]]",
+        "name, mechanism = { kind = …, … }, disclosure = \"none\", \"flag\", \"range\" or \"public\".",
+    ),
+    (
+        "sweep.design",
+        "\"grid\" (default), \"sobol\", \"latin-hypercube\", \"saltelli\" (Sobol' indices), \"morris\" (screening).",
+    ),
+    ("sweep.points", "Points of a sample; base points of saltelli; trajectories of morris."),
+    ("sweep.levels", "Levels of morris's grid, even; 4 by default."),
+    (
+        "sweep.\"KEY\"",
+        "A key of the scenario, or policy.NAME.… (policy.*.… for all): a list, or { from, to, scale }.",
+    ),
+    ("paths.replications", "Runs whose every step is kept for the fan charts of the first point."),
+    (
+        "rare",
+        "event, gap, replications: importance sampling with holes drawn around a larger median.",
+    ),
+    (
+        "data",
+        "path, time, price, step, shock_at: a measured price series, drawn beside the simulated discount.",
+    ),
+];
+
+fn explain(word: &str) -> Result<Ending, Failure> {
+    let mut text = String::new();
+    let matches = |path: &str| word.is_empty() || path.contains(word);
+    let mut found = 0;
+    for (key, meaning) in STUDY_KEYS.iter().filter(|(key, _)| matches(key)) {
+        found += 1;
+        let _ = writeln!(text, "{key}\n    {meaning}");
+    }
+    let mechanisms = risk::Mechanism::all();
+    let fields =
+        risk::schema().iter().map(|field| ("scenario", field)).chain(mechanisms.iter().flat_map(
+            |mechanism| mechanism.fields().iter().map(|field| ("policy.mechanism", field)),
+        ));
+    for (group, field) in fields.filter(|(_, field)| matches(field.path)) {
+        found += 1;
+        let (low, high) = field.range;
+        let range = if low < high { format!(", {low} to {high}") } else { String::new() };
+        let _ = writeln!(
+            text,
+            "{group}: {}\n    {} Default {}; {}{range}. Source: {}",
+            field.path,
+            field.meaning,
+            field.default,
+            field.unit,
+            field.source.trim_end_matches('.')
+        );
+    }
+    if found == 0 {
+        return Err(bad(anyhow!(
+            "no key has {word:?} in its name\n  hint: `cdpr simulate --explain` lists them all"
+        )));
+    }
+    print(&text)
+}
+
+/// All that is said, at once; a pipe that closes is an error, not a panic.
+fn print(text: &str) -> Result<Ending, Failure> {
+    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
+    Ok(Ending::Done)
+}
+
+fn bench_json(summary: &Summary, timing: &study::bench::Timing) -> serde_json::Value {
+    let stats = &summary.points[0].policies[0];
+    serde_json::json!({
+        "ttr_h_mean": stats.metric("delay_h").value,
+        "cost_mean": stats.metric("cost").value,
+        "redeemed_mean": stats.metric("redeemed").value,
+        "runs": summary.card.runs,
+        "cpu_s": timing.cpu_s,
+        "runs_per_cpu_s": timing.runs_per_cpu_s(),
+        "reference_runs_per_cpu_s": timing.reference_runs_per_cpu_s(),
+        "results_sha256": summary.card.results_sha256,
+    })
+}
+
+fn json(summary: &Summary) -> serde_json::Value {
+    serde_json::to_value(summary).unwrap_or(serde_json::Value::Null)
+}
+
+/// The league of a study on a terminal.
+fn table(
+    summary: &Summary,
+    out: Option<&Path>,
+    elapsed: Duration,
+    timing: &study::bench::Timing,
+) -> String {
+    let mut text = String::new();
+    let card = &summary.card;
+    let _ = writeln!(
+        text,
+        "{}: {} runs, {} points, seed {}, {}",
+        card.study,
+        thousands(card.runs),
+        thousands(card.points),
+        card.seed,
+        duration(elapsed.as_secs_f64())
+    );
+    let shown = summary.points.len().min(24);
+    let width = summary.policies.iter().map(|policy| policy.name.len()).max().unwrap_or(6).max(6);
+    for point in &summary.points[..shown] {
+        let words: Vec<String> = summary
+            .axes
+            .iter()
+            .zip(&point.values)
+            .map(|(axis, value)| format!("{} = {value}", axis.key))
+            .collect();
+        if !words.is_empty() {
+            let _ = writeln!(text, "\n{}", words.join(", "));
+        }
+        let _ = writeln!(
+            text,
+            "{:width$}  {:>22}  {:>16}  {:>18}  {:>12}  {:>10}",
+            "policy", "recovered", "hours", "cost, bp", "redeemed 72h", "discount"
+        );
+        for stats in &point.policies {
+            let recovered = stats.metric("recovered");
+            let delay = stats.metric("delay_h");
+            let cost = stats.metric(if stats.metrics.contains_key("cost_bp") {
+                "cost_bp"
+            } else {
+                "cost"
+            });
+            let redeemed = stats.metric(if stats.metrics.contains_key("redeemed_72h") {
+                "redeemed_72h"
+            } else {
+                "redeemed"
+            });
+            let _ = writeln!(
+                text,
+                "{:width$}  {:>6.1}% [{:>5.1}, {:>5.1}]  {:>8.2} ± {:>5.2}  {:>9.2} ± {:>6.2}  {:>11.2}%  {:>9.2}%",
+                stats.policy,
+                recovered.value * 100.0,
+                recovered.low * 100.0,
+                recovered.high * 100.0,
+                delay.value,
+                delay.half_width(),
+                cost.value,
+                cost.half_width(),
+                redeemed.value * 100.0,
+                stats.metric("discount_max").value * 100.0
+            );
+        }
+    }
+    if shown < summary.points.len() {
+        let _ = writeln!(
+            text,
+            "\n… and {} more points",
+            thousands((summary.points.len() - shown) as u64)
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\n95 % intervals; hours to recovery count the horizon where there was none."
+    );
+    if timing.runs > 0 {
+        let _ = writeln!(
+            text,
+            "{:.0} runs per CPU second, {:.2} × a loop written by hand in the same run",
+            timing.runs_per_cpu_s(),
+            timing.runs_per_cpu_s() / timing.reference_runs_per_cpu_s()
+        );
+    }
+    if let Some(out) = out {
+        let _ = writeln!(
+            text,
+            "{0}/results.parquet, results.csv, run-card.json; `cdpr report {0}` makes the report",
+            out.display()
+        );
+    }
+    text
+}

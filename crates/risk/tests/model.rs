@@ -1,0 +1,496 @@
+//! What the model must do whatever its numbers: determinism, common random numbers, live keys, closed forms.
+
+mod common;
+
+use common::{mean, policy, runs, scenario, share};
+use risk::{Disclosure, Mechanism, Model, Policy, Scenario, Trace, schema};
+
+#[test]
+fn outcomes_are_the_same_bytes_in_any_order_and_on_any_thread() {
+    let world = scenario("horizon = \"48 h\"");
+    for mechanism in Mechanism::all() {
+        let policy = Policy { name: "p".into(), mechanism, disclosure: Disclosure::Public };
+        let model = Model::new(&world, &policy).unwrap();
+        let one =
+            |replication| serde_json::to_string(&model.run(1, replication, Trace::Steps)).unwrap();
+        let forward: Vec<String> = (0..6).map(one).collect();
+        let mut backward: Vec<String> = (0..6).rev().map(one).collect();
+        backward.reverse();
+        assert_eq!(forward, backward);
+        let threads: Vec<String> = std::thread::scope(|scope| {
+            let started: Vec<_> =
+                (0..6).map(|replication| scope.spawn(move || one(replication))).collect();
+            started.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(forward, threads);
+        let another =
+            serde_json::to_string(&Model::new(&world, &policy).unwrap().run(1, 0, Trace::Steps))
+                .unwrap();
+        assert_eq!(forward[0], another);
+    }
+}
+
+#[test]
+fn a_trace_changes_nothing_but_itself() {
+    let model =
+        Model::new(&Scenario::default(), &policy("kind = \"cdpr-uniform\"", "none")).unwrap();
+    let mut traced = model.run(4, 2, Trace::Steps);
+    assert_eq!(traced.steps.len(), 2016);
+    traced.steps.clear();
+    assert_eq!(traced, model.run(4, 2, Trace::Off));
+}
+
+#[test]
+fn every_policy_meets_the_same_shock() {
+    let world = scenario("[shock]\nspread = 0.5\nprobability = \"60%\"\nwindow = \"12 h\"");
+    let mut truths = Mechanism::all().into_iter().map(|mechanism| {
+        let policy = Policy { name: "p".into(), mechanism, disclosure: Disclosure::Public };
+        let outcomes = runs(&world, &policy, 12);
+        outcomes
+            .into_iter()
+            .map(|o| (o.truth.deficit, o.truth.gap, o.truth.shock_step))
+            .collect::<Vec<_>>()
+    });
+    let first = truths.next().unwrap();
+    assert!(
+        first.iter().any(|(deficit, ..)| *deficit) && first.iter().any(|(deficit, ..)| !deficit)
+    );
+    assert!(truths.all(|other| other == first));
+}
+
+#[test]
+fn common_random_numbers_pay() {
+    // The difference of two policies varies far less when both meet the same world.
+    let world = Scenario::default();
+    let slow = runs(&world, &policy("kind = \"cdpr-clock\"", "none"), 200);
+    let fast = runs(&world, &policy("kind = \"cdpr-clock\", slope = \"1.2% /h\"", "none"), 200);
+    let variance = |values: &[f64]| {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        values.iter().map(|x| (x - mean).powi(2)).sum::<f64>()
+    };
+    let paired: Vec<f64> = slow.iter().zip(&fast).map(|(a, b)| a.cost_bp - b.cost_bp).collect();
+    let apart: Vec<f64> =
+        slow.iter().zip(fast.iter().rev()).map(|(a, b)| a.cost_bp - b.cost_bp).collect();
+    assert!(
+        variance(&paired) * 2.0 < variance(&apart),
+        "{} {}",
+        variance(&paired),
+        variance(&apart)
+    );
+}
+
+/// Worlds in which each key has work to do. One line: key, its other value, what else, mechanism, disclosure.
+const ALIVE: &[(&str, &str, &str, &str, &str)] = &[
+    ("issuer.supply", "\"$2bn\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("issuer.liquid", "\"60%\"", "issuer.illiquid = \"40%\"", "kind = \"nothing\"", "public"),
+    (
+        "issuer.illiquid",
+        "\"40%\"",
+        "holders.attention = \"0.1 /h\"",
+        "kind = \"nothing\"",
+        "public",
+    ),
+    ("issuer.buffer", "\"1%\"", "issuer.illiquid = \"26%\"", "kind = \"cdpr-clock\"", "none"),
+    ("issuer.first_loss", "\"4%\"", "", "kind = \"reserve\"", "public"),
+    ("issuer.token_value", "\"$50M\"", "", "kind = \"flop\"", "public"),
+    (
+        "issuer.liquidation",
+        "\"3% /h\"",
+        "holders.attention = \"0.1 /h\"",
+        "kind = \"nothing\"",
+        "public",
+    ),
+    (
+        "issuer.fire_sale",
+        "\"20%\"",
+        "holders.attention = \"0.1 /h\"",
+        "kind = \"nothing\"",
+        "public",
+    ),
+    (
+        "issuer.closed_at",
+        "\"10 h\"",
+        "issuer.closed_for = \"40 h\"",
+        "kind = \"nothing\"",
+        "public",
+    ),
+    ("issuer.closed_for", "\"40 h\"", "", "kind = \"nothing\"", "public"),
+    ("issuer.reading_every", "\"1 h\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("issuer.reading_age", "\"1 h\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("issuer.reading_noise", "\"1%\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("issuer.readings", "6", "", "kind = \"cdpr-clock\"", "none"),
+    ("issuer.governance", "\"4 h\"", "", "kind = \"cdpr-fixed\"", "none"),
+    ("issuer.governance_premium", "\"2%\"", "", "kind = \"cdpr-fixed\"", "none"),
+    (
+        "issuer.gap_growth",
+        "\"0.01%\"",
+        "issuer.liquid = \"5%\"\nissuer.illiquid = \"95%\"\nissuer.liquidation = \"50% /h\"\nissuer.fire_sale = \"10%\"\nissuer.throttle = \"0.1% /h\"\nissuer.throttle_floor = \"$10k\"\nissuer.liquid_floor = \"0%\"",
+        "kind = \"cdpr-fixed\", timeout = \"30 min\"",
+        "public",
+    ),
+    (
+        "issuer.liquid_floor",
+        "\"70%\"",
+        "issuer.throttle = \"0.1% /h\"",
+        "kind = \"cdpr-fixed\"",
+        "public",
+    ),
+    (
+        "issuer.throttle",
+        "\"0.5% /h\"",
+        "issuer.liquid_floor = \"70%\"",
+        "kind = \"cdpr-fixed\"",
+        "public",
+    ),
+    (
+        "issuer.throttle_floor",
+        "\"$10M\"",
+        "issuer.liquid_floor = \"70%\"\nissuer.throttle = \"0% /h\"",
+        "kind = \"cdpr-fixed\"",
+        "public",
+    ),
+    (
+        "issuer.cooldown",
+        "\"60 h\"",
+        "issuer.liquid_floor = \"71.9%\"\nissuer.throttle = \"0.1% /h\"",
+        "kind = \"cdpr-clock\"",
+        "public",
+    ),
+    ("shock.kind", "\"liquidity\"", "", "kind = \"nothing\"", "public"),
+    ("shock.gap", "\"4%\"", "", "kind = \"nothing\"", "none"),
+    ("shock.spread", "0.5", "", "kind = \"nothing\"", "none"),
+    ("shock.probability", "\"0%\"", "", "kind = \"nothing\"", "none"),
+    ("shock.at", "\"9 h\"", "", "kind = \"nothing\"", "none"),
+    ("shock.window", "\"9 h\"", "", "kind = \"nothing\"", "none"),
+    ("shock.rumour", "\"40%\"", "", "kind = \"nothing\"", "none"),
+    ("holders.count", "500", "", "kind = \"nothing\"", "none"),
+    ("holders.size_sd", "2.0", "", "kind = \"nothing\"", "none"),
+    ("holders.calm", "\"0.1% /h\"", "", "kind = \"nothing\"", "none"),
+    ("holders.attention", "\"0.1 /h\"", "", "kind = \"nothing\"", "public"),
+    ("holders.kappa", "\"50%\"", "", "kind = \"nothing\"", "none"),
+    ("holders.private_precision", "100.0", "", "kind = \"nothing\"", "none"),
+    ("holders.prior", "\"80%\"", "", "kind = \"nothing\"", "none"),
+    ("holders.prior_precision", "9.0", "", "kind = \"nothing\"", "none"),
+    (
+        "holders.public_precision",
+        "25.0",
+        "holders.private_precision = 50.0",
+        "kind = \"nothing\"",
+        "public",
+    ),
+    ("holders.flag_below", "\"150%\"", "", "kind = \"nothing\"", "flag"),
+    (
+        "holders.range_width",
+        "\"40%\"",
+        "holders.public_precision = 16.0\nholders.private_precision = 100.0\nholders.kappa = \"30%\"",
+        "kind = \"nothing\"",
+        "range",
+    ),
+    (
+        "holders.selection",
+        "\"best\"",
+        "holders.public_precision = 100.0",
+        "kind = \"nothing\"",
+        "public",
+    ),
+    ("market.belief", "\"20%\"", "", "kind = \"nothing\"", "none"),
+    ("market.belief_public", "\"60%\"", "", "kind = \"nothing\"", "public"),
+    ("market.impact", "2.0", "", "kind = \"nothing\"", "public"),
+    ("market.panic", "\"6% /h\"", "", "kind = \"nothing\"", "public"),
+    ("market.panic_decay", "\"2 h\"", "", "kind = \"nothing\"", "public"),
+    ("market.unwind_closed", "\"0.5 /h\"", "", "kind = \"halt\"", "none"),
+    ("market.unwind_open", "\"0.5 /h\"", "", "kind = \"nothing\"", "public"),
+    ("market.noise", "\"0.1%\"", "", "kind = \"nothing\"", "none"),
+    ("market.noise_reversion", "\"0.5 /h\"", "", "kind = \"nothing\"", "none"),
+    ("market.pool", "\"5%\"", "", "kind = \"halt\"", "none"),
+    ("market.amplification", "20.0", "", "kind = \"halt\"", "none"),
+    ("market.pool_fee", "\"1%\"", "", "kind = \"halt\"", "none"),
+    ("makers.population", "12", "", "kind = \"flop\"", "public"),
+    ("makers.invited", "6", "", "kind = \"cdpr-clock\"", "none"),
+    ("makers.capacity", "\"$8M\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("makers.capacity_sd", "0.5", "", "kind = \"cdpr-clock\"", "none"),
+    ("makers.cost", "\"1%\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("makers.cost_sd", "0.3", "", "kind = \"cdpr-clock\"", "none"),
+    ("makers.slope", "\"2%\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("makers.lines", "1", "", "kind = \"cdpr-clock\"", "none"),
+    ("makers.fail", "\"5%\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("makers.fail_run", "\"20%\"", "", "kind = \"cdpr-clock\"", "public"),
+    ("makers.loss", "\"80%\"", "", "kind = \"cdpr-clock\"", "none"),
+    (
+        "makers.feared_gap",
+        "\"20%\"",
+        "makers.attested_gap = \"5%\"",
+        "kind = \"cdpr-clock\"",
+        "public",
+    ),
+    ("makers.attested_gap", "\"3%\"", "", "kind = \"cdpr-clock\"", "public"),
+    ("makers.latency", "\"2 h\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("makers.leak", "\"30% /h\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("makers.waiting", "\"100%\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("makers.shading", "\"50%\"", "", "kind = \"cdpr-uniform\"", "none"),
+    ("makers.colluding", "3", "", "kind = \"cdpr-uniform\"", "none"),
+    ("tee.up", "\"10 min\"", "tee.down = \"3 h\"", "kind = \"cdpr-clock\"", "none"),
+    ("tee.down", "\"12 h\"", "tee.up = \"1 h\"", "kind = \"cdpr-clock\"", "none"),
+    ("adversary.cover", "\"100%\"", "shock.probability = \"0%\"", "kind = \"cdpr-clock\"", "none"),
+    ("adversary.lot", "\"$10M\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("adversary.padding", "false", "", "kind = \"cdpr-clock\"", "none"),
+    ("adversary.heartbeat", "\"5 h\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("adversary.delay", "\"3 h\"", "", "kind = \"cdpr-clock\"", "none"),
+    ("adversary.mints", "\"20 /h\"", "", "kind = \"nothing\"", "none"),
+    ("adversary.window", "\"6 h\"", "", "kind = \"nothing\"", "none"),
+    ("horizon", "\"100 h\"", "", "kind = \"nothing\"", "none"),
+    ("step", "\"10 min\"", "", "kind = \"nothing\"", "none"),
+];
+
+/// `a.b = c` lines as one file: dotted keys need no order.
+fn world(lines: &[&str]) -> Scenario {
+    scenario(&lines.join("\n"))
+}
+
+#[test]
+fn every_key_of_a_scenario_changes_some_outcome() {
+    let tested: Vec<&str> = ALIVE.iter().map(|(key, ..)| *key).collect();
+    for field in schema() {
+        assert!(tested.contains(&field.path), "{} has no line in the table", field.path);
+    }
+    let mut dead: Vec<String> = Vec::new();
+    for (key, other, rest, mechanism, disclosure) in ALIVE {
+        let short = if *key == "horizon" { "" } else { "horizon = \"60 h\"" };
+        let policy = policy(mechanism, disclosure);
+        let without = runs(&world(&[short, rest]), &policy, 8);
+        let with = runs(&world(&[short, rest, &format!("{key} = {other}")]), &policy, 8);
+        if without == with {
+            dead.push((*key).to_owned());
+        }
+    }
+    assert!(dead.is_empty(), "keys that change nothing: {dead:?}");
+}
+
+/// The same for mechanisms: key, other value, the rest of the mechanism, what else about the world.
+const ALIVE_POLICY: &[(&str, &str, &str, &str)] = &[
+    ("flop.wait", "\"12 h\"", "", ""),
+    ("flop.beg", "\"1%\"", "", ""),
+    ("flop.pad", "\"200%\"", "start = \"0.1%\", auction_time = \"3 h\"", ""),
+    ("flop.bid_time", "\"5 min\"", "", ""),
+    ("flop.auction_time", "\"2 h\"", "start = \"0.1%\"", ""),
+    ("flop.start", "\"5%\"", "", ""),
+    ("flop.lot", "\"$5M\"", "", ""),
+    ("frax.bonus", "\"6%\"", "", ""),
+    ("frax.hourly", "\"0.1%\"", "bonus = \"10%\"", ""),
+    ("reserve.warm_up", "\"2 h\"", "", "issuer.first_loss = \"4%\""),
+    ("reserve.auction", "\"2 h\"", "slippage = \"5%\"", "issuer.first_loss = \"4%\""),
+    ("reserve.slippage", "\"5%\"", "", "issuer.first_loss = \"4%\""),
+    ("reserve.auctions", "2", "", "issuer.first_loss = \"4%\""),
+    ("reserve.trade", "\"$10M\"", "slippage = \"5%\"", "issuer.first_loss = \"4%\""),
+    ("reserve.haircut", "false", "", ""),
+    ("liquity.beta", "1.0", "", ""),
+    ("liquity.half_life", "\"1 h\"", "", ""),
+    ("liquity.floor", "\"0%\"", "", ""),
+    ("gyro.decay", "3.0", "", ""),
+    ("gyro.at_par", "\"0%\"", "", ""),
+    ("gyro.floor", "\"95%\"", "decay = 3.0", ""),
+    ("gyro.memory", "\"6 h\"", "", ""),
+    (
+        "standby.instrument",
+        "\"governance-token\"",
+        "",
+        "shock.gap = \"10%\"\nholders.attention = \"0.1 /h\"\nmakers.leak = \"50% /h\"",
+    ),
+    ("standby.committed", "\"$10M\"", "", ""),
+    ("standby.target", "\"$60M\"", "", ""),
+    ("standby.yearly", "\"1%\"", "", ""),
+    ("standby.between", "\"100 d\"", "", ""),
+    ("standby.premium", "\"2%\"", "", ""),
+    ("standby.notice", "\"3 h\"", "", ""),
+    ("standby.fall_down", "\"50%\"", "", ""),
+    ("cdpr-fixed.instrument", "\"governance-token\"", "premium = \"5%\"", ""),
+    ("cdpr-fixed.every", "\"3 h\"", "premium = \"5%\"", ""),
+    ("cdpr-fixed.premium", "\"5%\"", "", ""),
+    ("cdpr-fixed.lot", "\"$2M\"", "premium = \"5%\"", ""),
+    ("cdpr-fixed.share_max", "\"5%\"", "premium = \"5%\"", ""),
+    ("cdpr-fixed.timeout", "\"1 h\"", "", ""),
+    ("cdpr-fixed.attempts", "1", "", ""),
+    ("cdpr-fixed.widen", "9", "premium = \"2%\", timeout = \"1 h\"", ""),
+    ("cdpr-fixed.haircut", "true", "attempts = 1", "issuer.governance_premium = \"0%\""),
+    ("cdpr-clock.instrument", "\"governance-token\"", "", ""),
+    ("cdpr-clock.every", "\"3 h\"", "", ""),
+    ("cdpr-clock.start", "\"2%\"", "", ""),
+    ("cdpr-clock.slope", "\"4% /h\"", "", ""),
+    ("cdpr-clock.cap", "\"1%\"", "", ""),
+    ("cdpr-clock.lot", "\"$2M\"", "", ""),
+    ("cdpr-clock.share_max", "\"5%\"", "", ""),
+    ("cdpr-clock.timeout", "\"1 h\"", "cap = \"1%\"", ""),
+    ("cdpr-clock.attempts", "1", "cap = \"1%\"", ""),
+    ("cdpr-clock.widen", "9", "cap = \"1%\"", ""),
+    (
+        "cdpr-clock.haircut",
+        "true",
+        "cap = \"0.5%\", attempts = 1",
+        "issuer.governance_premium = \"0%\"",
+    ),
+];
+
+const ALIVE_CALLS: &[(&str, &str, &str, &str)] = &[
+    ("instrument", "\"governance-token\"", "", ""),
+    ("every", "\"1 h\"", "", ""),
+    ("ladder", "[\"8%\"]", "", ""),
+    ("aggregate_min", "\"0%\"", "", ""),
+    ("lot", "\"$2M\"", "", ""),
+    ("share_max", "\"5%\"", "", ""),
+    ("attempts", "1", "", ""),
+    ("widen", "0", "ladder = [\"2%\"]", ""),
+    ("haircut", "true", "ladder = [\"0.1%\"], attempts = 1", "issuer.governance_premium = \"0%\""),
+];
+
+#[test]
+fn every_key_of_a_mechanism_changes_some_outcome() {
+    let calls = ["cdpr-uniform", "cdpr-pay-as-bid", "cdpr-vcg"].into_iter().flat_map(|kind| {
+        ALIVE_CALLS
+            .iter()
+            .map(move |(key, other, rest, world)| (format!("{kind}.{key}"), *other, *rest, *world))
+    });
+    let others = ALIVE_POLICY
+        .iter()
+        .map(|(key, other, rest, world)| ((*key).to_owned(), *other, *rest, *world));
+    let all: Vec<(String, &str, &str, &str)> = others.chain(calls).collect();
+    for field in Mechanism::all().iter().flat_map(Mechanism::fields) {
+        assert!(
+            all.iter().any(|(key, ..)| key == field.path),
+            "{} has no line in the table",
+            field.path
+        );
+    }
+    let mut dead: Vec<String> = Vec::new();
+    for (path, other, rest, lines) in all {
+        let (kind, key) = path.split_once('.').unwrap();
+        let is_public = ["flop", "frax", "reserve", "liquity", "gyro"].contains(&kind);
+        let disclosure = if is_public { "public" } else { "none" };
+        let world = world(&["horizon = \"60 h\"", lines]);
+        let rest = if rest.is_empty() { String::new() } else { format!(", {rest}") };
+        let without = runs(&world, &policy(&format!("kind = \"{kind}\"{rest}"), disclosure), 8);
+        let with = runs(
+            &world,
+            &policy(&format!("kind = \"{kind}\"{rest}, {key} = {other}"), disclosure),
+            8,
+        );
+        if without == with {
+            dead.push(path.clone());
+        }
+    }
+    assert!(dead.is_empty(), "keys that change nothing: {dead:?}");
+}
+
+#[test]
+fn without_runs_a_clock_fills_when_supply_first_covers_the_gap() {
+    // Makers answer at once, never talk, and there is no risk to pay for: what is left is the schedule.
+    let world = scenario(
+        "[holders]\ncalm = \"0% /h\"\nattention = \"0% /h\"\n[makers]\nlatency = \"0 min\"\nleak = \"0% /h\"\nfail = \"0%\"\nfail_run = \"0%\"\nslope = \"0%\"\nlines = 1\n[tee]\ndown = \"0 min\"",
+    );
+    let clock = policy("kind = \"cdpr-clock\", share_max = \"100%\", lot = \"$1\"", "none");
+    let parameters = &world.makers;
+    let (mut filled, n) = (0, 60);
+    for outcome in runs(&world, &clock, n) {
+        // Detected at the second short reading, an hour and a step after the start.
+        if let Some(steps) = outcome.ttr_steps {
+            filled += 1;
+            let waited = f64::from(steps - 2) * world.step.hours();
+            let premium = 0.005 + 0.01 * waited;
+            let before = premium - 0.01 * world.step.hours();
+            assert!(premium <= 0.08 + 1e-9);
+            // What the closed form calls willing: those whose cost is at or below the premium.
+            let cost_bp = outcome.cost_bp;
+            assert!(
+                cost_bp <= premium * 300.0 + 1.0,
+                "nobody is paid above the clock: {cost_bp} {premium}"
+            );
+            assert!(waited == 0.0 || cost_bp >= 0.005 * 300.0 - 1.0 && before < premium);
+        }
+    }
+    assert!(filled > n / 2);
+
+    // Probability of a fill by the first clearing at 3%, against the closed form with exponential capacity replaced
+    // by a Monte Carlo of the same panel: the model's makers are log-normal and exactly `invited`.
+    let fixed = policy(
+        "kind = \"cdpr-fixed\", premium = \"3%\", share_max = \"100%\", lot = \"$1\", attempts = 1",
+        "none",
+    );
+    let at_once = share(&runs(&world, &fixed, 400), |o| o.ttr_steps == Some(2));
+    let mut stream =
+        risk::rng::Name { seed: 99, replication: 0, agent: 0, purpose: risk::rng::Purpose::Bench }
+            .stream();
+    let (mut hits, draws) = (0, 20_000);
+    for _ in 0..draws {
+        let mut sum = 0.0;
+        for _ in 0..parameters.invited {
+            let capacity = 4e6 * (parameters.capacity_sd.0 * stream.normal()).exp();
+            let cost = 0.006 * (parameters.cost_sd.0 * stream.normal()).exp();
+            // Limits are whole basis points, rounded up.
+            sum += if (cost * 1e4).ceil() <= 300.0 { capacity } else { 0.0 };
+        }
+        hits += u32::from(sum >= 30e6);
+    }
+    let expected = f64::from(hits) / f64::from(draws);
+    let error = (expected * (1.0 - expected) / 400.0).sqrt();
+    assert!((at_once - expected).abs() < 4.0 * error, "{at_once} {expected} ± {error}");
+}
+
+#[test]
+fn panels_talk_as_often_as_the_closed_form_says() {
+    // Nobody fills at no premium, so the panel is exposed for the whole attempt: one hour and the step it ends in.
+    let world =
+        scenario("horizon = \"3 h\"\n[makers]\nleak = \"3% /h\"\n[issuer]\ngovernance = \"100 h\"");
+    let fixed = policy("kind = \"cdpr-fixed\", premium = \"0%\"", "none");
+    let outcomes = runs(&world, &fixed, 2000);
+    let exposed_h: f64 = 3.0 - 1.0 - world.step.hours() - world.step.hours();
+    let each = 1.0 - (1.0f64 - 0.03).powf(exposed_h);
+    let expected = risk::closed_form::panel_leak(each, 12);
+    let seen = share(&outcomes, |o| o.leaked);
+    assert!(
+        (seen - expected).abs() < 4.0 * (expected * (1.0 - expected) / 2000.0).sqrt(),
+        "{seen} {expected}"
+    );
+}
+
+#[test]
+fn a_drill_looks_like_a_deficit_to_all_channels_that_the_mission_controls() {
+    let deficit = scenario("[shock]\nspread = 0.4");
+    let drill =
+        scenario("[shock]\nspread = 0.4\nprobability = \"0%\"\n[adversary]\ncover = \"100%\"");
+    let clock = policy("kind = \"cdpr-uniform\"", "none");
+    let (real, dummy) = (runs(&deficit, &clock, 300), runs(&drill, &clock, 300));
+    assert!(dummy.iter().all(|o| o.truth.drill && !o.truth.deficit && !o.recovered && o.cost == 0));
+    assert!(dummy.iter().any(|o| o.cover_cost > 0));
+    for channel in [
+        |o: &risk::Outcome| o.observation.request_h,
+        |o: &risk::Outcome| o.observation.calldata_bytes as f64,
+        |o: &risk::Outcome| o.observation.fill_lots as f64,
+        |o: &risk::Outcome| f64::from(o.observation.deposits),
+        |o: &risk::Outcome| f64::from(o.observation.premium_steps),
+        |o: &risk::Outcome| o.observation.mint_pause_h,
+        |o: &risk::Outcome| f64::from(o.observation.mints),
+        |o: &risk::Outcome| o.observation.attested_h,
+    ] {
+        let ((a, a_error), (b, b_error)) = (mean(&real, channel), mean(&dummy, channel));
+        assert!(
+            (a - b).abs() <= 4.0 * a_error.hypot(b_error) + 1e-9,
+            "{a} ± {a_error}, {b} ± {b_error}"
+        );
+    }
+    // What the mission does not control still tells.
+    let price = |o: &risk::Outcome| o.observation.discount_mean;
+    assert!(mean(&real, price).0 > mean(&dummy, price).0);
+}
+
+#[test]
+fn a_quiet_world_without_drills_shows_nothing() {
+    let world = scenario("[shock]\nprobability = \"0%\"");
+    for outcome in runs(&world, &policy("kind = \"cdpr-uniform\"", "flag"), 20) {
+        let seen = &outcome.observation;
+        assert!(
+            !seen.flag && seen.request_h < 0.0 && seen.fill_lots == 0 && seen.mint_pause_h == 0.0
+        );
+        assert!(
+            !outcome.recovered && !outcome.failed && outcome.cost == 0 && outcome.attempts == 0
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! Chunk files: written whole or not at all, and refused when they are not what they say.
+//!
+//! ```text
+//! "CDPRCHK1" │ u32 len │ header, JSON │ rows × columns × f64 │ SHA-256 of all before     little-endian
+//! ```
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::model;
+use crate::plan::Plan;
+
+const MAGIC: &[u8; 8] = b"CDPRCHK1";
+
+/// What a chunk says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Header {
+    config: String,
+    index: u64,
+    columns: usize,
+    rows: usize,
+}
+
+/// Why a chunk could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system.
+    #[error("{}", .path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Its words.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// Not a chunk, or a damaged one.
+    #[error("{} is not a whole chunk", .path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A chunk of another study, or of another version of this program.
+    #[error("{} belongs to another study", .path.display())]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// There is no such chunk.
+    #[error("there is no chunk {index}: the study has {chunks}, from 0")]
+    NoSuch {
+        /// Asked for.
+        index: u64,
+        /// There are.
+        chunks: u64,
+    },
+    /// A point that the model refuses.
+    #[error("{key}: {reason}")]
+    Model {
+        /// The key.
+        key: String,
+        /// The reason.
+        reason: crate::spec::Reason,
+    },
+}
+
+/// Where a chunk lies in a folder.
+pub fn path(folder: &Path, index: u64) -> PathBuf {
+    folder.join(format!("{index:08}.chunk"))
+}
+
+/// Computes a chunk, puts it into `folder`, and gives its rows.
+///
+/// # Errors
+/// [`Error`].
+pub fn make(plan: &Plan, index: u64, folder: &Path) -> Result<Vec<Vec<f64>>, Error> {
+    let block = plan.block(index).ok_or_else(|| Error::NoSuch { index, chunks: plan.chunks() })?;
+    let rows = plan.compute(block).map_err(|(key, reason)| Error::Model { key, reason })?;
+    let bytes = encode(plan, index, &rows);
+    let path = path(folder, index);
+    // A name of its own, so that two workers on one chunk do not write into each other's file; the rename is atomic.
+    let partial = path.with_extension(format!("{}.part", std::process::id()));
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::File::create(&partial)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        fs::rename(&partial, &path)
+    };
+    write().map_err(|cause| Error::File { path: path.clone(), cause })?;
+    Ok(rows)
+}
+
+fn encode(plan: &Plan, index: u64, rows: &[Vec<f64>]) -> Vec<u8> {
+    let columns = model::columns(plan.spec().model).len();
+    let header = Header { config: plan.config().to_owned(), index, columns, rows: rows.len() };
+    let header = serde_json::to_vec(&header).expect("a header has string keys");
+    let mut bytes = Vec::with_capacity(64 + header.len() + rows.len() * columns * 8);
+    bytes.extend_from_slice(MAGIC);
+    let len = u32::try_from(header.len()).expect("a header is some hundred bytes");
+    bytes.extend_from_slice(&len.to_le_bytes());
+    bytes.extend_from_slice(&header);
+    for value in rows.iter().flatten() {
+        bytes.extend_from_slice(&value.to_le_bytes());
+    }
+    let digest = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&digest);
+    bytes
+}
+
+/// Reads a chunk; none when it is not there.
+///
+/// # Errors
+/// [`Error`] when it is damaged or another study's.
+pub fn read(plan: &Plan, index: u64, folder: &Path) -> Result<Option<Vec<Vec<f64>>>, Error> {
+    let path = path(folder, index);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(Error::File { path, cause }),
+    };
+    let Some((header, rows)) = decode(&bytes) else {
+        return Err(Error::Damaged { path });
+    };
+    if header.config != plan.config() || header.index != index {
+        return Err(Error::Foreign { path });
+    }
+    Ok(Some(rows))
+}
+
+fn decode(bytes: &[u8]) -> Option<(Header, Vec<Vec<f64>>)> {
+    let (body, digest) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
+    if Sha256::digest(body).as_slice() != digest {
+        return None;
+    }
+    let rest = body.strip_prefix(MAGIC)?;
+    let (len, rest) = rest.split_first_chunk::<4>()?;
+    let (header, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*len)).ok()?)?;
+    let header: Header = serde_json::from_slice(header).ok()?;
+    if rest.len() != header.rows.checked_mul(header.columns)?.checked_mul(8)? {
+        return None;
+    }
+    let rows = rest
+        .chunks_exact(header.columns * 8)
+        .map(|row| row.as_chunks::<8>().0.iter().map(|value| f64::from_le_bytes(*value)).collect())
+        .collect();
+    Some((header, rows))
+}

@@ -1,0 +1,311 @@
+//! A study made ready: its points, its chunks and what each chunk computes.
+//!
+//! A chunk is a block of replications of one point, under every policy, and a function of the plan and its index alone.
+//! Whoever computes it, in whatever order, on whatever machine, it is the same bytes.
+
+use risk::Trace;
+use serde::Serialize;
+use toml::{Table, Value};
+
+use crate::spec::{Error, Model, Reason, Spec, policy_name, set};
+use crate::stats::{index_floor, len_f64};
+use crate::{data, hash, model};
+
+/// Replications of a chunk of the recovery model: some seconds of work, so that a kill loses little.
+pub const CHUNK: u64 = 100;
+
+/// Replications of a chunk of the benchmark, whose runs take some ten microseconds.
+pub const CHUNK_BENCH: u64 = 5_000;
+
+/// Most points that are checked one by one before anything starts; of more, this many are checked, evenly spread.
+const CHECKED_MAX: usize = 20_000;
+
+/// A study made ready.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    spec: Spec,
+    points: Vec<Vec<f64>>,
+    config: String,
+    data: Option<data::Series>,
+}
+
+/// What a chunk covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// Which point.
+    pub point: usize,
+    /// First replication.
+    pub from: u64,
+    /// One past the last.
+    pub to: u64,
+}
+
+impl Plan {
+    /// Checks everything that can be checked before running.
+    ///
+    /// `read` gives the text of a data file, by the name that the spec gives it.
+    ///
+    /// # Errors
+    /// [`Error`], with the key.
+    pub fn new(
+        spec: Spec,
+        file: &str,
+        read: impl FnOnce(&str) -> Result<String, String>,
+    ) -> Result<Self, Error> {
+        Self::prepare(spec, read).map_err(|(key, reason)| Error {
+            file: file.to_owned(),
+            key,
+            reason,
+        })
+    }
+
+    fn prepare(
+        spec: Spec,
+        read: impl FnOnce(&str) -> Result<String, String>,
+    ) -> Result<Self, (String, Reason)> {
+        let data = match &spec.data {
+            None => None,
+            Some(wanted) => {
+                let series = read(&wanted.path)
+                    .map_err(|cause| data::Error::Unreadable { file: wanted.path.clone(), cause })
+                    .and_then(|source| data::parse(&source, &wanted.path, wanted));
+                Some(series.map_err(|error| ("data".to_owned(), Reason::Data(Box::new(error))))?)
+            }
+        };
+        if let crate::spec::Stop::Until { metric, .. } = &spec.stop {
+            let columns = model::columns(spec.model);
+            if model::position(columns, metric).is_none() {
+                let known = columns.iter().map(|column| column.name.to_owned()).collect();
+                let reason = Reason::NotOneOf { found: metric.clone(), known };
+                return Err(("study.until.metric".into(), reason));
+            }
+        }
+        let points = spec.sweep.unit_points(spec.seed);
+        let config = config(&spec, data.as_ref());
+        let plan = Self { spec, points, config, data };
+        if plan.spec.model == Model::Recovery {
+            plan.check_rare()?;
+            let count = plan.points.len();
+            let checked = count.min(CHECKED_MAX);
+            for index in 0..checked {
+                let point = if count == checked {
+                    index
+                } else {
+                    index_floor(len_f64(index) / len_f64(checked) * len_f64(count))
+                };
+                plan.models(point)?;
+            }
+        } else if !plan.spec.scenario.is_empty() || !plan.spec.sweep.axes.is_empty() {
+            let message = "the benchmark has one world: §4.1 of the research note".to_owned();
+            let hint = Some("leave [scenario] and [sweep] out, or use model = \"recovery\"".into());
+            return Err(("scenario".into(), Reason::Model { message, hint }));
+        }
+        Ok(plan)
+    }
+
+    fn check_rare(&self) -> Result<(), (String, Reason)> {
+        let Some(rare) = &self.spec.rare else {
+            return Ok(());
+        };
+        let columns = model::columns(self.spec.model);
+        if model::position(columns, &rare.event).is_none() {
+            let known = columns.iter().map(|column| column.name.to_owned()).collect();
+            let reason = Reason::NotOneOf { found: rare.event.clone(), known };
+            return Err(("rare.event".into(), reason));
+        }
+        let (scenario, _) = self.models(0)?;
+        if scenario.shock.spread.0 <= 0.0 || scenario.shock.gap.0 <= 0.0 {
+            let message =
+                "the size of the hole does not vary, so nothing can be drawn around another median"
+                    .to_owned();
+            let hint = Some("give shock.gap and shock.spread, for example 3% and 0.6".into());
+            return Err(("rare".into(), Reason::Model { message, hint }));
+        }
+        self.tilted(&rare.gap).models(0).map(drop)
+    }
+
+    /// The spec.
+    pub const fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// The same study with holes drawn around another median, for importance sampling.
+    #[must_use]
+    pub(crate) fn tilted(&self, gap: &str) -> Self {
+        let mut tilted = self.clone();
+        let value = Value::String(gap.to_owned());
+        set(&mut tilted.spec.scenario, &["shock", "gap"], value).expect("the plan was checked");
+        tilted
+    }
+
+    /// The measured series, if one was given.
+    pub const fn data(&self) -> Option<&data::Series> {
+        self.data.as_ref()
+    }
+
+    /// SHA-256 of everything that decides the results: spec without its prose, data, and this program's version.
+    pub fn config(&self) -> &str {
+        &self.config
+    }
+
+    /// Number of points.
+    pub const fn points(&self) -> usize {
+        self.points.len()
+    }
+
+    /// A point in the unit cube.
+    pub fn unit_point(&self, point: usize) -> &[f64] {
+        &self.points[point]
+    }
+
+    /// All points in the unit cube.
+    pub fn unit_points(&self) -> &[Vec<f64>] {
+        &self.points
+    }
+
+    /// The values of the sweep's keys at a point.
+    pub fn values(&self, point: usize) -> Vec<Value> {
+        let axes = &self.spec.sweep.axes;
+        axes.iter().zip(&self.points[point]).map(|(axis, unit)| axis.at(*unit)).collect()
+    }
+
+    /// Names of the policies.
+    pub fn policies(&self) -> Vec<String> {
+        self.spec.policies.iter().map(policy_name).collect()
+    }
+
+    const fn chunk_size(&self) -> u64 {
+        match self.spec.model {
+            Model::Recovery => CHUNK,
+            Model::Bench1 | Model::Bench1Naive => CHUNK_BENCH,
+        }
+    }
+
+    /// Blocks of one point, at most.
+    pub const fn blocks(&self) -> u64 {
+        self.spec.stop.at_most().div_ceil(self.chunk_size())
+    }
+
+    /// Chunks of the study, at most: a stop rule may leave the later blocks of each point out.
+    pub const fn chunks(&self) -> u64 {
+        self.blocks() * self.points.len() as u64
+    }
+
+    /// What a chunk covers; none beyond the last.
+    pub fn block(&self, index: u64) -> Option<Block> {
+        if index >= self.chunks() {
+            return None;
+        }
+        let from = index % self.blocks() * self.chunk_size();
+        let to = (from + self.chunk_size()).min(self.spec.stop.at_most());
+        let point = usize::try_from(index / self.blocks()).ok()?;
+        Some(Block { point, from, to })
+    }
+
+    /// The index of a point's block.
+    pub const fn index(&self, point: usize, block: u64) -> u64 {
+        point as u64 * self.blocks() + block
+    }
+
+    /// The tables of world and policies at a point.
+    fn tables(&self, point: usize) -> Result<(Table, Vec<Table>), (String, Reason)> {
+        let mut scenario = self.spec.scenario.clone();
+        let mut policies = self.spec.policies.clone();
+        for (axis, value) in self.spec.sweep.axes.iter().zip(self.values(point)) {
+            let parts: Vec<&str> = axis.key.split('.').collect();
+            let put = |table: &mut Table, path: &[&str], value: Value| {
+                set(table, path, value).map_err(|part| {
+                    let found = part;
+                    (format!("sweep.{}", axis.key), Reason::NotA { found, expected: "a table" })
+                })
+            };
+            if let ["policy", name, rest @ ..] = parts.as_slice() {
+                for policy in &mut policies {
+                    if *name == "*" || policy_name(policy) == *name {
+                        put(policy, rest, value.clone())?;
+                    }
+                }
+            } else {
+                let path = parts.strip_prefix(&["scenario"]).unwrap_or(&parts);
+                put(&mut scenario, path, value)?;
+            }
+        }
+        Ok((scenario, policies))
+    }
+
+    /// The models of a point, one a policy, and their world.
+    ///
+    /// # Errors
+    /// The key and the reason, with the point's values where there is a sweep.
+    pub fn models(
+        &self,
+        point: usize,
+    ) -> Result<(risk::Scenario, Vec<risk::Model>), (String, Reason)> {
+        let (scenario, policies) = self.tables(point)?;
+        let scenario = model::scenario(&scenario)?;
+        let models = policies
+            .iter()
+            .map(|table| {
+                let policy = model::policy(table)?;
+                risk::Model::new(&scenario, &policy).map_err(|error| {
+                    let mut message = error.to_string();
+                    if !self.spec.sweep.axes.is_empty() {
+                        message = format!("{message} (at {})", self.describe(point));
+                    }
+                    let key = format!("policy.{}", policy_name(table));
+                    (key, Reason::Model { message, hint: Some(error.hint()) })
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok((scenario, models))
+    }
+
+    /// A point in words: `makers.invited = 12, shock.gap = 3%`.
+    pub fn describe(&self, point: usize) -> String {
+        self.spec
+            .sweep
+            .axes
+            .iter()
+            .zip(self.values(point))
+            .map(|(axis, value)| format!("{} = {}", axis.key, crate::quantity::join(&value)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    /// Computes a block: rows of [`model::columns`], replication by replication, policies in order within each.
+    ///
+    /// # Errors
+    /// As [`Plan::models`]; only for a point that was not among those checked.
+    pub fn compute(&self, block: Block) -> Result<Vec<Vec<f64>>, (String, Reason)> {
+        if self.spec.model != Model::Recovery {
+            let is_naive = self.spec.model == Model::Bench1Naive;
+            return Ok((block.from..block.to)
+                .map(|replication| crate::bench::row(self.spec.seed, replication, is_naive))
+                .collect());
+        }
+        let (scenario, models) = self.models(block.point)?;
+        let mut rows = Vec::new();
+        for replication in block.from..block.to {
+            for model in &models {
+                let outcome = model.run(self.spec.seed, replication, Trace::Off);
+                rows.push(model::row(&outcome, &scenario));
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// What decides the results, hashed.
+fn config(spec: &Spec, data: Option<&data::Series>) -> String {
+    #[derive(Serialize)]
+    struct Config<'a> {
+        spec: Spec,
+        data: Option<&'a str>,
+        version: &'static str,
+    }
+    let spec = Spec { question: String::new(), conclusion: String::new(), ..spec.clone() };
+    let config =
+        Config { spec, data: data.map(|series| series.hash.as_str()), version: crate::VERSION };
+    let bytes = serde_json::to_vec(&config).expect("a spec has string keys only");
+    hash::hex(&bytes)
+}

@@ -1,0 +1,205 @@
+//! A study from plan to files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::execute::{self, Extent, Progress};
+use crate::output::{RunCard, Tables};
+use crate::plan::Plan;
+use crate::spec::Design;
+use crate::summary::{self, PointSums, Summary};
+use crate::{chunk, hash};
+
+/// Why a study ended without results.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A chunk.
+    #[error("a chunk could not be made or read")]
+    Chunk(#[from] chunk::Error),
+    /// A file.
+    #[error("{}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// Results of another study are there.
+    #[error("{} holds the results of another study, or of this one under another spec", .path.display())]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A point that the model refuses.
+    #[error("{key}: {reason}")]
+    Model {
+        /// The key.
+        key: String,
+        /// The reason.
+        reason: crate::spec::Reason,
+    },
+}
+
+impl Error {
+    /// What to do about it.
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Occupied { .. } => Some("give another --out, or remove it"),
+            Self::Chunk(chunk::Error::Foreign { .. } | chunk::Error::Damaged { .. }) => {
+                Some("remove the file, or give a folder of its own to each study and version")
+            }
+            Self::Chunk(_) | Self::File { .. } | Self::Model { .. } => None,
+        }
+    }
+}
+
+/// Where chunks lie by default.
+pub fn chunk_folder(out: &Path) -> PathBuf {
+    out.join("chunks")
+}
+
+/// Runs what is left to run, merges, and writes `results.parquet`, `results.csv`, `summary.json` and `run-card.json`.
+///
+/// `chunks` is where chunks are kept and looked for; they stay there. Running again after a kill goes on where it
+/// stopped; running a finished study again only renews its words.
+///
+/// # Errors
+/// [`Error`]; nothing has been written when it is [`Error::Occupied`].
+pub fn run(
+    plan: &Plan,
+    out: &Path,
+    chunks: &Path,
+    jobs: usize,
+    tell: &(dyn Fn(Progress) + Sync),
+) -> Result<Summary, Error> {
+    if let Some(finished) = finished(plan, out)? {
+        return Ok(finished);
+    }
+    for folder in [out, chunks] {
+        fs::create_dir_all(folder).map_err(|cause| Error::File { path: folder.into(), cause })?;
+    }
+    let extent = execute::run(plan, chunks, jobs, tell)?;
+    merge(plan, out, chunks, &extent, jobs)
+}
+
+/// The summary of a finished study with this plan's words; none when it is not finished.
+fn finished(plan: &Plan, out: &Path) -> Result<Option<Summary>, Error> {
+    let card_path = out.join("run-card.json");
+    let Ok(card) = fs::read(&card_path) else {
+        return Ok(None);
+    };
+    let occupied = || Error::Occupied { path: out.to_owned() };
+    let card: RunCard = serde_json::from_slice(&card).map_err(|_| occupied())?;
+    if card.config_sha256 != plan.config() {
+        return Err(occupied());
+    }
+    let mut summary = read(out)?;
+    let spec = plan.spec();
+    summary.question.clone_from(&spec.question);
+    summary.conclusion.clone_from(&spec.conclusion);
+    write_json(&out.join("summary.json"), &summary)?;
+    Ok(Some(summary))
+}
+
+/// Reads the summary of a finished study.
+///
+/// # Errors
+/// [`Error::File`] when it is not there or not a summary.
+pub fn read(out: &Path) -> Result<Summary, Error> {
+    let path = out.join("summary.json");
+    let read = fs::read(&path)
+        .and_then(|bytes| serde_json::from_slice(&bytes).map_err(std::io::Error::other));
+    read.map_err(|cause| Error::File { path, cause })
+}
+
+fn merge(
+    plan: &Plan,
+    out: &Path,
+    chunks: &Path,
+    extent: &Extent,
+    jobs: usize,
+) -> Result<Summary, Error> {
+    let file = |cause| Error::File { path: out.to_owned(), cause };
+    let mut tables = Tables::start(plan, out).map_err(file)?;
+    let mut digest = Sha256::new();
+    let mut points = Vec::with_capacity(plan.points());
+    let mut runs = 0;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(jobs)
+        .build()
+        .expect("threads are to be had; if not, nothing can be done");
+    for point in 0..plan.points() {
+        let mut sums = PointSums::new(plan);
+        for block in 0..extent.blocks[point] {
+            let index = plan.index(point, block);
+            let rows = chunk::read(plan, index, chunks)?.ok_or_else(|| chunk::Error::File {
+                path: chunk::path(chunks, index),
+                cause: std::io::Error::from(std::io::ErrorKind::NotFound),
+            })?;
+            for value in rows.iter().flatten() {
+                digest.update(value.to_le_bytes());
+            }
+            runs += rows.len() as u64;
+            let from = plan.block(index).map_or(0, |block| block.from);
+            tables.append(plan, point, from, &rows).map_err(file)?;
+            sums.add(&rows);
+        }
+        points.push(pool.install(|| sums.finish(plan, point)));
+    }
+    tables.finish().map_err(file)?;
+    let spec = plan.spec();
+    let (policies, axes, world, horizon_h) = summary::words(plan);
+    let results = digest.finalize();
+    let card = RunCard {
+        study: spec.name.clone(),
+        config_sha256: plan.config().to_owned(),
+        data_sha256: plan.data().map(|series| series.hash.clone()),
+        results_sha256: hash::digits(&results),
+        code_version: crate::VERSION.to_owned(),
+        code_commit: option_env!("CDPR_COMMIT").map(str::to_owned),
+        seed: spec.seed,
+        points: plan.points() as u64,
+        policies: plan.policies(),
+        runs,
+        randomness: "counter-based, keyed by seed, replication, agent and purpose; policies and points see the same \
+                     shocks in the same replication"
+            .to_owned(),
+    };
+    let (fans, rare) = pool.install(|| (summary::fans(plan), summary::rare(plan)));
+    let summary = Summary {
+        question: spec.question.clone(),
+        conclusion: spec.conclusion.clone(),
+        baseline: spec.baseline.clone(),
+        design: match spec.sweep.design {
+            Design::Grid => "grid",
+            Design::Sobol { .. } => "sobol",
+            Design::LatinHypercube { .. } => "latin-hypercube",
+            Design::Saltelli { .. } => "saltelli",
+            Design::Morris { .. } => "morris",
+        }
+        .to_owned(),
+        sensitivity: pool.install(|| summary::sensitivity(plan, &points)),
+        policies,
+        axes,
+        world,
+        horizon_h,
+        points,
+        fans,
+        rare: rare.map_err(|(key, reason)| Error::Model { key, reason })?,
+        series: plan.data().cloned(),
+        card,
+    };
+    write_json(&out.join("summary.json"), &summary)?;
+    // Last: a folder with a card is a finished study.
+    write_json(&out.join("run-card.json"), &summary.card)?;
+    Ok(summary)
+}
+
+fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Error> {
+    let mut bytes = serde_json::to_vec_pretty(value).expect("keys are strings");
+    bytes.push(b'\n');
+    fs::write(path, bytes).map_err(|cause| Error::File { path: path.to_owned(), cause })
+}

@@ -1,0 +1,45 @@
+use study::{report, study as run_study};
+use tempfile::TempDir;
+
+use super::{SMALL, plan};
+
+#[test]
+fn the_page_is_self_contained_and_says_how_and_what_was_left_out() {
+    let plan = plan(SMALL);
+    let folder = TempDir::new().unwrap();
+    let chunks = run_study::chunk_folder(folder.path());
+    let summary = run_study::run(&plan, folder.path(), &chunks, 2, &|_| {}).unwrap();
+    let page = report::html(std::slice::from_ref(&summary));
+    for foreign in ["<script", "http://", "https://", "@import", "url(", "<link", "<img"] {
+        let found = page.replace("http://www.w3.org/2000/svg", "");
+        assert!(!found.contains(foreign), "the page holds {foreign}");
+    }
+    assert!(page.contains("Wilson") && page.contains("BCa") && page.contains("Kaplan–Meier"));
+    assert!(page.contains("Left out"));
+    assert!(page.contains("The measured path is left out: the study was given no series."));
+    assert!(page.contains(&summary.card.results_sha256));
+    // Every opened element that matters is closed.
+    for tag in ["svg", "table", "details", "section", "figure"] {
+        let opened = page.matches(&format!("<{tag}")).count();
+        assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
+    }
+    let svgs = report::svgs(std::slice::from_ref(&summary));
+    assert!(
+        svgs.iter().any(|(name, _)| name == "small-panel.svg"),
+        "{:?}",
+        svgs.iter().map(|(name, _)| name).collect::<Vec<_>>()
+    );
+    let json = report::json(&[summary]);
+    assert_eq!(json["studies"][0]["card"]["seed"], 7);
+}
+
+#[test]
+fn a_summary_reads_back_as_it_was_written() {
+    let plan = plan(SMALL);
+    let folder = TempDir::new().unwrap();
+    let chunks = run_study::chunk_folder(folder.path());
+    let summary = run_study::run(&plan, folder.path(), &chunks, 2, &|_| {}).unwrap();
+    let read = run_study::read(folder.path()).unwrap();
+    // Missing numbers are not equal to themselves, so the text is compared.
+    assert_eq!(serde_json::to_string(&read).unwrap(), serde_json::to_string(&summary).unwrap());
+}

@@ -1,0 +1,75 @@
+use super::{SMALL, try_plan};
+
+fn error(source: &str) -> String {
+    try_plan(source).unwrap_err().to_string()
+}
+
+#[test]
+fn every_slip_is_named_explained_and_given_a_way_out() {
+    let cases = [
+        (
+            "gap = \"3%\"",
+            "gpa = \"3%\"",
+            "key \"scenario.shock.gpa\": no such key\n  hint: did you mean \"scenario.shock.gap\"?",
+        ),
+        ("gap = \"3%\"", "gap = 3", "has no unit"),
+        ("gap = \"3%\"", "gap = \"3 h\"", "is not a unit of a share"),
+        ("gap = \"3%\"", "probability = \"130%\"", "outside 0 to 1"),
+        ("kind = \"cdpr-clock\"", "kind = \"cdpr-clok\"", "did you mean \"cdpr-clock\"?"),
+        (
+            "kind = \"cdpr-clock\"",
+            "kind = \"cdpr-clock\", instrument = \"secured-repo\"",
+            "secured-repo cannot cure a solvency gap",
+        ),
+        ("invited = 12", "invited = 0", "outside 1 to 1000"),
+        ("invited = 12", "invited = 60", "makers.invited is 60, but makers.population is 40"),
+        ("disclosure = \"none\"", "disclosure = \"nothing\"", "nothing"),
+        (
+            "replications = 10",
+            "until = { metric = \"recoverd\", half_width = 0.1 }",
+            "did you mean \"recovered\"?",
+        ),
+        (
+            "[[policy]]",
+            "[data]\npath = \"p.csv\"\ntime = \"t\"\nprice = \"p\"\nstep = \"1 h\"\nshock_at = \"2023-03-10T16:00:00Z\"\n[[policy]]",
+            "p.csv is not there",
+        ),
+        ("[[policy]]", "[rare]\ngap = \"9%\"\n[[policy]]", "the size of the hole does not vary"),
+    ];
+    let good = r#"
+[study]
+name = "a"
+replications = 10
+[scenario.shock]
+gap = "3%"
+[scenario.makers]
+invited = 12
+[[policy]]
+name = "clock"
+mechanism = { kind = "cdpr-clock" }
+disclosure = "none"
+"#;
+    try_plan(good).unwrap();
+    for (right, wrong, expected) in cases {
+        let source = good.replacen(right, wrong, 1);
+        assert_ne!(source, good, "{wrong}");
+        let message = error(&source);
+        assert!(message.starts_with("s.toml: key \""), "{message}");
+        assert!(message.contains(expected), "{wrong}:\n{message}\nexpected {expected}");
+    }
+}
+
+#[test]
+fn a_point_of_a_sweep_that_the_model_refuses_is_named_with_its_values() {
+    let message = error(&SMALL.replace("[4, 16]", "[4, 400]"));
+    assert!(message.contains("(at makers.invited = 400)"), "{message}");
+    let message =
+        error(&SMALL.replace("\"makers.invited\" = [4, 16]", "\"makers.invted\" = [4, 16]"));
+    assert!(message.contains("did you mean \"scenario.makers.invited\"?"), "{message}");
+}
+
+#[test]
+fn the_benchmark_takes_no_world() {
+    let source = "[study]\nname = \"b\"\nmodel = \"bench-1\"\nreplications = 10\n[scenario.shock]\ngap = \"3%\"\n";
+    assert!(error(source).contains("the benchmark has one world"));
+}
