@@ -68,7 +68,11 @@ pub(crate) fn run(bless: bool) -> Result<()> {
     findings.extend(crates::check_sources(&metadata));
     metadata.keep_compiled(&compiled);
     findings.extend(crates::check_graph(&metadata, text(README).as_deref()));
-    findings.extend(crates::check_purity(&metadata));
+    let alone = |name: &str| {
+        let words = "--all-features --edges normal --target all --prefix none";
+        Call::new(&format!("cargo tree --package {name} {words}")).read()
+    };
+    findings.extend(crates::check_purity(&metadata, alone)?);
     findings.extend(tree::check_purity_line(&files));
     let rules = text(LICENCES).with_context(|| format!("reading {LICENCES}"))?;
     findings.extend(licences::check(&metadata, &rules)?);

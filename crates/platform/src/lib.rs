@@ -111,26 +111,23 @@ impl<S: Read + Write> Nsm<S> {
 impl<S: Read + Write> Platform for Nsm<S> {
     fn register(&mut self, index: u8) -> Result<[u8; 48], Refused> {
         let what = "describe a register";
-        match self.ask(what, &Request::DescribePcr { index })? {
-            Response::Pcr { value, .. } => Ok(value),
-            _ => Err(Refused { what }),
-        }
+        let answer = self.ask(what, &Request::DescribePcr { index })?;
+        let Response::Pcr { value, .. } = answer else { return Err(Refused { what }) };
+        Ok(value)
     }
 
     fn random(&mut self, label: &str) -> Result<[u8; 32], Refused> {
         let what = "give random bytes";
-        match self.ask(what, &Request::GetRandom { label: label.to_owned(), len: 32 })? {
-            Response::Random(bytes) => bytes.try_into().map_err(|_| Refused { what }),
-            _ => Err(Refused { what }),
-        }
+        let answer = self.ask(what, &Request::GetRandom { label: label.to_owned(), len: 32 })?;
+        let Response::Random(bytes) = answer else { return Err(Refused { what }) };
+        bytes.try_into().map_err(|_| Refused { what })
     }
 
     fn sealing_key(&mut self) -> Result<[u8; 32], Refused> {
         let what = "release the sealing key";
-        match self.ask(what, &Request::SealingKey)? {
-            Response::SealingKey(key) => Ok(key),
-            _ => Err(Refused { what }),
-        }
+        let answer = self.ask(what, &Request::SealingKey)?;
+        let Response::SealingKey(key) = answer else { return Err(Refused { what }) };
+        Ok(key)
     }
 
     fn attest(&mut self, user_data: &[u8], nonce: Option<&[u8]>) -> Result<Vec<u8>, Refused> {
@@ -140,10 +137,9 @@ impl<S: Read + Write> Platform for Nsm<S> {
             nonce: nonce.map(<[u8]>::to_vec),
             public_key: None,
         };
-        match self.ask(what, &request)? {
-            Response::Attestation { document } => Ok(document),
-            _ => Err(Refused { what }),
-        }
+        let answer = self.ask(what, &request)?;
+        let Response::Attestation { document } = answer else { return Err(Refused { what }) };
+        Ok(document)
     }
 }
 

@@ -36,6 +36,7 @@ impl Configuration {
 }
 
 /// From the host.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and soon taken apart")]
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum ToRunner {
     /// First: the measured configuration. Answered by [`FromRunner::Configured`].

@@ -140,8 +140,12 @@ pub(super) fn check_graph(metadata: &Metadata, readme: Option<&str>) -> Vec<Find
 
 /// The normal dependency closure of each pure crate has no crate of [`WORLDLY`].
 ///
-/// Features are all on and unified over the workspace, so this may see more than a crate built alone has, never less.
-pub(super) fn check_purity(metadata: &Metadata) -> Vec<Finding> {
+/// In `metadata` features are unified over the workspace, so a crate may seem to have what others ask of its
+/// dependencies; `trees` gives `cargo tree --prefix none` of such a crate alone, with all its features.
+pub(super) fn check_purity(
+    metadata: &Metadata,
+    trees: impl Fn(&str) -> Result<String>,
+) -> Result<Vec<Finding>> {
     const RULE: &str = "purity";
     let mut findings = Vec::new();
     for name in PURE {
@@ -154,13 +158,20 @@ pub(super) fn check_purity(metadata: &Metadata) -> Vec<Finding> {
             ));
             continue;
         };
-        for path in paths_to_worldly(metadata, &start.id) {
+        let mut paths = paths_to_worldly(metadata, &start.id);
+        if !paths.is_empty() {
+            let tree = trees(name)?;
+            let alone: BTreeSet<&str> =
+                tree.lines().filter_map(name_and_version).map(|(name, _)| name).collect();
+            paths.retain(|path| path.last().is_some_and(|last| alone.contains(last.as_str())));
+        }
+        for path in paths {
             let what = format!("{name} is pure, but depends on {}", path.join(" -> "));
             let hint = "take what it gives as an argument, or move the code to an edge crate";
             findings.push(Finding::new(RULE, what, hint));
         }
     }
-    findings
+    Ok(findings)
 }
 
 /// Every dependency comes from the registry, but for the workspace's own crates.
@@ -477,11 +488,11 @@ pub(super) mod tests {
 
     #[test]
     fn protocol_on_tokio_alloy_or_revm_is_refused() {
-        assert!(check_purity(&parse(&metadata(&EDGES))).is_empty());
+        assert!(impurities(&parse(&metadata(&EDGES))).is_empty());
         for worldly in ["tokio", "alloy", "alloy-provider", "revm", "revm-context"] {
             let mut edges = EDGES.to_vec();
             edges.push(("protocol", worldly));
-            let findings = check_purity(&parse(&metadata(&edges)));
+            let findings = impurities(&parse(&metadata(&edges)));
             assert_eq!(whats(&findings), [format!("protocol is pure, but depends on {worldly}")]);
         }
     }
@@ -490,17 +501,35 @@ pub(super) mod tests {
     fn a_transitive_impurity_is_named_with_its_path() {
         let mut edges = EDGES.to_vec();
         edges.extend([("serde", "sneaky"), ("sneaky", "mio")]);
-        let findings = check_purity(&parse(&metadata(&edges)));
+        let findings = impurities(&parse(&metadata(&edges)));
         assert_eq!(whats(&findings), ["protocol is pure, but depends on serde -> sneaky -> mio"]);
+    }
+
+    /// Of crates that have alone what the workspace gives them.
+    fn impurities(metadata: &Metadata) -> Vec<Finding> {
+        let all = |_: &str| {
+            let line = |package: &Package| format!("{} v{}\n", package.name, package.version);
+            Ok(metadata.packages.iter().map(line).collect())
+        };
+        check_purity(metadata, all).unwrap()
+    }
+
+    #[test]
+    fn what_others_ask_of_a_dependency_is_not_a_crates_own() {
+        let mut edges = EDGES.to_vec();
+        edges.extend([("serde", "sneaky"), ("sneaky", "mio")]);
+        let metadata = parse(&metadata(&edges));
+        let alone = |_: &str| Ok("protocol v0.1.0\nserde v0.1.0\nsneaky v0.1.0\n".to_owned());
+        assert!(check_purity(&metadata, alone).unwrap().is_empty());
     }
 
     #[test]
     fn what_metadata_lists_but_nobody_compiles_is_forgotten() {
         let mut metadata = parse(&metadata(&[("protocol", "ruint"), ("ruint", "tokio")]));
-        assert_eq!(check_purity(&metadata).len(), 1);
+        assert_eq!(impurities(&metadata).len(), 1);
         let members = PURE.map(|name| format!("{name} v0.1.0 (/w/crates/{name})\n")).concat();
         metadata.keep_compiled(&format!("{members}ruint v0.1.0\nruint v0.1.0 (*)\ntokio v0.2.0\n"));
-        assert!(check_purity(&metadata).is_empty());
+        assert!(impurities(&metadata).is_empty());
     }
 
     #[test]
@@ -511,7 +540,7 @@ pub(super) mod tests {
                 node["deps"][0]["dep_kinds"][0]["kind"] = json!("dev");
             }
         }
-        assert!(check_purity(&parse(&metadata)).is_empty());
+        assert!(impurities(&parse(&metadata)).is_empty());
     }
 
     /// The same with the real `cargo metadata`, over a workspace whose `tokio`, `alloy` and `revm` are empty crates.
@@ -547,7 +576,7 @@ pub(super) mod tests {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let metadata = Metadata::parse(&String::from_utf8(output.stdout).unwrap()).unwrap();
         let mut found: Vec<_> =
-            check_purity(&metadata).into_iter().map(|finding| finding.what).collect();
+            impurities(&metadata).into_iter().map(|finding| finding.what).collect();
         found.sort();
         assert_eq!(
             found,
