@@ -118,6 +118,35 @@ fn recovery_workflow_is_a_cre_project_that_completes_a_tick_over_a_dark_pool() {
 }
 
 #[test]
+fn workflow_without_the_capability_asks_the_dark_pools_endpoint_from_a_measured_runner() {
+    let secrets = "secretsNames: { DARKPOOL_TOKEN: [CDPR_TEST_TOKEN] }\n";
+    let (root, path) = project("endpoint", NO_CHAINS, secrets);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let file = root.join("w/config.staging.json");
+    let mut config = object(&fs::read_to_string(&file).unwrap());
+    config["endpoint"] = json!(format!("http://{}", listener.local_addr().unwrap()));
+    write(&file, &config.to_string());
+    let served = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut buffer = [0; 65_536];
+        let n = stream.read(&mut buffer).unwrap();
+        let answer = "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbusy";
+        stream.write_all(answer.as_bytes()).unwrap();
+        String::from_utf8_lossy(&buffer[..n]).to_lowercase()
+    });
+    let output = command(&["simulate", &path]).env("CDPR_TEST_TOKEN", "sesame").output().unwrap();
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}{}", text(&output.stderr));
+    // One request, from one execution; the answer, a failure, is the workflow's to tell.
+    let request = served.join().unwrap();
+    assert!(request.starts_with("post /darkpool/v1/checkreserves http/1.1"), "{request}");
+    assert!(request.contains("authorization: bearer sesame"), "{request}");
+    assert!(said.contains("a measured runner handles it") && said.contains("PCR0 "), "{said}");
+    assert!(said.contains("busy"), "{said}");
+    assert!(!said.contains("sesame"), "{said}");
+}
+
+#[test]
 fn schedule_is_followed_in_the_scenarios_time_until_collateral_is_asked_for() {
     let said = done(&["run", RECOVERY, "--count", "10", "--json"]);
     let ticks: Vec<Value> = said.lines().map(object).collect();

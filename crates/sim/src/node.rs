@@ -146,7 +146,6 @@ impl Node {
                 MODULE,
                 Limits::Production,
                 world.inputs.seed,
-                world.inputs.deployment.chain_id,
                 runner_clock.clone(),
             )?)),
             false => None,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cre::messages::sdk::{ExecuteRequest, ExecutionResult, TeeType, TeeTypeAndRegions};
+use don::confidential::Confidential;
 use don::{Program, ProgramError, TeeRunner};
 use engine::{Error, Limits, Module, World};
 
@@ -16,6 +17,8 @@ const NPM: &str = "npm install @chainlink/cre-sdk @chainlink/cre-sdk-javy-plugin
 /// A workflow's code, ready to run.
 pub(crate) struct Loaded {
     pub(crate) module: Module,
+    /// Its bytes; `None` of JavaScript.
+    pub(crate) wasm: Option<Vec<u8>>,
     /// Whether its bytes name the dark pool's capability, which whoever calls it has to.
     pub(crate) names_dark_pool: bool,
 }
@@ -33,7 +36,7 @@ pub(crate) fn load(path: &Path, limits: &Limits) -> Result<Loaded, Failure> {
     };
     let script = |plugin: &Path, bundle: &[u8]| {
         let module = Module::javascript(&read(plugin)?, bundle, limits).map_err(refused)?;
-        Ok(Loaded { module, names_dark_pool: names(bundle) })
+        Ok(Loaded { module, wasm: None, names_dark_pool: names(bundle) })
     };
     match kind {
         "ts" | "tsx" => {
@@ -52,7 +55,8 @@ pub(crate) fn load(path: &Path, limits: &Limits) -> Result<Loaded, Failure> {
             let bytes = read(path)?;
             let wasm = engine::unpack(&bytes, limits).map_err(refused)?;
             let module = Module::compile(&wasm, limits).map_err(refused)?;
-            Ok(Loaded { module, names_dark_pool: names(&wasm) })
+            let names_dark_pool = names(&wasm);
+            Ok(Loaded { module, wasm: Some(wasm.into()), names_dark_pool })
         }
     }
 }
@@ -193,22 +197,28 @@ impl Drop for Scratch {
     }
 }
 
-/// The same module where a trigger requires a TEE: without one. What it simulates is who runs it, once and
-/// with calls of its own; not that nobody can look.
-#[derive(Debug)]
-pub(crate) struct PretendedTee<'a>(pub(crate) &'a Module);
+/// Where a trigger that requires a TEE is handled: a measured runner, a process of its own that the nodes check.
+/// It runs WebAssembly; a JavaScript workflow is handled here instead, once and with calls of its own.
+pub(crate) struct Tee<'a> {
+    pub(crate) module: &'a Module,
+    pub(crate) runner: Option<&'a Confidential<'static>>,
+}
 
-impl Program for PretendedTee<'_> {
+impl Program for Tee<'_> {
     fn run(
         &self,
         request: &ExecuteRequest,
         world: &mut dyn World,
     ) -> Result<ExecutionResult, ProgramError> {
-        Program::run(self.0, request, world)
+        match self.runner {
+            Some(runner) => runner.run(request, world),
+            None => Program::run(self.module, request, world),
+        }
     }
 }
 
-impl TeeRunner for PretendedTee<'_> {
+impl TeeRunner for Tee<'_> {
+    /// Simulated ones are wherever a workflow wants them.
     fn tee(&self) -> TeeTypeAndRegions {
         let regions = [
             "us-east-1",

@@ -1,6 +1,6 @@
 //! `cdpr workflow simulate` and `run`: a DON in this process, real HTTP, real chains.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use clap::Args;
 use cre::messages::sdk::{Trigger, TriggerSubscription, execution_result};
+use don::confidential::Confidential;
 use don::http::{ConfidentialHttp, HttpAction, Loopback, Sockets};
 use don::triggers::{Schedule, Subscription};
 use don::{
@@ -21,16 +22,19 @@ use k256::ecdsa::SigningKey;
 use primitives::{Address, Timestamp, sha256};
 use serde_json::{Value, json};
 use sim::Guest;
+use sim::confidential::{self, Clock, Limits};
 
 use super::chains::Chains;
 use super::dark_pool::DarkPool;
-use super::program::{Loaded, PretendedTee, load};
+use super::program::{Loaded, Tee, load};
 use super::project::Project;
 use super::trigger::{self, Choice, list, schedule};
 use super::{limits, refuse, show};
 use crate::{Ending, Failure};
 
 const NS_PER_S: u64 = 1_000_000_000;
+/// Simulated nodes' keys towards a runner come from it.
+const RUNNER_SEED: u64 = 1;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -164,6 +168,12 @@ struct Simulation<'a> {
     project: Project,
     quotas: Quotas,
     module: Module,
+    /// Its bytes; `None` of JavaScript.
+    wasm: Option<Vec<u8>>,
+    /// Handles what requires a TEE, from the first trigger that does.
+    runner: OnceCell<Confidential<'static>>,
+    /// The runner's time, Unix milliseconds.
+    runner_clock: Clock,
     config: Vec<u8>,
     secrets: don::Secrets,
     /// The dark pool's world, if the workflow calls it and the project names no chain of its own.
@@ -202,7 +212,7 @@ impl<'a> Simulation<'a> {
         };
         let secrets = project.read_secrets()?;
         let program = arguments.wasm.as_ref().unwrap_or(&project.program);
-        let Loaded { module, names_dark_pool } = load(program, &limits)?;
+        let Loaded { module, wasm, names_dark_pool } = load(program, &limits)?;
         let binary = module.hash();
         let dark_pool = if names_dark_pool && project.chains.is_empty() {
             let (name, config) = (project.name.clone(), config.clone());
@@ -241,6 +251,9 @@ impl<'a> Simulation<'a> {
             project,
             quotas,
             module,
+            wasm,
+            runner: OnceCell::new(),
+            runner_clock: Clock::new(0),
             config,
             secrets,
             misses_dark_pool: names_dark_pool && dark_pool.is_none(),
@@ -268,7 +281,24 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn workflow<'w>(&'w self, tee: &'w PretendedTee<'w>) -> Workflow<'w> {
+    /// The runner of a workflow that requires a TEE.
+    fn runner(&self) -> Result<Option<&Confidential<'static>>, Failure> {
+        let Some(wasm) = &self.wasm else { return Ok(None) };
+        if self.runner.get().is_none() {
+            // What a runner may use is measured, so it is one of the profiles; the nodes hold it to a file's.
+            let limits = match self.arguments.limits.as_str() {
+                "default" => Limits::Simulator,
+                _ => Limits::Unlimited,
+            };
+            let clock = self.runner_clock.clone();
+            let runner = confidential::launch(&self.don, wasm, limits, RUNNER_SEED, clock)
+                .context("starting the runner of confidential workflows")?;
+            let _ = self.runner.set(runner);
+        }
+        Ok(self.runner.get())
+    }
+
+    fn workflow<'w>(&'w self, tee: &'w Tee<'w>) -> Workflow<'w> {
         let mut workflow = Workflow::new(&self.module);
         workflow.tees = vec![tee];
         workflow.config.clone_from(&self.config);
@@ -296,7 +326,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn subscribe(&self) -> Result<Subscriptions, Failure> {
-        let tee = PretendedTee(&self.module);
+        let tee = Tee { module: &self.module, runner: None };
         let (workflow, job) = (self.workflow(&tee), self.job(b"subscribe", self.opened));
         let subscribed = subscribe(&self.don, &workflow, &job, &mut Registry::default(), &mut [])
             .map_err(|error| refused(&error))?;
@@ -351,10 +381,22 @@ impl<'a> Simulation<'a> {
     ) -> Result<Ending, Failure> {
         let subscription = &subscriptions.triggers[index];
         self.say(&format!("Running trigger trigger={} at {now}", subscription.id))?;
-        if subscription.requirements.is_some() {
-            self.say("its TEE is pretended: one execution in this process, hidden from nobody")?;
+        self.runner_clock.set(now.0.saturating_mul(1_000));
+        let requires_tee =
+            subscription.requirements.as_ref().is_some_and(|required| required.tee.is_some());
+        let runner = if requires_tee { self.runner()? } else { None };
+        if runner.is_some() {
+            let pcr0 = confidential::measurement();
+            self.say(&format!(
+                "a measured runner handles it, a process that every node checked: PCR0 {pcr0}"
+            ))?;
+            self.say("it is a development enclave: the path is real, nothing is hidden from this machine")?;
+        } else if requires_tee {
+            self.say(
+                "runners take WebAssembly only: this JavaScript is handled once, in this process",
+            )?;
         }
-        let tee = PretendedTee(&self.module);
+        let tee = Tee { module: &self.module, runner };
         let workflow = self.workflow(&tee);
         let mut registry = Registry::default();
         registry.register(don::http::ID, |call: &Call<'_>| self.http.borrow_mut().call(call));
