@@ -332,7 +332,7 @@ pub fn fill_bits(gap_max: f64, lot: f64) -> (f64, f64) {
 
 /// Mean of an exponential of mean `mean` that is known to be at most `bound`, over its mean.
 ///
-/// `1 − (b/m)/(e^{b/m} − 1)`. Source: elementary; used as E[loss | G ≤ g_max] / E[loss] of research note §2a.
+/// `1 − (b/m)/(e^{b/m} − 1)`. Source: elementary; used as `E[loss | G ≤ g_max] / E[loss]` of research note §2a.
 pub fn truncated_fear(mean: f64, bound: f64) -> f64 {
     let ratio = bound / mean;
     1.0 - ratio / libm::expm1(ratio)
