@@ -86,10 +86,11 @@ def batch(stream, n, variant):
 
         open_runs = np.flatnonzero(supply - reserves > 0)
         need = (supply - reserves)[open_runs]
-        have = filled[:, open_runs]
+        have = filled.take(open_runs, axis=1)
         paid = bench.premium(step)
         offers = np.clip((paid - LIMITS) / 0.002 - have, 0.0, bench.CAPACITY - have)
-        # Along the first axis NumPy adds one maker after another; see bench.fill.
+        # Along the first axis of rows NumPy adds one maker after another, see bench.fill; `filled[:, open_runs]`
+        # would be columns in memory, and added otherwise.
         offered = offers.sum(axis=0)
         is_closed = offered >= need
         share = need / np.maximum(offered, need)
