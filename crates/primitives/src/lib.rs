@@ -16,7 +16,7 @@ pub use amount::{Amount, BPS_ONE, Overflow, PRICE_ONE, Premium, Price, Ratio};
 pub use borsh::{BorshDeserialize as Decode, BorshSerialize as Encode};
 pub use bytes::{Address, Bytes32, CommitmentHash, RequestId};
 pub use digest::{Sha256Chain, keccak256, sha256};
-pub use time::{Duration, Timestamp};
+pub use time::{Duration, NotAnInstant, Timestamp};
 
 use alloc::vec::Vec;
 

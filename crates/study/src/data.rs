@@ -1,5 +1,7 @@
 //! A measured series of prices: read, checked for order and gaps, and turned into discounts against hours.
 
+use primitives::Timestamp;
+
 /// What is wrong with a series, and at which line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -164,33 +166,7 @@ pub fn parse(source: &str, file: &str, spec: &crate::spec::DataSpec) -> Result<S
 
 /// Seconds since 1970 of `2023-03-10T16:00:00Z`; nothing else is read.
 fn epoch(text: &str) -> Option<i64> {
-    let bytes = text.as_bytes();
-    let shape = b"0000-00-00T00:00:00Z";
-    let fits = bytes.len() == shape.len()
-        && bytes.iter().zip(shape).all(|(byte, mark)| match mark {
-            b'0' => byte.is_ascii_digit(),
-            _ => byte == mark,
-        });
-    if !fits {
-        return None;
-    }
-    let number = |from: usize, to: usize| text[from..to].parse::<i64>().ok();
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = [31, 28 + i64::from(is_leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let in_month = days.get(usize::try_from(month - 1).ok()?)?;
-    if day < 1 || day > *in_month || hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    // Howard Hinnant's days_from_civil.
-    let y = if month <= 2 { year - 1 } else { year };
-    let era = y.div_euclid(400);
-    let of_era = y - era * 400;
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-    let days = era * 146_097 + day_of_era - 719_468;
-    Some(days * 86_400 + hour * 3_600 + minute * 60 + second)
+    text.parse().ok().and_then(|Timestamp(seconds)| i64::try_from(seconds).ok())
 }
 
 #[cfg(test)]
