@@ -6,9 +6,9 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use darkpool::{Backend as _, Failure, Fault, Scope, Service};
+use darkpool::{Backend as _, Failure, Scope, Service};
 use don::chain::Transmitter;
-use don::{Call, Capability, CapabilityError, Don};
+use don::{Call, Capability, Don};
 use evm::alloy::primitives::{Address, B256};
 use evm::alloy::providers::DynProvider;
 use evm::alloy::rpc::types::TransactionReceipt;
@@ -19,6 +19,7 @@ use evm::report::SignedReport;
 use evm::{SendError, mission};
 use primitives::Timestamp;
 
+use crate::pool_host::serve;
 use crate::world::Guest;
 use crate::{Error, Inputs, PoolHost, World};
 
@@ -82,10 +83,7 @@ impl Embedded {
 
     /// `darkpool@1.0.0`.
     pub fn dark_pool(&self) -> impl Capability + '_ {
-        |call: &Call<'_>| {
-            let answer = self.service.borrow_mut().call(call.method, call.payload);
-            answer.map_err(|error| CapabilityError::parse(&Fault::from(&error).to_string()))
-        }
+        |call: &Call<'_>| serve(&mut self.service.borrow_mut(), call)
     }
 
     /// Takes reports to the chain, and what they changed to the enclave.

@@ -1,8 +1,10 @@
 //! What hosts the enclave of a world, as the capability `darkpool@1.0.0` sees it: the real chain, the real
 //! enclave, and the nodes that relay to it.
 
+use cre::messages::Any;
 use cre::messages::sdk::ReportResponse;
-use darkpool::{Attested, Backend, Delivery, Failure, Reason, RequestState, Scope};
+use darkpool::{Attested, Backend, Delivery, Failure, Fault, Reason, RequestState, Scope, Service};
+use don::CapabilityError;
 use evm::alloy::primitives::{Address as EvmAddress, B256, U256};
 use evm::alloy::providers::Provider as _;
 use evm::alloy::rpc::types::{Filter, TransactionReceipt};
@@ -15,6 +17,20 @@ use protocol::workflow::StepKind;
 use protocol::{Call, Fact, RequestStatus, Write};
 
 use crate::{Error, World};
+
+/// `darkpool@1.0.0`, as a DON of this process calls it.
+///
+/// # Errors
+/// The service's refusal.
+pub(crate) fn serve<B: Backend>(
+    service: &mut Service<B>,
+    call: &don::Call<'_>,
+) -> Result<Any, CapabilityError> {
+    service.call(call.method, call.payload).map_err(|error| {
+        let Fault { visibility, origin, code, message } = Fault::from(&error);
+        CapabilityError { visibility, origin, code, message }
+    })
+}
 
 /// A world, its time, and the rounds its enclave has proved.
 pub struct PoolHost {

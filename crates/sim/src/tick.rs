@@ -10,7 +10,7 @@ use core::cell::RefCell;
 use cre::messages::{cron, darkpool as wire, http, pack, sdk, unpack};
 use darkpool::{Attested, Backend, Delivery, Failure, Reason, RequestState, Service};
 use don::chain::{Chain, Transmitter};
-use don::{Behaviour, CapabilityError, Job, Lie, Quotas, Registry, TeeRunner, Workflow};
+use don::{Behaviour, Job, Lie, Quotas, Registry, TeeRunner, Workflow};
 use evm::alloy::primitives::Address as EvmAddress;
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::report::SignedReport;
@@ -23,7 +23,7 @@ use protocol::{Effect, Event, Fact, Mission};
 
 use crate::Error;
 use crate::node::{Crash, Node, Point, opposite};
-use crate::pool_host::scope;
+use crate::pool_host::{scope, serve};
 use crate::world::{ENDPOINT, NodeFault};
 
 /// What the dark pool's endpoint of a run asks for. It keeps strangers out, and there are none.
@@ -102,11 +102,7 @@ pub(crate) fn run(node: &mut Node, crash: &mut Crash<'_>) -> Result<(), Error> {
                 Ok(pack(&answer(&mut service, &call.input::<http::Request>()?)))
             });
         } else {
-            registry.register(wire::ID, |call: &don::Call<'_>| {
-                service.call(call.method, call.payload).map_err(|error| {
-                    CapabilityError::parse(&darkpool::Fault::from(&error).to_string())
-                })
-            });
+            registry.register(wire::ID, |call: &don::Call<'_>| serve(&mut service, call));
         }
         let chain = Chain::new(reads, Outbox(&open), Quotas::PRODUCTION)
             .map_err(|source| Error::Store { what: "a runtime", source })?;
