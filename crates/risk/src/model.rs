@@ -278,7 +278,6 @@ impl<'m> Run<'m> {
         balance.illiquid = share_ceil(supply, issuer.illiquid.0)
             .max(share_ceil(supply, 1.0 + issuer.buffer.0) - balance.liquid);
         let makers = panel::makers(&scenario.makers, seed, replication);
-        let window_start = periods(shock.at, scenario.step);
         Self {
             crowd: Crowd::new(
                 scenario.holders.count,
@@ -301,7 +300,7 @@ impl<'m> Run<'m> {
                 last: shock_step.saturating_add(model.clocks.window),
                 ..Window::default()
             },
-            attempt_start: window_start,
+            attempt_start: 0,
             supply_start: supply,
             model,
             seed,

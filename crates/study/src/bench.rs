@@ -63,10 +63,7 @@ pub fn run(
     jobs: usize,
     tell: &(dyn Fn(crate::execute::Progress) + Sync),
 ) -> Result<Timing, chunk::Error> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(jobs)
-        .build()
-        .expect("threads are to be had; if not, nothing can be done");
+    let pool = crate::execute::pool(jobs);
     let is_naive = plan.spec().model == Model::Bench1Naive;
     let total = plan.spec().stop.at_most();
     let done = std::sync::atomic::AtomicU64::new(0);
@@ -145,7 +142,7 @@ impl Bits {
     clippy::cast_precision_loss,
     reason = "places from 0 to the thousand holders"
 )]
-fn reference(seed: u64, run: u64) -> f64 {
+pub fn reference(seed: u64, run: u64) -> f64 {
     const CALM: f64 = 0.002 * STEP_H;
     let mut bits = Bits::new(seed, run);
     let mut bands: [Vec<f64>; 8] = std::array::from_fn(|_| Vec::with_capacity(250));
@@ -206,7 +203,7 @@ fn reference(seed: u64, run: u64) -> f64 {
 
 /// The same of [`bench1::naive`].
 #[allow(clippy::cast_precision_loss, reason = "a thousand holders")]
-fn reference_naive(seed: u64, run: u64) -> f64 {
+pub fn reference_naive(seed: u64, run: u64) -> f64 {
     const CALM: f64 = 0.002 * STEP_H;
     let mut bits = Bits::new(seed, run);
     let mut active: Vec<f64> = (0..1000).map(|_| bits.unit()).collect();

@@ -12,6 +12,17 @@ use crate::spec::Stop;
 use crate::stats::mean::Moments;
 use crate::stats::proportion::wilson;
 
+/// That many threads.
+///
+/// # Panics
+/// If they cannot be started.
+pub(crate) fn pool(jobs: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(jobs)
+        .build()
+        .expect("threads are to be had; if not, nothing can be done")
+}
+
 /// How far a study is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -46,10 +57,7 @@ pub fn run(
     jobs: usize,
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Result<Extent, Error> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(jobs)
-        .build()
-        .expect("threads are to be had; if not, nothing can be done");
+    let pool = pool(jobs);
     let per_replication = plan.policies().len() as u64;
     let total = plan.spec().stop.at_most() * per_replication * plan.points() as u64;
     let (done, found) = (AtomicU64::new(0), AtomicU64::new(0));

@@ -35,8 +35,18 @@ impl Range {
         if a.kind == Kind::Text
             && let (Some(low), Some(high)) = (seconds(&join(from)), seconds(&join(to)))
         {
-            a = Part { number: seconds_f64(low), after: " s".into(), kind: Kind::Time, ..a };
-            b = Part { number: seconds_f64(high), after: " s".into(), kind: Kind::Time, ..b };
+            a = Part {
+                number: crate::stats::to_f64(low),
+                after: " s".into(),
+                kind: Kind::Time,
+                ..a
+            };
+            b = Part {
+                number: crate::stats::to_f64(high),
+                after: " s".into(),
+                kind: Kind::Time,
+                ..b
+            };
         }
         if (a.kind, &a.before, &a.after) != (b.kind, &b.before, &b.after) {
             return Err("does not have one unit");
@@ -140,10 +150,6 @@ pub fn seconds(text: &str) -> Option<u64> {
     let seconds = number * scale;
     let is_whole = before.is_empty() && seconds >= 0.0 && seconds.fract() == 0.0 && seconds < 1e12;
     is_whole.then(|| crate::stats::index_floor(seconds) as u64)
-}
-
-fn seconds_f64(seconds: u64) -> f64 {
-    crate::stats::to_f64(seconds)
 }
 
 /// A value as one would say it: strings without quotes.

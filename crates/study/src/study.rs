@@ -127,10 +127,7 @@ fn merge(
     let mut digest = Sha256::new();
     let mut points = Vec::with_capacity(plan.points());
     let mut runs = 0;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(jobs)
-        .build()
-        .expect("threads are to be had; if not, nothing can be done");
+    let pool = execute::pool(jobs);
     for point in 0..plan.points() {
         let mut sums = PointSums::new(plan);
         for block in 0..extent.blocks[point] {

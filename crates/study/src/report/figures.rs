@@ -1,5 +1,7 @@
 //! Which figures a study can draw, and how.
 
+use risk::units::{Dollars, Quantity, Raw, Share};
+
 use super::plot::{self, Axis, Bar, Cell, Format, Mark, Plot, short};
 use super::{Figure, LeftOut, Table};
 use crate::adversary;
@@ -47,6 +49,11 @@ pub(super) fn all(summary: &Summary) -> (Vec<Figure>, Vec<LeftOut>) {
 fn ranged(estimate: Estimate, factor: f64) -> String {
     let e = estimate.scaled(factor);
     format!("{} [{}, {}]", short(e.value), short(e.low), short(e.high))
+}
+
+/// The same, or a dash.
+fn or_none(estimate: Option<Estimate>, factor: f64) -> String {
+    estimate.map_or_else(|| "–".to_owned(), |e| ranged(e, factor))
 }
 
 fn metric_words(metric: &str) -> (&'static str, f64) {
@@ -140,15 +147,12 @@ fn league(summary: &Summary) -> Drawn {
                 row.extend([words.mechanism.clone(), words.disclosure.clone()]);
             }
             let hours = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), short);
-            let or_none = |estimate: Option<Estimate>| {
-                estimate.map_or_else(|| "–".to_owned(), |e| ranged(e, 1.0))
-            };
             row.extend([
                 ranged(stats.metric("recovered"), 100.0),
                 format!("{} / {}", hours(stats.ttr_quantiles[0]), hours(stats.ttr_quantiles[1])),
                 ranged(stats.metric(if is_recovery { "cost_bp" } else { "cost" }), 1.0),
-                or_none(stats.cost_var95),
-                or_none(stats.cost_es95),
+                or_none(stats.cost_var95, 1.0),
+                or_none(stats.cost_es95, 1.0),
             ]);
             if is_recovery {
                 row.extend([
@@ -273,18 +277,25 @@ fn is_premium(key: &str) -> bool {
     key.starts_with("policy.") && ["premium", "start", "bonus", "cap", "slippage"].contains(&last)
 }
 
-/// Curves of a share along an axis, one a policy, with intervals.
+/// A policy's curve with its interval.
+fn curve_marks(series: usize, name: &str, points: &[(f64, Estimate)]) -> [Mark; 2] {
+    let band = points.iter().map(|(x, e)| (*x, e.low, e.high)).collect();
+    let line = points.iter().map(|(x, e)| (*x, e.value)).collect();
+    [
+        Mark::Band { series, points: band, opacity: 0.16 },
+        Mark::Line { series, points: line, name: name.to_owned() },
+    ]
+}
+
+/// Curves of a metric along an axis, one a policy, with intervals.
 fn share_curves(points: &[(f64, &PointSummary)], metric: &str) -> Vec<Mark> {
-    let mut marks = Vec::new();
-    for policy in 0..points[0].1.policies.len() {
-        let of = |point: &PointSummary| point.policies[policy].metric(metric);
-        let name = points[0].1.policies[policy].policy.clone();
-        let band = points.iter().map(|(x, point)| (*x, of(point).low, of(point).high)).collect();
-        marks.push(Mark::Band { series: policy, points: band, opacity: 0.16 });
-        let line = points.iter().map(|(x, point)| (*x, of(point).value)).collect();
-        marks.push(Mark::Line { series: policy, points: line, name });
-    }
-    marks
+    let first = &points[0].1.policies;
+    let of = |policy: usize| -> Vec<(f64, Estimate)> {
+        points.iter().map(|(x, point)| (*x, point.policies[policy].metric(metric))).collect()
+    };
+    (0..first.len())
+        .flat_map(|policy| curve_marks(policy, &first[policy].policy, &of(policy)))
+        .collect()
 }
 
 fn curve_table(
@@ -349,38 +360,17 @@ fn fill(summary: &Summary) -> Drawn {
 
 /// Equation (3) with the moments of this study's makers, against premium; none when a number is missing.
 fn closed_fill(summary: &Summary) -> impl Fn(f64) -> Option<f64> {
-    let key = |key: &str| {
-        summary
-            .world
-            .iter()
-            .find(|assumption| assumption.key == key)
-            .map(|assumption| assumption.value.clone())
-    };
-    let number = |name: &str, scale: f64| {
-        let value = toml::Value::String(key(name)?);
-        crate::quantity::number_and_unit(&value).map(|(number, unit)| match unit.as_str() {
-            "bp" => number / 1e4,
-            "%" => number / 100.0,
-            "$k" => number * 1e3,
-            "$M" => number * 1e6,
-            "$bn" => number * 1e9,
-            _ => number * scale,
-        })
-    };
+    let share = |key: &str| world::<Share>(summary, key).map(|share| share.0);
+    let dollars = |key: &str| world::<Dollars>(summary, key).map(Dollars::to_f64);
+    let number = |key: &str| written(summary, key)?.parse::<f64>().ok();
     let inputs = (|| {
-        let gap = number("shock.gap", 1.0)? * number("issuer.supply", 1.0)?;
-        let sd = number("makers.capacity_sd", 1.0)?;
-        let size = number("makers.capacity", 1.0)? * (sd * sd / 2.0).exp();
-        let fail = number("makers.fail", 1.0)?;
-        let charge = fail * number("makers.loss", 1.0)? / (1.0 - fail);
-        Some((
-            number("makers.invited", 1.0)?,
-            gap,
-            size,
-            number("makers.cost", 1.0)?,
-            number("makers.cost_sd", 1.0)?,
-            charge,
-        ))
+        let gap = share("shock.gap")? * dollars("issuer.supply")?;
+        let sd = number("makers.capacity_sd")?;
+        let size = dollars("makers.capacity")? * (sd * sd / 2.0).exp();
+        let fail = share("makers.fail")?;
+        let charge = fail * share("makers.loss")? / (1.0 - fail);
+        let (invited, cost) = (number("makers.invited")?, share("makers.cost")?);
+        Some((invited, gap, size, cost, number("makers.cost_sd")?, charge))
     })();
     move |premium: f64| {
         let (invited, gap, size, cost, cost_sd, charge) = inputs?;
@@ -606,14 +596,11 @@ fn cost(summary: &Summary) -> Drawn {
                 words_y
             );
         }
-        let or_none = |estimate: Option<Estimate>| {
-            estimate.map_or_else(|| "–".to_owned(), |e| ranged(e, 1.0))
-        };
         rows.push(vec![
             stats.policy.clone(),
             ranged(mean, 1.0),
-            or_none(stats.cost_var95),
-            or_none(stats.cost_es95),
+            or_none(stats.cost_var95, 1.0),
+            or_none(stats.cost_es95, 1.0),
         ]);
     }
     let _ = write!(
@@ -716,7 +703,8 @@ fn panel(summary: &Summary) -> Drawn {
     let axis = axis_of(summary, |key| key.ends_with("makers.invited"))
         .ok_or("the sweep does not vary \"makers.invited\"")?;
     let points = along(summary, axis);
-    let supply = supply_usd(summary).ok_or("the supply is not known")?;
+    let supply = world::<Dollars>(summary, "issuer.supply").ok_or("the supply is not known")?;
+    let supply = supply.to_f64();
     let burden = |stats: &PolicyStats| {
         let (cost, loss) = (stats.metric("cost_bp"), stats.metric("holder_loss_usd"));
         cost.value + loss.value / supply * 1e4
@@ -793,18 +781,15 @@ fn panel(summary: &Summary) -> Drawn {
     })
 }
 
-fn supply_usd(summary: &Summary) -> Option<f64> {
-    let supply = &summary.world.iter().find(|assumption| assumption.key == "issuer.supply")?.value;
-    let (number, unit) = crate::quantity::number_and_unit(&toml::Value::String(supply.clone()))?;
-    let scale = match unit.as_str() {
-        "$" => 1.0,
-        "$k" => 1e3,
-        "$M" => 1e6,
-        "$bn" => 1e9,
-        "$tn" => 1e12,
-        _ => return None,
-    };
-    Some(number * scale)
+/// A key of the world as the spec would write it.
+fn written<'a>(summary: &'a Summary, key: &str) -> Option<&'a str> {
+    let found = summary.world.iter().find(|assumption| assumption.key == key)?;
+    Some(&found.value)
+}
+
+/// The same, read as the model reads it.
+fn world<Q: Quantity>(summary: &Summary, key: &str) -> Option<Q> {
+    Q::read(&Raw::Text(written(summary, key)?.to_owned())).ok()
 }
 
 fn fan_plot(
@@ -1100,7 +1085,7 @@ fn leakage(summary: &Summary) -> Drawn {
                     ranged(leakage.min_entropy, 1.0),
                     ranged(leakage.min_entropy_gap, 1.0)
                 ),
-                stats.quiet_cover_cost.map_or_else(|| "–".into(), |e| ranged(e, 1e-3)),
+                or_none(stats.quiet_cover_cost, 1e-3),
             ];
             row.extend(channel_names.iter().map(|name| {
                 leakage
@@ -1150,16 +1135,7 @@ fn leakage_curves(summary: &Summary, points: &[(f64, &PointSummary)], label: &st
             if found.is_empty() {
                 continue;
             }
-            marks.push(Mark::Band {
-                series,
-                points: found.iter().map(|(x, e)| (*x, e.low, e.high)).collect(),
-                opacity: 0.16,
-            });
-            marks.push(Mark::Line {
-                series,
-                points: found.iter().map(|(x, e)| (*x, e.value)).collect(),
-                name: words.name.clone(),
-            });
+            marks.extend(curve_marks(series, &words.name, &found));
         }
         marks
     };
@@ -1234,16 +1210,7 @@ fn leakage_curves(summary: &Summary, points: &[(f64, &PointSummary)], label: &st
             })
             .collect();
         values.extend(found.iter().map(|(_, e)| e.high));
-        marks.push(Mark::Band {
-            series,
-            points: found.iter().map(|(x, e)| (*x, e.low, e.high)).collect(),
-            opacity: 0.16,
-        });
-        marks.push(Mark::Line {
-            series,
-            points: found.iter().map(|(x, e)| (*x, e.value)).collect(),
-            name: words.name.clone(),
-        });
+        marks.extend(curve_marks(series, &words.name, &found));
     }
     Plot {
         title: String::new(),
