@@ -18,12 +18,17 @@ use crate::workflow::Workflow;
 /// Room for an error's text where there is no answer to make room for.
 const TEXT_LEN_MAX: usize = 4096;
 
+/// What a refused call says where its host says nothing.
+const NO_REASON: &[u8] = b"the host refused the call and gave no reason; hint: its log may";
+
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     /// Its name's start makes the module one of version 2 of the ABI; what follows labels the host's metrics.
     fn version_v2_rust();
     fn send_response(ptr: *const u8, len: usize) -> i32;
-    fn call_capability(ptr: *const u8, len: usize, buffer: *mut u8, buffer_len: usize) -> i64;
+    /// The older of its two forms, which every host takes: hosts before August 2026 know no other. An error's text is
+    /// written over the request.
+    fn call_capability(ptr: *mut u8, len: usize) -> i64;
     fn await_capabilities(ptr: *const u8, len: usize, buffer: *mut u8, buffer_len: usize) -> i64;
     fn get_secrets(ptr: *const u8, len: usize, buffer: *mut u8, buffer_len: usize) -> i64;
     fn await_secrets(ptr: *const u8, len: usize, buffer: *mut u8, buffer_len: usize) -> i64;
@@ -105,7 +110,15 @@ impl Imports {
 
 impl Host for Imports {
     fn call_capability(&mut self, request: &[u8]) -> Result<(), Vec<u8>> {
-        self.ask(call_capability, request, TEXT_LEN_MAX).map(|_| ())
+        let mut text = request.to_vec();
+        // SAFETY: the range is that of a live slice that may be written to.
+        let n = unsafe { call_capability(text.as_mut_ptr(), text.len()) };
+        if n >= 0 {
+            return Ok(());
+        }
+        text.truncate(usize::try_from(n.unsigned_abs()).unwrap_or(usize::MAX));
+        // Some hosts refuse with −1 and write nothing.
+        if request.starts_with(&text) { Err(NO_REASON.to_vec()) } else { Err(text) }
     }
 
     fn await_capabilities(&mut self, request: &[u8], len_max: usize) -> Result<Vec<u8>, Vec<u8>> {
