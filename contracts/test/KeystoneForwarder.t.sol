@@ -13,10 +13,10 @@ contract KeystoneForwarderTest is Fixture(address(new KeystoneForwarder()), IDar
 
     uint32 private constant DON_ID = 7;
     uint32 private constant CONFIG_VERSION = 1;
-    bytes32 private constant EXECUTION_ID = bytes32(uint256(0xe1));
     bytes private constant REPORT_CONTEXT = abi.encode(bytes32(uint256(0xd)), uint256(1) << 8, bytes32(0));
 
     KeystoneForwarder private keystone;
+    bytes32 private executionId = bytes32(uint256(0xe1));
 
     constructor() {
         keystone = KeystoneForwarder(forwarder);
@@ -63,6 +63,46 @@ contract KeystoneForwarderTest is Fixture(address(new KeystoneForwarder()), IDar
         assertEq(timestamp, 0);
     }
 
+    function test_report_failsWhenTheWorkflowIsAnother() public {
+        bytes memory payload_ = payload(address(por), attestCall());
+        expectFailure(abi.encodePacked(bytes32(uint256(0xbb)), WORKFLOW_NAME, WORKFLOW_OWNER, bytes2(0x0001)), payload_);
+        expectFailure(abi.encodePacked(WORKFLOW_ID, WORKFLOW_NAME, STRANGER, bytes2(0x0001)), payload_);
+        // A name is 40 bits of a hash. Whoever deploys a workflow chooses his own.
+        expectFailure(abi.encodePacked(bytes32(0), WORKFLOW_NAME, address(0), bytes2(0x0001)), payload_);
+        expectFailure(abi.encodePacked(WORKFLOW_ID, WORKFLOW_NAME, address(0), bytes2(0x0001)), payload_);
+    }
+
+    function test_report_failsWhenItIsForAnotherChain() public {
+        expectFailure(
+            metadata(), abi.encode(uint256(1), address(por), uint64(1), uint64(block.timestamp), attestCall())
+        );
+    }
+
+    function test_report_failsWhenItsEpochIsStale() public {
+        bytes memory older = payload(address(por), attestCall());
+        bytes memory raw = rawReport(payload(address(por), attestCall()));
+        expectResult(address(por), true);
+        keystone.report(address(por), raw, REPORT_CONTEXT, signaturesOf(raw, 2));
+        executionId = bytes32(uint256(0xe2));
+        expectFailure(metadata(), older);
+    }
+
+    function test_report_succeedsWhenItIsRetriedOnceTheReceiverCanTakeIt() public {
+        bytes memory raw = rawReport(
+            payload(address(darkPool), abi.encodeCall(darkPool.requestCollateral, (bytes32(uint256(5)), 50, 1 hours)))
+        );
+        bytes[] memory signatures = signaturesOf(raw, 2);
+        // There is no mandate yet.
+        expectResult(address(darkPool), false);
+        keystone.report(address(darkPool), raw, REPORT_CONTEXT, signatures);
+        registerMandate();
+        expectResult(address(darkPool), true);
+        keystone.report(address(darkPool), raw, REPORT_CONTEXT, signatures);
+        assertEq(darkPool.request(darkPool.currentRequestId()).commitment, 5);
+        vm.expectRevert();
+        keystone.report(address(darkPool), raw, REPORT_CONTEXT, signatures);
+    }
+
     function test_report_failsWhenItIsRelayedAgain() public {
         bytes memory raw = rawReport(payload(address(por), attestCall()));
         bytes[] memory signatures = signaturesOf(raw, 2);
@@ -88,9 +128,18 @@ contract KeystoneForwarderTest is Fixture(address(new KeystoneForwarder()), IDar
         return abi.encodeCall(por.attestRecovery, (false, block.timestamp));
     }
 
+    /// @dev The forwarder delivers to ConfidentialPoR, which refuses and keeps nothing.
+    function expectFailure(bytes memory metadata_, bytes memory payload_) private {
+        uint64 epoch = por.lastEpoch();
+        bytes memory raw = rawReport(metadata_, payload_);
+        expectResult(address(por), false);
+        keystone.report(address(por), raw, REPORT_CONTEXT, signaturesOf(raw, 2));
+        assertEq(por.lastEpoch(), epoch);
+    }
+
     function expectResult(address receiver, bool result) private {
         vm.expectEmit(address(keystone));
-        emit ReportProcessed(receiver, EXECUTION_ID, 0x0001, result);
+        emit ReportProcessed(receiver, executionId, 0x0001, result);
     }
 
     function nodeKey(uint256 i) private pure returns (uint256) {
@@ -98,9 +147,13 @@ contract KeystoneForwarderTest is Fixture(address(new KeystoneForwarder()), IDar
     }
 
     function rawReport(bytes memory payload_) private view returns (bytes memory) {
+        return rawReport(metadata(), payload_);
+    }
+
+    function rawReport(bytes memory metadata_, bytes memory payload_) private view returns (bytes memory) {
         return
             abi.encodePacked(
-                uint8(1), EXECUTION_ID, uint32(block.timestamp), DON_ID, CONFIG_VERSION, metadata(), payload_
+                uint8(1), executionId, uint32(block.timestamp), DON_ID, CONFIG_VERSION, metadata_, payload_
             );
     }
 
