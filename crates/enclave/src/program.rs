@@ -193,12 +193,12 @@ impl<P: Platform> Program<P> {
         let is_news = booted.state.apply(command)?;
         let reply = match command {
             Command::Order(envelope) => Reply::Receipt(booted.sign(&receipt_digest(envelope))),
-            Command::Observe { .. } => match &booted.state.observed {
-                Some(observed) => Reply::Observed {
+            Command::Observe { tick, .. } => match &booted.state.observed {
+                Some(observed) if observed.tick == *tick => Reply::Observed {
                     signature: booted.sign(&observed.digest()),
                     observed: observed.clone(),
                 },
-                None => Reply::Unobserved,
+                Some(_) | None => Reply::Unobserved,
             },
             Command::Clear { .. } => match &booted.state.round {
                 None => Reply::Cleared { ready: None, prove_ms: 0, constraints: 0 },

@@ -39,12 +39,11 @@ pub(crate) struct State {
     pub(crate) entropy: Entropy,
     pub(crate) hpke: SecretKey,
     pub(crate) tree: Tree,
-    /// Answer to the last tick; none if it had no quorum.
+    /// Answer to the last tick that had a quorum.
     pub(crate) observed: Option<Observed>,
     /// The round that awaits its settlement.
     pub(crate) round: Option<Round>,
     issuer: Option<Issuer>,
-    observed_tick: u32,
     detector: Detector,
     deficits: BTreeMap<(u32, CommitmentHash), pool::request::Request>,
     request: Option<Live>,
@@ -127,7 +126,6 @@ impl State {
             observed: None,
             round: None,
             issuer: None,
-            observed_tick: 0,
             detector: Detector::default(),
             deficits: BTreeMap::new(),
             request: None,
@@ -262,8 +260,9 @@ impl State {
         now: Timestamp,
         statements: &[Option<Vec<u8>>],
     ) -> Result<bool, Error> {
-        if tick <= self.observed_tick {
-            return if tick == self.observed_tick { Ok(false) } else { Err(Error::UnknownRound) };
+        let judged = self.observed.as_ref().map_or(0, |observed| observed.tick);
+        if tick <= judged {
+            return if tick == judged { Ok(false) } else { Err(Error::UnknownRound) };
         }
         let issuer = self.issuer()?;
         let observations: Vec<Option<Observation>> = statements
@@ -274,11 +273,11 @@ impl State {
         let position = Amount::new(issuer.position.amount)
             .expect("a position is the sum of proved fills, range-checked");
         let reading = detect::read(&observations, position, &self.configuration.policy, tick, now);
-        self.observed_tick = tick;
-        self.observed = match reading {
-            Err(_) => None,
-            Ok(reading) => Some(self.judge(tick, now, &reading, position)?),
+        let Ok(reading) = reading else {
+            // It stays open. Else whoever names a far tick, of which nobody spoke, would end all before it.
+            return Ok(false);
         };
+        self.observed = Some(self.judge(tick, now, &reading, position)?);
         Ok(true)
     }
 

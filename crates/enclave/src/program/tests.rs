@@ -185,6 +185,21 @@ fn a_restarted_enclave_continues_and_another_measurement_gets_nothing() {
 }
 
 #[test]
+fn a_tick_that_nobody_speaks_of_ends_none_before_it() {
+    let mut program = program([1; 32]);
+    let (fact, honest) = brief(&mut program, &issuer(), 0);
+    ask(&mut program, &Command::Inform(vec![fact]));
+    ask(&mut program, &honest);
+    for tick in [u32::MAX, 1, 1] {
+        let statements = vec![None, Some(vec![1; 80]), None, None];
+        let observe = Command::Observe { tick, now: Timestamp(5), statements };
+        let answer = ask(&mut program, &observe);
+        assert!(matches!(answer.reply, Reply::Unobserved), "{tick}");
+        assert!(answer.sealed.is_none(), "nothing to remember of {tick}");
+    }
+}
+
+#[test]
 fn nothing_happens_before_its_turn_and_garbage_is_answered() {
     let mut fresh = Program::new(Memory { configuration: vec![], sealing_key: [1; 32] });
     assert!(
