@@ -507,6 +507,39 @@ fn log_of_a_real_transaction_fires_its_trigger_over_json_rpc() {
     }
 }
 
+#[test]
+fn round_of_the_dark_pool_fires_its_trigger() {
+    let root = folder("fill").join("project");
+    let path = root.display().to_string();
+    done(&["init", &path, "--cre", "../cre"]);
+    let example = include_str!("../../cre/examples/fill_watcher.rs");
+    fs::write(root.join("my-workflow/src/lib.rs"), example).unwrap();
+    let workflow = root.join("my-workflow").display().to_string();
+    if !built(&workflow) {
+        return;
+    }
+    let simulate = |extra: &[&str]| {
+        let output = cdpr(&[&["simulate", &workflow, "--non-interactive"], extra].concat());
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    // No maker lives in this world, so the round is made up; the dark pool knows no such request.
+    let id = format!("0x{}", "05".repeat(32));
+    let round = json!({ "requestId": id, "round": 2, "zkProof": "0x01", "teeAttestation": "0x02" });
+    let (code, out, error) = simulate(&["--fill", &round.to_string()]);
+    assert_eq!(code, Some(1), "{out} {error}");
+    assert!(out.contains("there is no request") && out.contains(&id[2..]), "{out}");
+    let short = json!({ "requestId": "0x05", "round": 2, "zkProof": "0x", "teeAttestation": "0x" });
+    for (extra, want) in [
+        (vec![], "--fill"),
+        (vec!["--fill", "{}"], "requestId"),
+        (vec!["--fill", &short.to_string()], "--fill"),
+    ] {
+        let (code, _, error) = simulate(&extra);
+        assert_eq!(code, Some(2), "{error}");
+        assert!(error.contains(want) && error.contains("hint:"), "{error}");
+    }
+}
+
 /// A chain behind JSON-RPC over HTTP, one request to a connection, until the process ends.
 fn serve(chain: LocalChain) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -12,7 +12,8 @@ fn every_program_and_example_imports_the_abi_and_nothing_else() {
         }
         built => built.unwrap(),
     };
-    let examples = ["price_report", "log_watcher", "sealed_balance"].map(str::to_owned);
+    let examples =
+        ["price_report", "log_watcher", "fill_watcher", "sealed_balance"].map(str::to_owned);
     for name in PROGRAMS.iter().map(Program::example).chain(examples) {
         let path = modules.join(&name).with_extension("wasm");
         let bytes = std::fs::read(&path).unwrap();

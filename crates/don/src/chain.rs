@@ -16,6 +16,7 @@ use cre::messages::evm as wire;
 use cre::messages::sdk::ReportResponse;
 use cre::messages::values::BigInt;
 use cre::messages::{Any, pack};
+use engine::Limits;
 use evm::alloy::consensus::Transaction;
 use evm::alloy::eips::{BlockId, BlockNumberOrTag};
 use evm::alloy::network::TransactionResponse as _;
@@ -28,8 +29,8 @@ use evm::alloy::transports::{RpcError, TransportError};
 use evm::report::{SignedReport, outcome};
 use evm::{Call as TransactionCall, Fees, SendError, Wallet, send};
 
-use crate::quota::within;
-use crate::{Call, Capability, CapabilityError, Code, Quotas};
+use crate::usage::within;
+use crate::{Call, Capability, CapabilityError, Code};
 
 /// Gas of a write that names no limit.
 const WRITE_GAS_DEFAULT: u64 = 5_000_000;
@@ -103,7 +104,7 @@ pub struct Chain<T> {
     provider: DynProvider,
     runtime: Runtime,
     transmitter: T,
-    quotas: Quotas,
+    limits: Limits,
     /// Of the transactions that this value delivered: known here before a provider that lags says so.
     delivered: BTreeMap<B256, TransactionReceipt>,
 }
@@ -120,12 +121,12 @@ impl<T: Transmitter> Chain<T> {
     ///
     /// # Errors
     /// The operating system gives no event loop.
-    pub fn new(provider: DynProvider, transmitter: T, quotas: Quotas) -> std::io::Result<Self> {
+    pub fn new(provider: DynProvider, transmitter: T, limits: Limits) -> std::io::Result<Self> {
         Ok(Self {
             provider,
             runtime: Runtime::new()?,
             transmitter,
-            quotas,
+            limits,
             delivered: BTreeMap::new(),
         })
     }
@@ -138,7 +139,7 @@ impl<T: Transmitter> Chain<T> {
         let request = request(asked.call)?;
         let data =
             self.ask("eth_call", self.provider.call(request).block(BlockId::Number(block)))?;
-        within(data.len(), self.quotas.chain_read_len_max, "an answer")?;
+        within(data.len(), self.limits.evm_read_size_max, "an answer")?;
         Ok(wire::CallContractReply { data: data.to_vec() })
     }
 
@@ -157,7 +158,7 @@ impl<T: Transmitter> Chain<T> {
                 | BlockNumberOrTag::Earliest) => Ok(self.header(tag)?.0.number),
             };
             let (from, to) = (number(query.from_block.as_ref())?, number(query.to_block.as_ref())?);
-            let blocks_max = self.quotas.log_blocks_max;
+            let blocks_max = self.limits.evm_log_query_blocks_max;
             if to.saturating_sub(from) >= blocks_max {
                 let message =
                     format!("logs of blocks {from} to {to}, the limit is {blocks_max} blocks");
@@ -179,7 +180,7 @@ impl<T: Transmitter> Chain<T> {
         }
         let found = self.ask("eth_getLogs", self.provider.get_logs(&filter))?;
         let reply = wire::FilterLogsReply { logs: found.iter().map(log).collect() };
-        within(prost::Message::encoded_len(&reply), self.quotas.chain_read_len_max, "an answer")?;
+        within(prost::Message::encoded_len(&reply), self.limits.evm_read_size_max, "an answer")?;
         Ok(reply)
     }
 
@@ -222,7 +223,7 @@ impl<T: Transmitter> Chain<T> {
                 found.effective_gas_price.unwrap_or_else(|| Transaction::max_fee_per_gas(&found)),
             ))),
         };
-        within(transaction.data.len(), self.quotas.chain_read_len_max, "an answer")?;
+        within(transaction.data.len(), self.limits.evm_read_size_max, "an answer")?;
         Ok(wire::GetTransactionByHashReply { transaction: Some(transaction) })
     }
 
@@ -252,7 +253,7 @@ impl<T: Transmitter> Chain<T> {
                 .unwrap_or_default(),
         };
         let len = prost::Message::encoded_len(&receipt);
-        within(len, self.quotas.chain_read_len_max, "an answer")?;
+        within(len, self.limits.evm_read_size_max, "an answer")?;
         Ok(wire::GetTransactionReceiptReply { receipt: Some(receipt) })
     }
 
@@ -286,8 +287,8 @@ impl<T: Transmitter> Chain<T> {
     ) -> Result<wire::WriteReportReply, CapabilityError> {
         let receiver = address(&asked.receiver, "receiver")?;
         let report = asked.report.ok_or_else(|| invalid("no report"))?;
-        within(report.raw_report.len(), self.quotas.report_len_max, "a report")?;
-        let gas_max = self.quotas.write_gas_max;
+        within(report.raw_report.len(), self.limits.report_size_max, "a report")?;
+        let gas_max = self.limits.evm_write_gas_max;
         let gas_limit = match asked.gas_config.map_or(0, |config| config.gas_limit) {
             0 => WRITE_GAS_DEFAULT.min(gas_max),
             gas if gas <= gas_max => gas,

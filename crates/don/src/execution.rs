@@ -28,8 +28,8 @@ use prost::Message as _;
 
 use crate::consensus::{self, Round};
 use crate::node::{Event, NodeWorld, Outcome, accept, failure};
-use crate::quota::Usage;
 use crate::restriction::Allowance;
+use crate::usage::Usage;
 use crate::{
     Agreement, Behaviour, Call, Caller, CapabilityError, Code, Don, Line, NoQuorum, Program,
     ProgramError, Registry, Stamp, Workflow,
@@ -181,7 +181,7 @@ pub(crate) fn run(
             scope.spawn(move || {
                 let outcome = catch_unwind(AssertUnwindSafe(|| {
                     let result = program.run(request, &mut world)?;
-                    accept(&world.workflow.quotas, result)
+                    accept(&world.workflow.limits, result)
                 }));
                 let lines = std::mem::take(&mut world.lines);
                 // Nobody listens any more only if another node's program panicked.

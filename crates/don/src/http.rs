@@ -21,12 +21,13 @@ use std::time::Duration;
 use cre::messages::confidential_http as confidential;
 use cre::messages::http as wire;
 use cre::messages::{Any, pack};
+use engine::HttpLimits;
 use primitives::sha256;
 use prost::Message as _;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::quota::{HttpQuotas, within};
+use crate::usage::within;
 use crate::{Call, Caller, Capability, CapabilityError, Code, Secrets};
 
 mod sockets;
@@ -315,14 +316,14 @@ const fn is_public_v6(address: Ipv6Addr) -> bool {
 #[derive(Debug)]
 pub struct HttpAction<T> {
     transport: T,
-    quotas: HttpQuotas,
+    limits: HttpLimits,
     cache: Cache,
 }
 
 impl<T: Transport> HttpAction<T> {
     /// Serves nodes, and a TEE to port 443 only: the DON as a whole has no request of its own to send.
-    pub const fn new(transport: T, quotas: HttpQuotas) -> Self {
-        Self { transport, quotas, cache: Cache(BTreeMap::new()) }
+    pub const fn new(transport: T, limits: HttpLimits) -> Self {
+        Self { transport, limits, cache: Cache(BTreeMap::new()) }
     }
 
     fn send(&mut self, call: &Call<'_>) -> Result<wire::Response, CapabilityError> {
@@ -334,12 +335,12 @@ impl<T: Transport> HttpAction<T> {
                 return Err(CapabilityError::user(Code::FailedPrecondition, reason));
             }
         };
-        within(call.payload.value.len(), self.quotas.request_len_max, "an HTTP request")?;
+        within(call.payload.value.len(), self.limits.request_size_max, "an HTTP request")?;
         let mut asked: wire::Request = call.input()?;
         if asked.mtls.is_some() {
             return Err(unimplemented("a client certificate (mtls)"));
         }
-        let timeout = timeout_of(asked.timeout.take(), TIMEOUT_DEFAULT, &self.quotas)?;
+        let timeout = timeout_of(asked.timeout.take(), TIMEOUT_DEFAULT, &self.limits)?;
         let wire::CacheSettings { store, max_age } =
             asked.cache_settings.take().unwrap_or_default();
         let age_max = max_age.map_or(Ok(Duration::ZERO), |age| {
@@ -369,7 +370,7 @@ impl<T: Transport> HttpAction<T> {
             headers: headers.into_iter().chain(several).collect(),
             body,
             timeout,
-            response_len_max: self.quotas.response_len_max,
+            response_len_max: self.limits.response_size_max,
         };
         let target = check(&request, self.transport.loopback())?;
         if is_tee && !target.is_loopback && target.port != HTTPS_PORT {
@@ -437,13 +438,13 @@ impl<T: Transport> Capability for HttpAction<T> {
 pub struct ConfidentialHttp<T> {
     transport: T,
     secrets: Secrets,
-    quotas: HttpQuotas,
+    limits: HttpLimits,
 }
 
 impl<T: Transport> ConfidentialHttp<T> {
     /// Fills in `secrets`, as the vault would release them.
-    pub const fn new(transport: T, secrets: Secrets, quotas: HttpQuotas) -> Self {
-        Self { transport, secrets, quotas }
+    pub const fn new(transport: T, secrets: Secrets, limits: HttpLimits) -> Self {
+        Self { transport, secrets, limits }
     }
 
     fn send(&mut self, call: &Call<'_>) -> Result<confidential::HttpResponse, CapabilityError> {
@@ -452,7 +453,7 @@ impl<T: Transport> ConfidentialHttp<T> {
             return Err(CapabilityError::user(Code::FailedPrecondition, reason));
         }
         const WHAT: &str = "a confidential HTTP request";
-        within(call.payload.value.len(), self.quotas.request_len_max, WHAT)?;
+        within(call.payload.value.len(), self.limits.request_size_max, WHAT)?;
         let input: confidential::ConfidentialHttpRequest = call.input()?;
         let asked = input.request.ok_or_else(|| invalid("no request"))?;
         if !asked.custom_root_ca_cert_pem.is_empty() {
@@ -492,12 +493,12 @@ impl<T: Transport> ConfidentialHttp<T> {
             url: asked.url,
             headers,
             body,
-            timeout: timeout_of(asked.timeout, CONFIDENTIAL_TIMEOUT_DEFAULT, &self.quotas)?,
-            response_len_max: self.quotas.response_len_max,
+            timeout: timeout_of(asked.timeout, CONFIDENTIAL_TIMEOUT_DEFAULT, &self.limits)?,
+            response_len_max: self.limits.response_size_max,
         };
         let headers_len: usize = request.headers.iter().map(|(n, v)| n.len() + v.len()).sum();
         let len = request.url.len() + headers_len + request.body.len();
-        within(len, self.quotas.request_len_max, "a confidential HTTP request, filled in,")?;
+        within(len, self.limits.request_size_max, "a confidential HTTP request, filled in,")?;
         check(&request, self.transport.loopback())?;
         let response = match self.transport.send(&request) {
             Ok(response) => accept(response, &request)?,
@@ -615,9 +616,9 @@ fn seal(
 fn timeout_of(
     asked: Option<cre::messages::Duration>,
     default: Duration,
-    quotas: &HttpQuotas,
+    limits: &HttpLimits,
 ) -> Result<Duration, CapabilityError> {
-    let most = Duration::from_secs(quotas.timeout_max_s);
+    let most = limits.connect_time_max;
     let asked = asked.unwrap_or_default();
     let asked = Duration::try_from(asked).map_err(|_| invalid("the timeout is negative"))?;
     if asked.is_zero() {

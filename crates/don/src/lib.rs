@@ -5,7 +5,7 @@
 //! execution is a function of its inputs. Time, execution id, faults and the capabilities' answers are
 //! arguments; how the node threads are scheduled changes nothing.
 //!
-//! Nouns: [`Don`] (keys, quorum, signatures), [`Workflow`] (what its nodes run, and under which quotas),
+//! Nouns: [`Don`] (keys, quorum, signatures), [`Workflow`] (what its nodes run, and under which limits),
 //! [`Registry`] of [`Capability`]s, [`Execution`] (what came of one request).
 
 pub mod capability;
@@ -19,10 +19,10 @@ pub mod http;
 mod lifecycle;
 mod node;
 mod nodes;
-pub mod quota;
 pub mod restriction;
 pub mod secrets;
 pub mod triggers;
+mod usage;
 
 pub use capability::{Call, Caller, Capability, CapabilityError, Code, Registry};
 pub use execution::{Execution, Job, Served, execute};
@@ -32,5 +32,4 @@ pub use nodes::{
     Agreement, Don, HEADER_LEN, NoQuorum, SignedReport, Stamp, WorkflowIdentity, address,
     report_digest,
 };
-pub use quota::Quotas;
 pub use secrets::Secrets;

@@ -6,7 +6,7 @@ use cre::messages::sdk::{
 };
 
 use crate::execution::{Executor, run};
-use crate::quota::within;
+use crate::usage::within;
 use crate::{
     Behaviour, CapabilityError, Code, Don, Execution, Job, NoQuorum, Registry, Workflow, execute,
 };
@@ -14,7 +14,7 @@ use crate::{
 /// Why a workflow cannot be started, or a trigger not be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum LifecycleError {
-    /// A quota is exceeded.
+    /// A limit is exceeded.
     #[error("the workflow was refused")]
     Refused(#[source] CapabilityError),
     /// The nodes returned different things, or nothing.
@@ -79,8 +79,8 @@ pub fn subscribe(
     behaviours: &mut [Behaviour<'_>],
 ) -> Result<Subscriptions, LifecycleError> {
     const WHAT: &str = "its triggers";
-    let quotas = &workflow.quotas;
-    within(workflow.config.len(), quotas.config_len_max, "a configuration")
+    let limits = &workflow.limits;
+    within(workflow.config.len(), limits.config_size_max, "a configuration")
         .map_err(LifecycleError::Refused)?;
     let request = ExecuteRequest {
         config: workflow.config.clone(),
@@ -96,8 +96,8 @@ pub fn subscribe(
         Some(execution_result::Result::Value(_) | execution_result::Result::Restrictions(_))
         | None => return Err(LifecycleError::Unexpected { what: WHAT }),
     };
-    if triggers.len() > quotas.triggers_max {
-        let (found, most) = (triggers.len(), quotas.triggers_max);
+    if triggers.len() > limits.triggers_max {
+        let (found, most) = (triggers.len(), limits.triggers_max);
         let message = format!("a workflow of {found} triggers, the limit is {most}");
         return Err(LifecycleError::Refused(CapabilityError::user(Code::LimitExceeded, message)));
     }

@@ -8,13 +8,13 @@ use cre::messages::sdk::{
     CapabilityRequest, CapabilityResponse, ExecuteRequest, ExecutionResult, GetSecretsRequest,
     SecretResponses, TeeTypeAndRegions, capability_response, secret_response,
 };
-use engine::{Mode, World};
+use engine::{Limits, Mode, World};
 use prost::Message as _;
 
-use crate::quota::{Usage, within};
 use crate::restriction::Allowance;
 use crate::secrets::{Secrets, refusal};
-use crate::{CapabilityError, Code, Quotas};
+use crate::usage::{Usage, within};
+use crate::{CapabilityError, Code};
 
 /// Something that answers a workflow's requests: a module in an engine, or a runner that has one elsewhere.
 ///
@@ -63,7 +63,7 @@ pub enum ProgramError {
     /// The module trapped, ran out of something, or was refused.
     #[error("the program failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The answer breaks a quota.
+    /// The answer breaks a limit.
     #[error("the answer was refused")]
     Refused(#[source] CapabilityError),
 }
@@ -87,7 +87,7 @@ pub struct Workflow<'a> {
     /// Its owner's secrets.
     pub secrets: Secrets,
     /// Its limits.
-    pub quotas: Quotas,
+    pub limits: Limits,
 }
 
 impl fmt::Debug for Workflow<'_> {
@@ -97,14 +97,14 @@ impl fmt::Debug for Workflow<'_> {
 }
 
 impl<'a> Workflow<'a> {
-    /// A workflow without configuration, secrets or TEE, under production's quotas.
+    /// A workflow without configuration, secrets or TEE, under production's limits.
     pub fn new(program: &'a dyn Program) -> Self {
         Self {
             program,
             tees: Vec::new(),
             config: Vec::new(),
             secrets: Secrets::default(),
-            quotas: Quotas::PRODUCTION,
+            limits: Limits::production(),
         }
     }
 }
@@ -205,12 +205,12 @@ pub(crate) struct NodeWorld<'a> {
 impl NodeWorld<'_> {
     fn admit(&mut self, request: &CapabilityRequest) -> Result<(), CapabilityError> {
         self.allowance.call(request)?;
-        let quotas = &self.workflow.quotas;
-        if self.n_open >= quotas.calls_concurrent_max {
-            let message = format!("more than {} calls at once", quotas.calls_concurrent_max);
+        let limits = &self.workflow.limits;
+        if self.n_open >= limits.calls_in_flight_max {
+            let message = format!("more than {} calls at once", limits.calls_in_flight_max);
             return Err(CapabilityError::user(Code::LimitExceeded, message));
         }
-        self.usage.call(quotas, request)
+        self.usage.call(limits, request)
     }
 }
 
@@ -236,8 +236,8 @@ impl World for NodeWorld<'_> {
     }
 
     fn secrets(&mut self, request: GetSecretsRequest) -> Result<SecretResponses, String> {
-        let Workflow { quotas, secrets, .. } = self.workflow;
-        self.usage.secrets(quotas).map_err(|error| error.to_string())?;
+        let Workflow { limits, secrets, .. } = self.workflow;
+        self.usage.secrets(limits).map_err(|error| error.to_string())?;
         let mut responses = Vec::new();
         for one in &request.requests {
             responses.push(match self.allowance.secret(one) {
@@ -248,7 +248,7 @@ impl World for NodeWorld<'_> {
                 responses.last().and_then(|response| response.response.as_ref())
             {
                 self.usage
-                    .secrets_given(quotas, secret.value.len())
+                    .secrets_given(limits, secret.value.len())
                     .map_err(|error| error.to_string())?;
             }
         }
@@ -268,20 +268,20 @@ impl World for NodeWorld<'_> {
     }
 
     fn log(&mut self, mode: Mode, line: &str) {
-        let Quotas { log_lines_max, log_line_len_max, .. } = self.workflow.quotas;
+        let Limits { log_lines_max, log_line_size_max, .. } = self.workflow.limits;
         let n_lines = self.lines.iter().filter(|known| known.mode == mode).count();
-        if n_lines < log_lines_max && line.len() <= log_line_len_max {
+        if n_lines < log_lines_max as usize && line.len() <= log_line_size_max {
             self.lines.push(Line { node: self.node, mode, text: line.to_owned() });
         }
     }
 }
 
-/// Checks what a program returned against the quotas.
+/// Checks what a program returned against the limits.
 pub(crate) fn accept(
-    quotas: &Quotas,
+    limits: &Limits,
     result: ExecutionResult,
 ) -> Result<ExecutionResult, ProgramError> {
-    within(result.encoded_len(), quotas.result_len_max, "a result")
+    within(result.encoded_len(), limits.response_size_max, "a result")
         .map_err(ProgramError::Refused)?;
     Ok(result)
 }

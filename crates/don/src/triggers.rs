@@ -1,16 +1,15 @@
-//! What a workflow subscribes to: a schedule, HTTP requests, a chain's logs. A subscription is read and held
-//! to its quotas once; after that it says when it fires and with which payload. Nothing here waits or listens:
+//! What a workflow subscribes to: a schedule, HTTP requests, a chain's logs, a dark pool's rounds. A
+//! subscription is read and held to its limits once; after that it says when it fires and with which payload. Nothing here waits or listens:
 //! whoever runs the DON brings the time, the requests and the logs, and counts how often they come.
 
 use cre::messages::evm::{ConfidenceLevel, FilterLogTriggerRequest, Log};
 use cre::messages::http::{AuthorizedKey, Config as HttpConfig, KeyType, Payload};
 use cre::messages::sdk::TriggerSubscription;
-use cre::messages::{Any, UnpackError, cron, pack, unpack};
+use cre::messages::{Any, UnpackError, cron, darkpool, pack, unpack};
+use engine::Limits;
 use primitives::Timestamp;
 use prost::{Message as _, Name};
 use protocol::workflow::{Cron, CronError};
-
-use crate::Quotas;
 
 /// Id of the schedule trigger.
 pub const CRON_ID: &str = "cron-trigger@1.0.0";
@@ -39,16 +38,21 @@ pub enum Subscription {
         /// Which logs.
         trigger: LogTrigger,
     },
+    /// When a round of this dark pool is proved, and awaits settlement.
+    Fill {
+        /// Its address.
+        dark_pool: [u8; 20],
+    },
 }
 
 impl Subscription {
     /// Reads one of a workflow's subscriptions.
     ///
     /// # Errors
-    /// [`TriggerError`]: it is unknown, malformed or over a quota.
+    /// [`TriggerError`]: it is unknown, malformed or over a limit.
     pub fn parse(
         subscription: &TriggerSubscription,
-        quotas: &Quotas,
+        limits: &Limits,
     ) -> Result<Self, TriggerError> {
         let TriggerSubscription { id, method, .. } = subscription;
         let selector = id
@@ -57,12 +61,16 @@ impl Subscription {
             .and_then(|selector| selector.parse().ok());
         match (id.as_str(), method.as_str(), selector) {
             (CRON_ID, "Trigger", _) => {
-                Ok(Self::Cron(Schedule::parse(&config(subscription)?, quotas)?))
+                Ok(Self::Cron(Schedule::parse(&config(subscription)?, limits)?))
             }
             (HTTP_ID, "Trigger", _) => Ok(Self::Http(HttpTrigger::parse(config(subscription)?)?)),
             (_, "LogTrigger", Some(chain_selector)) => {
-                let trigger = LogTrigger::parse(&config(subscription)?, quotas)?;
+                let trigger = LogTrigger::parse(&config(subscription)?, limits)?;
                 Ok(Self::Log { chain_selector, trigger })
+            }
+            (darkpool::ID, darkpool::FILL, _) => {
+                let asked: darkpool::FillTriggerConfig = config(subscription)?;
+                Ok(Self::Fill { dark_pool: exactly(&asked.dark_pool, "a dark pool's address")? })
             }
             _ => Err(TriggerError::Unknown { id: id.clone(), method: method.clone() }),
         }
@@ -121,7 +129,7 @@ pub enum TriggerError {
     TooFast {
         /// Its shortest period found, seconds.
         period_s: u64,
-        /// The quota, seconds.
+        /// The limit, seconds.
         period_min_s: u64,
     },
     /// A key that may ask is of a kind that is not known.
@@ -162,7 +170,7 @@ pub enum TriggerError {
     Addresses {
         /// How many.
         found: usize,
-        /// The quota.
+        /// The limit.
         most: usize,
     },
     /// An address, or a topic, of the wrong length.
@@ -188,7 +196,7 @@ pub enum TriggerError {
         idx: usize,
         /// How many.
         found: usize,
-        /// The quota.
+        /// The limit.
         most: usize,
     },
     /// A confidence that is not known.
@@ -202,7 +210,7 @@ pub enum TriggerError {
     LogTooLong {
         /// Its length encoded, bytes.
         len: usize,
-        /// The quota, bytes.
+        /// The limit, bytes.
         len_max: usize,
     },
 }
@@ -221,8 +229,8 @@ impl Schedule {
     /// may stand before them.
     ///
     /// # Errors
-    /// [`TriggerError`] of the fields, or if two firings are less than `quotas.cron_period_min_s` apart.
-    pub fn parse(config: &cron::Config, quotas: &Quotas) -> Result<Self, TriggerError> {
+    /// [`TriggerError`] of the fields, or if two firings are less than `limits.cron_interval_min` apart.
+    pub fn parse(config: &cron::Config, limits: &Limits) -> Result<Self, TriggerError> {
         let mut fields: Vec<&str> = config.schedule.split_ascii_whitespace().collect();
         let zone = fields
             .first()
@@ -240,7 +248,7 @@ impl Schedule {
         };
         let minutes: Cron = minutes.join(" ").parse().map_err(TriggerError::Schedule)?;
         let schedule = Self { minutes, seconds };
-        let period_min_s = quotas.cron_period_min_s;
+        let period_min_s = limits.cron_interval_min.as_secs();
         match schedule.period_below(period_min_s) {
             Some(period_s) => Err(TriggerError::TooFast { period_s, period_min_s }),
             None => Ok(schedule),
@@ -381,15 +389,15 @@ impl LogTrigger {
     ///
     /// # Errors
     /// [`TriggerError`] of the filter.
-    pub fn parse(asked: &FilterLogTriggerRequest, quotas: &Quotas) -> Result<Self, TriggerError> {
-        let (found, most) = (asked.addresses.len(), quotas.log_trigger_addresses_max);
+    pub fn parse(asked: &FilterLogTriggerRequest, limits: &Limits) -> Result<Self, TriggerError> {
+        let (found, most) = (asked.addresses.len(), limits.log_trigger_addresses_max);
         if found == 0 || found > most {
             return Err(TriggerError::Addresses { found, most });
         }
         if asked.topics.len() > TOPICS_MAX {
             return Err(TriggerError::Topics { found: asked.topics.len() });
         }
-        let most = quotas.log_trigger_topic_values_max;
+        let most = limits.log_trigger_topics_per_slot_max;
         for (idx, topic) in asked.topics.iter().enumerate() {
             let found = topic.values.len();
             if found > most {
@@ -407,7 +415,7 @@ impl LogTrigger {
             addresses: addresses.collect::<Result<_, _>>()?,
             topics: topics.collect::<Result<_, _>>()?,
             confidence,
-            len_max: quotas.log_len_max,
+            len_max: limits.log_trigger_event_size_max,
         })
     }
 

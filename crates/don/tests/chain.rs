@@ -7,9 +7,8 @@ use cre::messages::sdk::ReportResponse;
 use cre::messages::values::BigInt;
 use cre::messages::{pack, unpack};
 use don::chain::{self, Chain, WalletTransmitter};
-use don::{
-    Agreement, Call, Caller, CapabilityError, Code, Don, Quotas, Registry, WorkflowIdentity,
-};
+use don::{Agreement, Call, Caller, CapabilityError, Code, Don, Registry, WorkflowIdentity};
+use engine::Limits;
 use evm::abi::KeystoneForwarder;
 use evm::alloy::primitives::{Address, B256, Bytes, TxKind, U256, bytes, keccak256};
 use evm::alloy::sol_types::SolCall as _;
@@ -241,7 +240,7 @@ impl World {
         let transmitter =
             WalletTransmitter::new(provider.clone(), self.forwarder, wallet, Fees::default())
                 .unwrap();
-        let chain = Chain::new(provider, transmitter, Quotas::PRODUCTION).unwrap();
+        let chain = Chain::new(provider, transmitter, Limits::production()).unwrap();
         self.registry.register(chain::id(SELECTOR), chain);
     }
 

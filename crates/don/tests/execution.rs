@@ -18,9 +18,9 @@ use cre::messages::values::{Value, value};
 use cre::messages::{pack, unpack};
 use don::{
     Behaviour, Call, Caller, CapabilityError, Code, Don, Execution, Job, Lie, Program,
-    ProgramError, Quotas, Registry, Workflow, WorkflowIdentity, execute,
+    ProgramError, Registry, Workflow, WorkflowIdentity, execute,
 };
-use engine::{Mode, World};
+use engine::{Limits, Mode, World};
 use k256::ecdsa::SigningKey;
 use primitives::Address;
 
@@ -292,7 +292,7 @@ fn panic_in_a_program_ends_the_execution() {
 }
 
 #[test]
-fn quotas_stop_every_node_at_the_same_call() {
+fn limits_stop_every_node_at_the_same_call() {
     let program = |_: &ExecuteRequest, world: &mut dyn World| {
         let mut texts = Vec::new();
         for callback_id in 1..=3 {
@@ -309,7 +309,7 @@ fn quotas_stop_every_node_at_the_same_call() {
     let mut registry = Registry::default();
     registry.register("http-actions@1.0.0-alpha", |_: &Call<'_>| greet("ok"));
     let mut workflow = Workflow::new(&program);
-    workflow.quotas.http.calls_max = 2;
+    workflow.limits.http.calls_max = 2;
     let execution =
         execute(&don, &workflow, &ExecuteRequest::default(), &job(), &mut registry, &mut []);
     assert_eq!(
@@ -320,7 +320,7 @@ fn quotas_stop_every_node_at_the_same_call() {
 }
 
 #[test]
-fn every_quota_has_its_text() {
+fn every_limit_has_its_text() {
     let long = |len| CapabilityRequest {
         payload: Some(pack(&ReportRequest { encoded_payload: vec![0; len], ..Default::default() })),
         ..report(1)
@@ -387,7 +387,7 @@ fn too_many_calls_at_once_are_refused() {
 #[test]
 fn result_that_is_too_long_is_no_result() {
     let program = |_: &ExecuteRequest, _: &mut dyn World| {
-        Ok(result(value::Value::BytesValue(vec![0; Quotas::PRODUCTION.result_len_max])))
+        Ok(result(value::Value::BytesValue(vec![0; Limits::production().response_size_max])))
     };
     let execution = run(&program, &mut Registry::default(), &mut []);
     assert!(matches!(execution.results[0], Some(Err(ProgramError::Refused(_)))));
@@ -431,7 +431,7 @@ fn secrets_are_given_to_every_node_and_counted() {
 }
 
 #[test]
-fn lines_are_kept_by_node_up_to_the_quota() {
+fn lines_are_kept_by_node_up_to_the_limit() {
     let program = |_: &ExecuteRequest, world: &mut dyn World| {
         world.log(Mode::Don, "once");
         world.log(Mode::Don, &"x".repeat(1_001));

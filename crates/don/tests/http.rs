@@ -12,10 +12,11 @@ use don::http::{
     ConfidentialHttp, HttpAction, Loopback, Method, Request, Response, Transport, TransportError,
     is_public,
 };
-use don::{Call, Caller, Capability, CapabilityError, Code, Quotas, Secrets};
+use don::{Call, Caller, Capability, CapabilityError, Code, Secrets};
+use engine::Limits;
 use prost::Name;
 
-const QUOTAS: Quotas = Quotas::PRODUCTION;
+const LIMITS: Limits = Limits::production();
 
 #[test]
 fn request_reaches_the_transport_with_all_its_headers_and_the_response_the_workflow() {
@@ -115,7 +116,7 @@ fn header_that_would_split_or_steer_the_message_is_refused() {
 }
 
 #[test]
-fn request_over_a_quota_is_refused_with_the_quota() {
+fn request_over_a_limit_is_refused_with_the_limit() {
     let asked = wire::Request { body: vec![0; 10_000], ..get("https://example.com") };
     refused(&asked, Code::LimitExceeded, "the limit is 10000");
     for (timeout, code, reason) in [
@@ -138,7 +139,7 @@ fn what_is_not_implemented_says_so() {
     let asked = wire::Request { mtls, ..get("https://example.com") };
     refused(&asked, Code::Unimplemented, "mtls");
     let asked = get("https://example.com");
-    let mut action = HttpAction::new(Origin::answering(200, &[], b""), QUOTAS.http);
+    let mut action = HttpAction::new(Origin::answering(200, &[], b""), LIMITS.http);
     let error = action.call(&Call { method: "Send", ..node(&pack(&asked)) }).unwrap_err();
     assert_eq!(error.code, Code::Unimplemented);
 }
@@ -153,7 +154,7 @@ fn response_that_was_stored_serves_the_nodes_that_take_one_of_its_age() {
     };
     let (kept, other) = ("https://example.com/", "https://example.com/other");
     let origin = RefCell::new(Origin::answering(200, &[], b""));
-    let mut action = HttpAction::new(Watched(&origin), QUOTAS.http);
+    let mut action = HttpAction::new(Watched(&origin), LIMITS.http);
     // Request, time of asking, and how often the origin has been asked afterwards.
     for (asked, now_s, expected) in [
         (cached(true, 60, kept), 0, 1),
@@ -177,7 +178,7 @@ fn response_that_was_stored_serves_the_nodes_that_take_one_of_its_age() {
     refused(&cached(true, -1, kept), Code::InvalidArgument, "negative");
     for (status, is_stored) in [(404, true), (500, false), (200, true)] {
         let mut origin = Origin::answering(status, &[], b"");
-        let mut action = HttpAction::new(&mut origin, QUOTAS.http);
+        let mut action = HttpAction::new(&mut origin, LIMITS.http);
         let payload = pack(&cached(true, 60, kept));
         assert_eq!(action.call(&node(&payload)), action.call(&node(&payload)), "{status}");
         assert_eq!(origin.seen.len(), if is_stored { 1 } else { 2 }, "{status}");
@@ -187,7 +188,7 @@ fn response_that_was_stored_serves_the_nodes_that_take_one_of_its_age() {
 #[test]
 fn don_has_no_http_but_a_tee_has_to_port_443() {
     let input = pack(&get("https://example.com:8443/"));
-    let mut action = HttpAction::new(Origin::answering(200, &[], b""), QUOTAS.http);
+    let mut action = HttpAction::new(Origin::answering(200, &[], b""), LIMITS.http);
     assert!(action.call(&node(&input)).is_ok());
     assert_eq!(action.call(&don(&input)).unwrap_err().code, Code::FailedPrecondition);
     let tee = |payload| Call { caller: Caller::Tee(&[0, 1, 2]), ..node(payload) };
@@ -255,7 +256,7 @@ fn secrets_and_public_values_fill_headers_and_body_once() {
     assert_eq!(response.multi_headers["Set-Cookie"].values, ["a", "b"]);
     let sent = &origin.seen[0];
     assert_eq!(sent.headers, [("Authorization".to_owned(), "Bearer k1{{.user}}".to_owned())]);
-    assert_eq!(sent.timeout, Duration::from_secs(10), "the quota, below the enclave's default");
+    assert_eq!(sent.timeout, Duration::from_secs(10), "the limit, below the enclave's default");
     assert_eq!(sent.body, b"{\"user\":\"ann\",\"key\":\"k1{{.user}}\"}");
     assert!(!format!("{sent:?}").contains("k1"));
 }
@@ -326,7 +327,7 @@ fn confidential_request_that_cannot_be_filled_or_carried_out_is_refused() {
         assert!(!error.message.contains("k1"), "{error}");
         assert!(origin.seen.is_empty(), "{error}");
     }
-    let mut http = ConfidentialHttp::new(Origin::default(), secrets(), QUOTAS.confidential_http);
+    let mut http = ConfidentialHttp::new(Origin::default(), secrets(), LIMITS.confidential_http);
     let error = http.call(&node(&pack(&confidential(|_| ())))).unwrap_err();
     assert_eq!(error.code, Code::FailedPrecondition);
 }
@@ -441,7 +442,7 @@ mod over_sockets {
     }
 
     #[test]
-    fn body_may_be_as_long_as_the_quota_and_no_longer() {
+    fn body_may_be_as_long_as_the_limit_and_no_longer() {
         for (len, fits) in [(100_000, true), (100_001, false)] {
             // Without a length, so that it must be read to be known.
             let reply = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}", "x".repeat(len));
@@ -542,10 +543,10 @@ mod over_sockets {
         let mut sockets = [Loopback::Allowed; 2].map(Sockets::new);
         let [plain, confidential] = &mut sockets;
         let mut registry = Registry::default();
-        registry.register(don::http::ID, HttpAction::new(plain, QUOTAS.http));
+        registry.register(don::http::ID, HttpAction::new(plain, LIMITS.http));
         registry.register(
             don::http::CONFIDENTIAL_ID,
-            ConfidentialHttp::new(confidential, secrets(), QUOTAS.confidential_http),
+            ConfidentialHttp::new(confidential, secrets(), LIMITS.confidential_http),
         );
         let signers = (1..=4).map(|i| SigningKey::from_slice(&[i; 32]).unwrap()).collect();
         let identity = WorkflowIdentity::new(Address([7; 20]), "name", b"binary", b"config");
@@ -553,7 +554,7 @@ mod over_sockets {
         let job = Job::default();
 
         let subscribed = subscribe(&don, &workflow, &job, &mut registry, &mut []).unwrap();
-        let subscription = Subscription::parse(&subscribed.triggers[0], &workflow.quotas).unwrap();
+        let subscription = Subscription::parse(&subscribed.triggers[0], &workflow.limits).unwrap();
         let Subscription::Cron(schedule) = subscription else { panic!("{subscription:?}") };
         let due = schedule.next_after(Timestamp(1_700_000_000)).unwrap();
         let payload = Some(don::triggers::Schedule::payload(due));
@@ -706,7 +707,7 @@ fn ask(
     transport: &mut impl Transport,
     asked: &wire::Request,
 ) -> Result<wire::Response, CapabilityError> {
-    let answer = HttpAction::new(transport, QUOTAS.http).call(&node(&pack(asked)))?;
+    let answer = HttpAction::new(transport, LIMITS.http).call(&node(&pack(asked)))?;
     Ok(unpack(&answer).unwrap())
 }
 
@@ -723,7 +724,7 @@ fn ask_confidentially(
     transport: &mut impl Transport,
     asked: &ConfidentialHttpRequest,
 ) -> Result<confidential_http::HttpResponse, CapabilityError> {
-    let mut http = ConfidentialHttp::new(transport, secrets(), QUOTAS.confidential_http);
+    let mut http = ConfidentialHttp::new(transport, secrets(), LIMITS.confidential_http);
     let answer = http.call(&don(&pack(asked)))?;
     Ok(unpack(&answer).unwrap())
 }

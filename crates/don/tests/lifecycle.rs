@@ -97,11 +97,11 @@ fn panic_of_a_capability_ends_the_execution() {
 }
 
 #[test]
-fn workflow_over_its_quotas_is_refused() {
+fn workflow_over_its_limits_is_refused() {
     let program = subscribing(vec![plain(); 11]);
     let mut workflow = Workflow::new(&program);
     assert!(matches!(start(&workflow), Err(LifecycleError::Refused(_))));
-    workflow.quotas.triggers_max = 11;
+    workflow.limits.triggers_max = 11;
     assert!(start(&workflow).is_ok());
     workflow.config = vec![0; 50_001];
     assert!(matches!(start(&workflow), Err(LifecycleError::Refused(_))));

@@ -2,20 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+use std::time::Duration;
+
 use cre::messages::evm::{ConfidenceLevel, FilterLogTriggerRequest, Log, TopicValues};
 use cre::messages::http::{AuthorizedKey, Config as HttpConfig};
 use cre::messages::sdk::TriggerSubscription;
-use cre::messages::{cron, pack, unpack};
-use don::Quotas;
+use cre::messages::{cron, darkpool, pack, unpack};
 use don::triggers::{
     CRON_ID, HTTP_ID, HttpTrigger, LogTrigger, Schedule, Subscription, TriggerError,
 };
+use engine::Limits;
 use primitives::Timestamp;
 
 /// 2023-11-14 22:13:20 UTC, a Tuesday.
 const NOW: u64 = 1_700_000_000;
 
-const QUOTAS: Quotas = Quotas::PRODUCTION;
+const LIMITS: Limits = Limits::production();
 
 const ALICE: &str = "0x00000000000000000000000000000000000000aA";
 
@@ -65,7 +67,7 @@ fn schedule_that_does_not_parse_is_refused() {
 }
 
 #[test]
-fn schedule_that_fires_too_often_is_refused_with_the_quota() {
+fn schedule_that_fires_too_often_is_refused_with_the_limit() {
     for (text, period_s) in [
         ("* * * * * *", 1),
         ("*/29 * * * * *", 2),
@@ -89,7 +91,7 @@ fn schedule_that_fires_too_often_is_refused_with_the_quota() {
         scheduled("*/10 * * * * *").unwrap_err().to_string(),
         "a schedule that fires after 10 s, the limit is once in 30 s"
     );
-    let slow = Quotas { cron_period_min_s: 3_600, ..QUOTAS };
+    let slow = Limits { cron_interval_min: Duration::from_hours(1), ..LIMITS };
     let parse = |text: &str| Schedule::parse(&cron::Config { schedule: text.into() }, &slow);
     let expected = TriggerError::TooFast { period_s: 1_800, period_min_s: 3_600 };
     assert_eq!(parse("*/30 * * * *"), Err(expected));
@@ -137,7 +139,7 @@ fn log_fires_where_address_and_every_named_topic_match() {
         confidence: ConfidenceLevel::Finalized as i32,
         ..watching(2)
     };
-    let trigger = LogTrigger::parse(&filter, &QUOTAS).unwrap();
+    let trigger = LogTrigger::parse(&filter, &LIMITS).unwrap();
     assert_eq!(trigger.confidence(), ConfidenceLevel::Finalized);
     let matches = |log: &Log| trigger.matches(log).unwrap();
     assert!(matches(&log(1, &[2, 9, 3])));
@@ -147,13 +149,13 @@ fn log_fires_where_address_and_every_named_topic_match() {
     assert!(!matches(&log(1, &[2, 3, 9])), "the topic in another place");
     assert!(!matches(&log(1, &[2, 9])), "a topic too few");
     assert!(!matches(&Log { removed: true, ..log(1, &[2, 9, 3]) }), "no longer in the chain");
-    let any = LogTrigger::parse(&watching(1), &QUOTAS).unwrap();
+    let any = LogTrigger::parse(&watching(1), &LIMITS).unwrap();
     assert!(any.matches(&log(0, &[])).unwrap(), "no topics named, none needed");
 }
 
 #[test]
-fn log_over_its_quota_is_refused_if_it_would_fire() {
-    let trigger = LogTrigger::parse(&watching(1), &QUOTAS).unwrap();
+fn log_over_its_limit_is_refused_if_it_would_fire() {
+    let trigger = LogTrigger::parse(&watching(1), &LIMITS).unwrap();
     // An address and its tag take 22 bytes, the data's tag and length 3.
     let fits = Log { data: vec![0; 4_975], ..log(0, &[]) };
     assert!(trigger.matches(&fits).unwrap());
@@ -166,9 +168,9 @@ fn log_over_its_quota_is_refused_if_it_would_fire() {
 }
 
 #[test]
-fn log_filter_over_its_quotas_or_malformed_is_refused() {
-    let error = |filter: &FilterLogTriggerRequest| LogTrigger::parse(filter, &QUOTAS).unwrap_err();
-    assert!(LogTrigger::parse(&watching(5), &QUOTAS).is_ok());
+fn log_filter_over_its_limits_or_malformed_is_refused() {
+    let error = |filter: &FilterLogTriggerRequest| LogTrigger::parse(filter, &LIMITS).unwrap_err();
+    assert!(LogTrigger::parse(&watching(5), &LIMITS).is_ok());
     for found in [0, 6] {
         assert_eq!(
             error(&watching(found)).to_string(),
@@ -176,7 +178,7 @@ fn log_filter_over_its_quotas_or_malformed_is_refused() {
         );
     }
     let ten = FilterLogTriggerRequest { topics: vec![topic(&[7; 10])], ..watching(1) };
-    assert!(LogTrigger::parse(&ten, &QUOTAS).is_ok());
+    assert!(LogTrigger::parse(&ten, &LIMITS).is_ok());
     let eleven =
         FilterLogTriggerRequest { topics: vec![topic(&[]), topic(&[7; 11])], ..watching(1) };
     assert_eq!(
@@ -205,7 +207,7 @@ fn subscription_is_known_by_id_and_method() {
             requirements: None,
             pre_hook: false,
         };
-        Subscription::parse(&subscription, &QUOTAS)
+        Subscription::parse(&subscription, &LIMITS)
     };
     let cron = parse(CRON_ID, "Trigger", Some(pack(&schedule)));
     assert!(matches!(cron, Ok(Subscription::Cron(_))));
@@ -216,8 +218,18 @@ fn subscription_is_known_by_id_and_method() {
         Subscription::Log { chain_selector, .. } => {
             assert_eq!(chain_selector, 5_009_297_550_715_157_269);
         }
-        other @ (Subscription::Cron(_) | Subscription::Http(_)) => panic!("{other:?}"),
+        other @ (Subscription::Cron(_) | Subscription::Http(_) | Subscription::Fill { .. }) => {
+            panic!("{other:?}")
+        }
     }
+    let fill = |dark_pool: &[u8]| {
+        let config = darkpool::FillTriggerConfig { dark_pool: dark_pool.to_vec() };
+        parse(darkpool::ID, darkpool::FILL, Some(pack(&config)))
+    };
+    assert_eq!(fill(&[5; 20]), Ok(Subscription::Fill { dark_pool: [5; 20] }));
+    let what = "a dark pool's address";
+    let short = TriggerError::Length { what, found: 19, expected: 20 };
+    assert_eq!(fill(&[5; 19]), Err(short));
     for (id, method) in
         [("cron-trigger@2.0.0", "Trigger"), (CRON_ID, "LegacyTrigger"), (id.as_str(), "Trigger")]
     {
@@ -231,7 +243,7 @@ fn subscription_is_known_by_id_and_method() {
 }
 
 fn scheduled(text: &str) -> Result<Schedule, TriggerError> {
-    Schedule::parse(&cron::Config { schedule: text.to_owned() }, &QUOTAS)
+    Schedule::parse(&cron::Config { schedule: text.to_owned() }, &LIMITS)
 }
 
 fn keys(addresses: &[&str]) -> HttpConfig {

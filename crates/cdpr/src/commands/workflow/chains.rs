@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use don::chain::{Chain, Transmitter, WalletTransmitter, id};
-use don::{Call, Capability as _, Quotas, Registry};
+use don::{Call, Capability as _, Registry};
+use engine::Limits;
 use evm::abi::KeystoneForwarder;
 use evm::alloy::primitives::{Address, B256, Bytes};
 use evm::alloy::providers::{DynProvider, Provider as _, ProviderBuilder};
@@ -199,7 +200,7 @@ impl Chains {
     pub(crate) fn register<'a>(
         &self,
         registry: &mut Registry<'a>,
-        quotas: &Quotas,
+        limits: &Limits,
         dark_pool: Option<&'a Embedded>,
     ) -> anyhow::Result<()> {
         for chain in &self.connected {
@@ -220,7 +221,7 @@ impl Chains {
                     notes: self.notes.clone(),
                 }),
             };
-            let one = Chain::new(provider.clone(), transmitter, quotas.clone())?;
+            let one = Chain::new(provider.clone(), transmitter, limits.clone())?;
             let one = Rc::new(RefCell::new(one));
             for selector in &chain.selectors {
                 let one = one.clone();

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use don::Quotas;
-use don::quota::HttpQuotas;
 use engine::Limits;
 use serde_json::{Map, Value, json};
 
@@ -98,41 +96,6 @@ pub(crate) fn read(choice: &str) -> Result<Limits, Failure> {
         }
     }
     Ok(limits)
-}
-
-/// The limits of what a DON does, from the same profile as the module's.
-pub(crate) fn quotas(limits: &Limits) -> Quotas {
-    let count = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
-    let http = |http: &engine::HttpLimits| HttpQuotas {
-        calls_max: count(http.calls_max),
-        request_len_max: http.request_size_max,
-        response_len_max: http.response_size_max,
-        timeout_max_s: http.connect_time_max.as_secs(),
-    };
-    Quotas {
-        config_len_max: limits.config_size_max,
-        result_len_max: limits.response_size_max,
-        triggers_max: limits.triggers_max,
-        cron_period_min_s: limits.cron_interval_min.as_secs(),
-        log_trigger_addresses_max: limits.log_trigger_addresses_max,
-        log_trigger_topic_values_max: limits.log_trigger_topics_per_slot_max,
-        log_len_max: limits.log_trigger_event_size_max,
-        calls_concurrent_max: limits.calls_in_flight_max,
-        http: http(&limits.http),
-        confidential_http: http(&limits.confidential_http),
-        chain_reads_max: count(limits.evm_reads_max),
-        log_blocks_max: limits.evm_log_query_blocks_max,
-        chain_read_len_max: limits.evm_read_size_max,
-        chain_writes_max: count(limits.evm_writes_max),
-        report_len_max: limits.report_size_max,
-        write_gas_max: limits.evm_write_gas_max,
-        consensus_calls_max: count(limits.consensus_calls_max),
-        consensus_len_max: limits.consensus_observation_size_max,
-        secret_calls_max: count(limits.secrets_calls_max),
-        secrets_len_max: limits.secrets_size_max,
-        log_lines_max: count(limits.log_lines_max),
-        log_line_len_max: limits.log_line_size_max,
-    }
 }
 
 /// A limit as a number. `None` is no limit; the largest value of the type stands for it.

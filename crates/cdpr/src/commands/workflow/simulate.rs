@@ -14,15 +14,15 @@ use don::confidential::Confidential;
 use don::http::{ConfidentialHttp, HttpAction, Loopback, Sockets};
 use don::triggers::{Schedule, Subscription};
 use don::{
-    Call, Capability as _, Don, Execution, Job, LifecycleError, Quotas, Registry, Subscriptions,
-    Workflow, WorkflowIdentity, subscribe,
+    Call, Capability as _, Don, Execution, Job, LifecycleError, Registry, Subscriptions, Workflow,
+    WorkflowIdentity, subscribe,
 };
-use engine::{Mode, Module};
+use engine::{Limits, Mode, Module};
 use k256::ecdsa::SigningKey;
 use primitives::{Address, Timestamp, sha256};
 use serde_json::{Value, json};
 use sim::Guest;
-use sim::confidential::{self, Clock, Limits};
+use sim::confidential::{self, Clock};
 
 use super::chains::Chains;
 use super::dark_pool::DarkPool;
@@ -110,8 +110,8 @@ pub(crate) fn simulate(arguments: &Arguments) -> Result<Ending, Failure> {
     let triggers = &subscriptions.triggers;
     let index = arguments.choice.index(triggers)?;
     let now = simulation.instant(arguments.now, &triggers[index])?;
-    let (quotas, chains) = (&simulation.quotas, &simulation.chains);
-    let trigger = arguments.choice.event(index, &triggers[index], quotas, chains, now)?;
+    let (limits, chains) = (&simulation.limits, &simulation.chains);
+    let trigger = arguments.choice.event(index, &triggers[index], limits, chains, now)?;
     simulation.introduce(&subscriptions)?;
     simulation.fire(&subscriptions, index, trigger, now)
 }
@@ -122,7 +122,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Ending, Failure> {
     let triggers = &subscriptions.triggers;
     let mut plans = BTreeMap::new();
     for (index, subscription) in triggers.iter().enumerate() {
-        if let Some(Subscription::Cron(plan)) = trigger::parse(subscription, &simulation.quotas)? {
+        if let Some(Subscription::Cron(plan)) = trigger::parse(subscription, &simulation.limits)? {
             plans.insert(index, plan);
         }
     }
@@ -166,7 +166,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Ending, Failure> {
 struct Simulation<'a> {
     arguments: &'a Common,
     project: Project,
-    quotas: Quotas,
+    limits: Limits,
     module: Module,
     /// Its bytes; `None` of JavaScript.
     wasm: Option<Vec<u8>>,
@@ -238,18 +238,17 @@ impl<'a> Simulation<'a> {
                 Arc::new(Don::new(signers(nodes)?, faults, 1, 1, identity))
             }
         };
-        let quotas = limits::quotas(&limits);
         let sockets = || Sockets::new(Loopback::Allowed);
-        let http = RefCell::new(HttpAction::new(sockets(), quotas.http));
+        let http = RefCell::new(HttpAction::new(sockets(), limits.http));
         let confidential_http = RefCell::new(ConfidentialHttp::new(
             sockets(),
             secrets.clone(),
-            quotas.confidential_http,
+            limits.confidential_http,
         ));
         Ok(Self {
             arguments,
             project,
-            quotas,
+            limits,
             module,
             wasm,
             runner: OnceCell::new(),
@@ -287,8 +286,8 @@ impl<'a> Simulation<'a> {
         if self.runner.get().is_none() {
             // What a runner may use is measured, so it is one of the profiles; the nodes hold it to a file's.
             let limits = match self.arguments.limits.as_str() {
-                "default" => Limits::Simulator,
-                _ => Limits::Unlimited,
+                "default" => confidential::Limits::Simulator,
+                _ => confidential::Limits::Unlimited,
             };
             let clock = self.runner_clock.clone();
             let runner = confidential::launch(&self.don, wasm, limits, RUNNER_SEED, clock)
@@ -303,7 +302,7 @@ impl<'a> Simulation<'a> {
         workflow.tees = vec![tee];
         workflow.config.clone_from(&self.config);
         workflow.secrets = self.secrets.clone();
-        workflow.quotas = self.quotas.clone();
+        workflow.limits = self.limits.clone();
         workflow
     }
 
@@ -316,7 +315,7 @@ impl<'a> Simulation<'a> {
         if let Some(asked) = asked {
             return Ok(asked);
         }
-        let due = match trigger::parse(subscription, &self.quotas)? {
+        let due = match trigger::parse(subscription, &self.limits)? {
             Some(Subscription::Cron(plan)) if self.dark_pool.is_some() => {
                 plan.next_after(self.opened)
             }
@@ -331,7 +330,7 @@ impl<'a> Simulation<'a> {
         let subscribed = subscribe(&self.don, &workflow, &job, &mut Registry::default(), &mut [])
             .map_err(|error| refused(&error))?;
         for subscription in &subscribed.triggers {
-            trigger::parse(subscription, &self.quotas)?;
+            trigger::parse(subscription, &self.limits)?;
         }
         Ok(subscribed)
     }
@@ -408,7 +407,7 @@ impl<'a> Simulation<'a> {
             world.advance_to(now);
             registry.register(cre::messages::darkpool::ID, world.dark_pool());
         }
-        self.chains.register(&mut registry, &self.quotas, world)?;
+        self.chains.register(&mut registry, &self.limits, world)?;
         let job = self.job(&(index as u64).to_be_bytes(), now);
         let execution = subscriptions
             .fire(&self.don, &workflow, trigger, &job, &mut registry, &mut [])

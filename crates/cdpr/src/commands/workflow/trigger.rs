@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use cre::messages::sdk::{Trigger, TriggerSubscription};
-use cre::messages::{Any, cron, pack, unpack};
-use don::Quotas;
+use cre::messages::{Any, cron, darkpool, pack, unpack};
 use don::triggers::{HttpTrigger, LogTrigger, Schedule, Subscription, TriggerError};
-use evm::alloy::primitives::B256;
+use engine::Limits;
+use evm::alloy::primitives::{B256, Bytes};
 use evm::alloy::providers::Provider as _;
 use primitives::Timestamp;
 
@@ -34,6 +34,20 @@ pub(crate) struct Choice {
     /// Which of the transaction's logs, from 0.
     #[arg(long, value_name = "N")]
     evm_event_index: Option<usize>,
+    /// A dark pool's round, for a trigger of `darkpool@1.0.0`: JSON, or a file of it, with requestId, round,
+    /// zkProof and teeAttestation; bytes as 0x and hexadecimal digits.
+    #[arg(long, value_name = "JSON|FILE")]
+    fill: Option<String>,
+}
+
+/// A round that is ready to settle, as `--fill` has it.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Round {
+    request_id: B256,
+    round: u32,
+    zk_proof: Bytes,
+    tee_attestation: Bytes,
 }
 
 impl Choice {
@@ -70,18 +84,19 @@ impl Choice {
         &self,
         index: usize,
         subscription: &TriggerSubscription,
-        quotas: &Quotas,
+        limits: &Limits,
         chains: &Chains,
         now: Timestamp,
     ) -> Result<Trigger, Failure> {
-        let payload = match parse(subscription, quotas)? {
+        let payload = match parse(subscription, limits)? {
             Some(Subscription::Cron(_)) => Schedule::payload(now),
             Some(Subscription::Http(trigger)) => self.request(&trigger)?,
             Some(Subscription::Log { chain_selector, trigger }) => {
                 self.log(&subscription.id, chain_selector, &trigger, chains)?
             }
+            Some(Subscription::Fill { .. }) => self.round()?,
             None => {
-                let hint = "cron, HTTP and EVM log triggers are";
+                let hint = "cron, HTTP, EVM log and dark pool triggers are";
                 return Err(refuse(format!("{} is not simulated", subscription.id), hint));
             }
         };
@@ -110,14 +125,28 @@ impl Choice {
                 ));
             }
         };
-        let path = Path::new(given.strip_prefix('@').unwrap_or(&given));
-        let text = if path.is_file() {
-            std::fs::read_to_string(path)
-                .map_err(|error| refuse(format!("{}: {error}", path.display()), "give UTF-8"))?
-        } else {
-            given.clone()
+        Ok(text(&given)?.into_bytes())
+    }
+
+    fn round(&self) -> Result<Any, Failure> {
+        let given = match &self.fill {
+            Some(given) => given.clone(),
+            None if self.asks() => ask("the round's JSON: ")?,
+            None => {
+                let hint = "--fill '{\"requestId\": …, \"round\": 1, …}', or a file";
+                return Err(refuse("a dark pool's trigger needs a round", hint));
+            }
         };
-        Ok(text.trim().as_bytes().to_vec())
+        let round: Round = serde_json::from_str(&text(&given)?).map_err(|error| {
+            let hint = "requestId, round, zkProof and teeAttestation, bytes as 0x…";
+            refuse(format!("--fill: {error}"), hint)
+        })?;
+        Ok(pack(&darkpool::Fill {
+            request_id: round.request_id.to_vec(),
+            round: round.round,
+            zk_proof: round.zk_proof.to_vec(),
+            tee_attestation: round.tee_attestation.to_vec(),
+        }))
     }
 
     fn log(
@@ -172,12 +201,12 @@ impl Choice {
     }
 }
 
-/// What a workflow subscribed to, held to its quotas; nothing for a kind of trigger that is not simulated.
+/// What a workflow subscribed to, held to its limits; nothing for a kind of trigger that is not simulated.
 pub(crate) fn parse(
     subscription: &TriggerSubscription,
-    quotas: &Quotas,
+    limits: &Limits,
 ) -> Result<Option<Subscription>, Failure> {
-    match Subscription::parse(subscription, quotas) {
+    match Subscription::parse(subscription, limits) {
         Ok(parsed) => Ok(Some(parsed)),
         Err(TriggerError::Unknown { .. }) => Ok(None),
         Err(error) => {
@@ -205,6 +234,17 @@ pub(crate) fn list(triggers: &[TriggerSubscription]) -> String {
         format!("\n    {index}  {} {}{detail}{tee}", one.id, one.method)
     });
     lines.collect()
+}
+
+/// What an argument says, or the file that it names.
+fn text(given: &str) -> Result<String, Failure> {
+    let path = Path::new(given.strip_prefix('@').unwrap_or(given));
+    if !path.is_file() {
+        return Ok(given.trim().to_owned());
+    }
+    std::fs::read_to_string(path)
+        .map(|text| text.trim().to_owned())
+        .map_err(|error| refuse(format!("{}: {error}", path.display()), "give UTF-8"))
 }
 
 fn ask(question: &str) -> Result<String, Failure> {
