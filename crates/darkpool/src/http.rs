@@ -10,16 +10,14 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use axum::routing::post;
 use cre::messages::darkpool::{CHECK_RESERVES, GET_REQUEST_STATUS};
-use primitives::sha256;
-use prost::Message;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::shared::blocking;
-use crate::{Backend, Code, Error, Fault, Service, Shared, path};
+use crate::{Answer, Backend, Code, Endpoint, Fault, Shared, path};
 
 /// Chainlink lets a workflow send 10 KB; ours are below 200 bytes.
 const BODY_LEN_MAX: usize = 10_000;
@@ -43,9 +41,13 @@ impl Server {
         token: &str,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
+        let endpoint = Endpoint::new(token);
+        let serve = post(move |uri: Uri, headers: HeaderMap, body: Bytes| {
+            answer(shared.clone(), endpoint, uri, headers, body)
+        });
         let router = Router::new()
-            .route(&path(CHECK_RESERVES), method(&shared, token, Service::check_reserves))
-            .route(&path(GET_REQUEST_STATUS), method(&shared, token, Service::get_request_status))
+            .route(&path(CHECK_RESERVES), serve.clone())
+            .route(&path(GET_REQUEST_STATUS), serve)
             .layer(DefaultBodyLimit::max(BODY_LEN_MAX));
         let task = tokio::spawn(async move {
             // Accept errors are retried inside; the future only ends when dropped.
@@ -66,65 +68,27 @@ impl Drop for Server {
     }
 }
 
-fn method<B, Q, A>(
-    shared: &Shared<B>,
-    token: &str,
-    act: fn(&mut Service<B>, &Q) -> Result<A, Error>,
-) -> axum::routing::MethodRouter
-where
-    B: Backend + Send + 'static,
-    Q: Message + Default + 'static,
-    A: Message + 'static,
-{
-    let shared = shared.clone();
-    // Compared by hash, so that the time it takes says nothing about the token.
-    let expected = sha256(&[b"Bearer ", token.as_bytes()]);
-    post(move |headers: HeaderMap, body: Bytes| async move {
-        let given = headers.get(header::AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
-        if sha256(&[given]) != expected {
-            return refuse(&Fault::user(Code::Unauthenticated, "the token is not this host's"));
+async fn answer<B: Backend + Send + 'static>(
+    shared: Shared<B>,
+    endpoint: Endpoint,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let authorization = headers.get(header::AUTHORIZATION).map_or(&b""[..], HeaderValue::as_bytes);
+    let answer = match endpoint.read(uri.path(), authorization, &body) {
+        Ok(asked) => {
+            let answered = blocking(move || shared.with(|service| asked.answer(service))).await;
+            answered.unwrap_or_else(|| {
+                Fault::system(Code::Internal, "the call did not come back").into()
+            })
         }
-        let Ok(request) = Q::decode(body) else {
-            return refuse(&Fault::user(Code::InvalidArgument, "the body is not the method's"));
-        };
-        let outcome = blocking(move || shared.with(|service| act(service, &request))).await;
-        match outcome {
-            Some(Ok(answer)) => reply(StatusCode::OK, Body::from(answer.encode_to_vec())),
-            Some(Err(error)) => refuse(&Fault::from(&error)),
-            None => refuse(&Fault::system(Code::Internal, "the call did not come back")),
-        }
-    })
-}
-
-fn refuse(fault: &Fault) -> Response<Body> {
-    reply(status(fault.code), Body::from(fault.to_string()))
-}
-
-/// The usual HTTP status for a code; the body says more.
-const fn status(code: Code) -> StatusCode {
-    match code {
-        Code::InvalidArgument | Code::OutOfRange => StatusCode::BAD_REQUEST,
-        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Code::PermissionDenied => StatusCode::FORBIDDEN,
-        Code::NotFound => StatusCode::NOT_FOUND,
-        Code::AlreadyExists | Code::Aborted | Code::FailedPrecondition => StatusCode::CONFLICT,
-        Code::ResourceExhausted | Code::LimitExceeded => StatusCode::TOO_MANY_REQUESTS,
-        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
-        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
-        Code::Canceled
-        | Code::Unknown
-        | Code::Internal
-        | Code::DataLoss
-        | Code::ConsensusFailed
-        | Code::InsufficientObservations => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-fn reply(status: StatusCode, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let kind = header::HeaderValue::from_static("application/octet-stream");
+        Err(refusal) => refusal,
+    };
+    let Answer { status, body } = answer;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).expect("an endpoint answers with HTTP's");
+    let kind = HeaderValue::from_static("application/octet-stream");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }

@@ -12,6 +12,8 @@
 //! of the fallback, where the effect is an ordinary `WriteReport`.
 
 mod client;
+#[cfg(feature = "service")]
+mod endpoint;
 mod fallback;
 mod fault;
 #[cfg(feature = "grpc")]
@@ -32,6 +34,8 @@ pub mod testing;
 mod transports;
 
 pub use client::{Client, DarkPool};
+#[cfg(feature = "service")]
+pub use endpoint::{Answer, Asked, Endpoint};
 pub use fallback::{COLLATERAL_REQUESTED, Chain, Fallback, Host, Requested, path, requested};
 pub use fault::{Code, Fault, Origin, Visibility};
 #[cfg(feature = "service")]

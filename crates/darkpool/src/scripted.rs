@@ -135,6 +135,10 @@ impl Scripted {
 }
 
 impl Backend for Scripted {
+    fn now(&mut self) -> Timestamp {
+        Timestamp(5)
+    }
+
     fn observe(&mut self, tick: u32, now: Timestamp) -> Result<Option<Attested>, Failure> {
         let commitment = CommitmentHash([1; 32]);
         let observed = Observed {

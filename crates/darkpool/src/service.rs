@@ -17,7 +17,7 @@ use cre::messages::{Any, UnpackError, pack, unpack};
 use evm::abi::DarkPool as Abi;
 use evm::alloy::sol_types::{SolCall as _, SolInterface as _};
 use evm::report::{Payload, Report, ReportError, SignedReport};
-use primitives::{Address, CommitmentHash, Premium, RequestId, Timestamp, encode};
+use primitives::{Address, CommitmentHash, Duration, Premium, RequestId, Timestamp, encode};
 use protocol::attest::Observed;
 use protocol::event::Ready;
 use protocol::{Fact, RequestStatus};
@@ -26,6 +26,9 @@ use crate::{Code, Fault, Origin, Visibility};
 
 /// A report's context is OCR3's, 96 bytes.
 const CONTEXT_LEN: usize = 96;
+
+/// How far a DON's clock may be before the host's: theirs is a median of the nodes', ours one machine's.
+const AHEAD_MAX: Duration = Duration(60);
 
 /// The one pool a service serves, and the workflow's names for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +106,9 @@ pub enum Failure {
 
 /// What the service needs of the world.
 pub trait Backend {
+    /// Its own clock.
+    fn now(&mut self) -> Timestamp;
+
     /// Has the enclave judge a tick by what each node relays. `None`: too few equal observations.
     ///
     /// # Errors
@@ -372,7 +378,12 @@ impl<B: Backend> Service<B> {
         if request.tick == 0 {
             return Err(Error::Range { field: "tick", value: 0 });
         }
-        let attested = self.backend.observe(request.tick, Timestamp(request.now))?;
+        let now = Timestamp(request.now);
+        // A tick of the future would be the last for as long: the enclave judges none twice.
+        if now > self.backend.now() + AHEAD_MAX {
+            return Err(Error::Range { field: "now", value: request.now });
+        }
+        let attested = self.backend.observe(request.tick, now)?;
         Ok(attested.map_or_else(CheckReservesResponse::default, |attested| CheckReservesResponse {
             observed: encode(&attested.observed),
             signature: attested.signature,

@@ -51,6 +51,8 @@ pub fn suite(client: &mut impl DarkPool<Error = Fault>, case: &Case) -> Outcome 
     }
     let none = CheckReservesRequest { tick: 0, ..case.check.clone() };
     assert_eq!(code(client.check_reserves(none).map(drop)), Code::OutOfRange);
+    let of_the_future = CheckReservesRequest { now: case.check.now + 3_600, ..case.check.clone() };
+    assert_eq!(code(client.check_reserves(of_the_future).map(drop)), Code::OutOfRange);
 
     // A report that nobody signed leaves the way free for the one that was.
     let forged = client.request_collateral(case.forged.clone()).expect_err("nobody signed it");

@@ -49,8 +49,8 @@ impl Embedded {
         let memory = || Box::new(MemoryStorage::new());
         let world = World::open_for(Some(guest), inputs, memory(), memory())?;
         let (don, contracts) = (world.don.clone(), world.contracts);
-        let provider = world.chain.connect();
         let host = PoolHost::new(world, start);
+        let provider = host.provider();
         let scope = host.scope();
         let service = RefCell::new(Service::new(scope.clone(), host));
         Ok(Self { service, scope, don, contracts, provider })

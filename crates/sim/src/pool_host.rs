@@ -6,7 +6,7 @@ use cre::messages::sdk::ReportResponse;
 use darkpool::{Attested, Backend, Delivery, Failure, Fault, Reason, RequestState, Scope, Service};
 use don::CapabilityError;
 use evm::alloy::primitives::{Address as EvmAddress, B256, U256};
-use evm::alloy::providers::Provider as _;
+use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::alloy::rpc::types::{Filter, TransactionReceipt};
 use evm::alloy::sol_types::SolEvent as _;
 use evm::report::SignedReport;
@@ -59,6 +59,11 @@ impl PoolHost {
     /// The world.
     pub const fn world(&mut self) -> &mut World {
         &mut self.world
+    }
+
+    /// A connection to its chain.
+    pub fn provider(&self) -> DynProvider {
+        self.world.chain.connect()
     }
 
     /// Moves time on; never back.
@@ -121,7 +126,7 @@ impl PoolHost {
     ///
     /// # Errors
     /// [`Failure::Chain`].
-    pub(crate) fn transmit(
+    pub fn transmit(
         &self,
         receiver: EvmAddress,
         report: &SignedReport,
@@ -183,8 +188,11 @@ pub(crate) fn scope(world: &World) -> Scope {
 }
 
 impl Backend for PoolHost {
+    fn now(&mut self) -> Timestamp {
+        self.now
+    }
+
     fn observe(&mut self, tick: u32, now: Timestamp) -> Result<Option<Attested>, Failure> {
-        self.advance_to(now);
         let statements = self.world.statements(tick, now).map_err(enclave)?;
         let command = Command::Observe { tick, now, statements };
         match self.world.ask("judge a tick", &command).map_err(enclave)? {

@@ -6,16 +6,18 @@
 //! for the same things, and what the journal holds already is answered from there.
 
 use core::cell::RefCell;
+use engine::Limits;
 
 use cre::messages::{cron, darkpool as wire, http, pack, sdk, unpack};
-use darkpool::{Attested, Backend, Delivery, Failure, Reason, RequestState, Service};
+use darkpool::{
+    Answer, Attested, Backend, Delivery, Endpoint, Failure, Reason, RequestState, Service,
+};
 use don::chain::{Chain, Transmitter};
-use don::{Behaviour, Job, Lie, Quotas, Registry, TeeRunner, Workflow};
+use don::{Behaviour, Job, Lie, Registry, TeeRunner, Workflow};
 use evm::alloy::primitives::Address as EvmAddress;
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::report::SignedReport;
 use primitives::{RequestId, Timestamp, decode, encode, sha256};
-use prost::Message as _;
 use protocol::attest::Observed;
 use protocol::event::Ready;
 use protocol::mission::Request;
@@ -104,7 +106,7 @@ pub(crate) fn run(node: &mut Node, crash: &mut Crash<'_>) -> Result<(), Error> {
         } else {
             registry.register(wire::ID, |call: &don::Call<'_>| serve(&mut service, call));
         }
-        let chain = Chain::new(reads, Outbox(&open), Quotas::PRODUCTION)
+        let chain = Chain::new(reads, Outbox(&open), Limits::production())
             .map_err(|source| Error::Store { what: "a runtime", source })?;
         registry.register(don::chain::id(selector), chain);
         registry.on_disagreement(|request, none| {
@@ -126,34 +128,19 @@ pub(crate) fn run(node: &mut Node, crash: &mut Crash<'_>) -> Result<(), Error> {
     open.close()
 }
 
-/// The dark pool's endpoint: what `darkpool::http` serves behind a socket, without one.
+/// The dark pool's endpoint, without its socket.
 fn answer<B: Backend>(service: &mut Service<B>, request: &http::Request) -> http::Response {
-    let authorization = request.multi_headers.get("authorization");
-    let is_known = authorization.is_some_and(|given| given.values == [format!("Bearer {TOKEN}")]);
-    let body = &request.body[..];
-    let method = request.url.strip_prefix(ENDPOINT).filter(|_| request.method == "POST");
-    let answered = match method {
-        _ if !is_known => return reply(401, Vec::new()),
-        Some(path) if path == darkpool::path(wire::CHECK_RESERVES) => {
-            wire::CheckReservesRequest::decode(body)
-                .map(|asked| service.check_reserves(&asked).map(|answer| answer.encode_to_vec()))
-        }
-        Some(path) if path == darkpool::path(wire::GET_REQUEST_STATUS) => {
-            wire::GetRequestStatusRequest::decode(body).map(|asked| {
-                service.get_request_status(&asked).map(|answer| answer.encode_to_vec())
-            })
-        }
-        Some(_) | None => return reply(404, Vec::new()),
-    };
-    match answered {
-        Ok(Ok(body)) => reply(200, body),
-        Ok(Err(error)) => reply(500, darkpool::Fault::from(&error).to_string().into_bytes()),
-        Err(_) => reply(400, Vec::new()),
-    }
-}
-
-fn reply(status_code: u32, body: Vec<u8>) -> http::Response {
-    http::Response { status_code, body, ..http::Response::default() }
+    let given = request.multi_headers.get("authorization");
+    let authorization = given.and_then(|given| given.values.first()).map_or("", String::as_str);
+    let path = request.url.strip_prefix(ENDPOINT).filter(|_| request.method == "POST");
+    let asked = Endpoint::new(TOKEN).read(
+        path.unwrap_or_default(),
+        authorization.as_bytes(),
+        &request.body,
+    );
+    let Answer { status, body } =
+        asked.map_or_else(|refusal| refusal, |asked| asked.answer(service));
+    http::Response { status_code: u32::from(status), body, ..http::Response::default() }
 }
 
 /// Why a quorum's copies of the workflow failed, if they did. A minority's failure is its nodes' own.
@@ -311,6 +298,10 @@ impl Open<'_, '_> {
 struct Pool<'r, 'a, 'c>(&'r RefCell<Open<'a, 'c>>);
 
 impl Backend for Pool<'_, '_, '_> {
+    fn now(&mut self) -> Timestamp {
+        self.0.borrow().node.now
+    }
+
     fn observe(&mut self, _tick: u32, _now: Timestamp) -> Result<Option<Attested>, Failure> {
         let ended = |error: Ended| Failure::Enclave(error.into());
         self.0.borrow_mut().act(Open::observe).map_err(ended)
@@ -326,7 +317,7 @@ impl Backend for Pool<'_, '_, '_> {
         let mut open = self.0.borrow_mut();
         let pool = open.node.world.contracts.dark_pool;
         let receipt = open
-            .act(|open| open.deliver(pool, report, Quotas::PRODUCTION.write_gas_max))
+            .act(|open| open.deliver(pool, report, Limits::production().evm_write_gas_max))
             .map_err(ended)?;
         let delivery = evm::mission::delivery(&receipt);
         if delivery.delivered {

@@ -642,7 +642,7 @@ impl World {
         let address = self.transmitter.address();
         let nonce =
             self.block_on(async |provider| provider.get_transaction_count(address).await)?;
-        Ok(self.transmit(nonce, calldata, don::Quotas::PRODUCTION.write_gas_max))
+        Ok(self.transmit(nonce, calldata, engine::Limits::production().evm_write_gas_max))
     }
 
     /// Asks the chain.

@@ -61,8 +61,16 @@ fn what_is_not_served_here_is_refused() {
         let error = service.check_reserves(&spoilt).unwrap_err();
         assert!(matches!(error, Error::OtherName { .. }), "{error}");
     }
-    let error = service.check_reserves(&CheckReservesRequest { tick: 0, ..good }).unwrap_err();
-    assert_eq!(error.code(), Code::OutOfRange);
+    let (clock, ahead) = (Scripted::default().now().0, super::AHEAD_MAX.0);
+    let latest = CheckReservesRequest { now: clock + ahead, ..good.clone() };
+    service.check_reserves(&latest).unwrap();
+    for spoilt in [
+        CheckReservesRequest { tick: 0, ..good },
+        CheckReservesRequest { now: latest.now + 1, ..latest.clone() },
+        CheckReservesRequest { now: u64::MAX, ..latest },
+    ] {
+        assert_eq!(service.check_reserves(&spoilt).unwrap_err().code(), Code::OutOfRange);
+    }
 }
 
 #[test]
