@@ -1,14 +1,18 @@
-// Chainlink's own host, as a dependency: its standard tests judge the modules of crates/cre-standard-tests.
+// Chainlink's own host, as a dependency: its standard tests judge the modules of crates/cre-standard-tests, and our
+// recovery workflow runs in it.
 //
-// The newest commit whose modules the public proxy serves together. The second requirement lifts a module that the
-// proxy refuses at the version the host asks for.
+// The newest commit whose modules the public proxy serves together. `workflows/go` is lifted: the proxy refuses it
+// at the version the host asks for.
 module cdpr/conformance
 
 go 1.26.6
 
-require github.com/smartcontractkit/chainlink-common v0.11.2-0.20260713194119-2689c5708c8b
-
-require github.com/smartcontractkit/chainlink-protos/workflows/go v0.0.0-20260630073003-fb8da7229930 // indirect
+require (
+	github.com/smartcontractkit/chainlink-common v0.11.2-0.20260713194119-2689c5708c8b
+	github.com/smartcontractkit/chainlink-protos/cre/go v0.0.0-20260622152157-c8e129347b8b
+	github.com/smartcontractkit/chainlink-protos/workflows/go v0.0.0-20260630073003-fb8da7229930
+	google.golang.org/protobuf v1.36.11
+)
 
 require (
 	github.com/andybalholm/brotli v1.1.1 // indirect
@@ -48,7 +52,6 @@ require (
 	github.com/santhosh-tekuri/jsonschema/v5 v5.3.1 // indirect
 	github.com/shopspring/decimal v1.4.0 // indirect
 	github.com/smartcontractkit/chainlink-common/pkg/chipingress v0.0.11-0.20260626151909-052e55e62e62 // indirect
-	github.com/smartcontractkit/chainlink-protos/cre/go v0.0.0-20260622152157-c8e129347b8b // indirect
 	github.com/smartcontractkit/libocr v0.0.0-20250912173940-f3ab0246e23d // indirect
 	github.com/wk8/go-ordered-map/v2 v2.1.8 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
@@ -83,6 +86,5 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20260401024825-9d38bb4040a9 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260401024825-9d38bb4040a9 // indirect
 	google.golang.org/grpc v1.80.0 // indirect
-	google.golang.org/protobuf v1.36.11 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )

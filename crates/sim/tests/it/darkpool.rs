@@ -1,24 +1,36 @@
-//! The capability over the real thing: chain, enclave and DON of a world.
+//! The capability over the real thing, chain, enclave and DON of a world, by each of its transports.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 
 use cre::messages::darkpool::{
     CheckReservesRequest, CollateralRequest, FillTriggerConfig, GetRequestStatusRequest,
 };
+use cre::messages::{Any, evm as wire, pack, unpack};
 use darkpool::testing::{Case, suite};
-use darkpool::{Client, Fault, Service, Shared};
+use darkpool::{Client, Fallback, Fault, Service, Shared, grpc, http};
+use don::chain::Transmitter;
+use don::{Caller, Capability as _};
+use evm::alloy::primitives::{Address, B256};
+use evm::alloy::rpc::types::TransactionReceipt;
+use evm::alloy::transports::TransportErrorKind;
 use evm::local::MemoryStorage;
+use evm::report::SignedReport;
 use primitives::{CommitmentHash, Duration, Premium, RequestId, Timestamp, decode};
 use protocol::attest::{Observed, Status};
 use protocol::{Call, Write};
 use recovery::DisclosureMode;
 use sim::{Faults, PoolHost, World};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::runtime::{Builder, Handle};
 
 use crate::{inputs, quick};
 
 /// The seed's schedule.
 const TICK: Duration = Duration(300);
 
-#[test]
-fn the_capability_over_the_real_world_passes_the_suite_and_fills() {
+/// A world whose reserves are short, with what the suite asks of it.
+fn short() -> (Shared<PoolHost>, Case) {
     let inputs = inputs(&quick(), DisclosureMode::Immediate, 1, Faults::default());
     let mut now = inputs.scenario.start;
     let world =
@@ -37,6 +49,7 @@ fn the_capability_over_the_real_world_passes_the_suite_and_fills() {
     let deficit = loop {
         now = now + TICK;
         (check.tick, check.now) = (check.tick + 1, now.0);
+        service.backend().advance_to(now);
         let answer = service.check_reserves(&check).unwrap();
         let observed: Observed = decode(&answer.observed).unwrap();
         if observed.status == Status::Backed(false) {
@@ -44,17 +57,136 @@ fn the_capability_over_the_real_world_passes_the_suite_and_fills() {
         }
         assert!(check.tick < 40, "the scenario has a shock");
     };
-
     let request = request(service.backend(), deficit, 1, now);
     let mut forged = request.clone();
     forged.report.as_mut().unwrap().sigs.truncate(1);
     let second = self::request(service.backend(), CommitmentHash([7; 32]), 2, now);
-    let shared = Shared::new(service);
-    let call = |method: &str, payload| {
+    (Shared::new(service), Case { check, request, forged, second })
+}
+
+/// A reactor on a thread of its own, so that a test may block on what it serves.
+fn reactor() -> Handle {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+    handle
+}
+
+#[test]
+fn grpc_over_the_real_world_passes_the_suite() {
+    let (shared, case) = short();
+    let socket = format!("darkpool-world-{}", std::process::id());
+    let (handle, path) = (reactor(), std::env::temp_dir().join(socket));
+    let _ = std::fs::remove_file(&path);
+    let (_server, caller) = handle.block_on(async {
+        let server = grpc::Server::unix(shared, UnixListener::bind(&path).unwrap());
+        (server, grpc::Caller::unix(&path).await.unwrap())
+    });
+    let call = |method: &str, payload: Any| handle.block_on(caller.execute(method, payload));
+    suite(&mut Client(call), &case);
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn the_fallback_over_the_real_world_passes_the_suite() {
+    let (shared, case) = short();
+    let server = reactor().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        http::Server::start(shared.clone(), listener, "token").unwrap()
+    });
+    let provider = shared.with(|service| service.backend().provider());
+    let limits = engine::Limits::production();
+    let chain = don::chain::Chain::new(provider, Delivers(shared), limits).unwrap();
+    suite(&mut Fallback { host: Post(server.address()), chain: Evm(chain) }, &case);
+}
+
+/// HTTP/1.1, one request to a connection.
+struct Post(SocketAddr);
+
+impl darkpool::Host for Post {
+    fn post(&mut self, path: &str, body: Vec<u8>) -> Result<(u32, Vec<u8>), Fault> {
+        let mut stream = TcpStream::connect(self.0).unwrap();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer token\r\n\
+             connection: close\r\ncontent-length: {}\r\n\r\n",
+            self.0,
+            body.len()
+        )
+        .unwrap();
+        stream.write_all(&body).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Ok((status, answer[end + 4..].to_vec()))
+    }
+}
+
+/// The EVM capability of a DON.
+struct Evm(don::chain::Chain<Delivers>);
+
+impl Evm {
+    fn ask<A: prost::Message + prost::Name + Default>(
+        &mut self,
+        method: &str,
+        payload: &Any,
+    ) -> Result<A, Fault> {
+        let caller = Caller::Don(&[0, 1, 2]);
+        let call =
+            don::Call { id: "evm", method, payload, caller, execution_id: &[1; 32], now_ns: 0 };
+        let answer = self.0.call(&call).map_err(|error| {
+            let don::CapabilityError { visibility, origin, code, message } = error;
+            Fault { visibility, origin, code, message }
+        })?;
+        Ok(unpack(&answer).unwrap())
+    }
+}
+
+impl darkpool::Chain for Evm {
+    fn write_report(
+        &mut self,
+        request: wire::WriteReportRequest,
+    ) -> Result<wire::WriteReportReply, Fault> {
+        self.ask("WriteReport", &pack(&request))
+    }
+
+    fn receipt(
+        &mut self,
+        request: wire::GetTransactionReceiptRequest,
+    ) -> Result<wire::GetTransactionReceiptReply, Fault> {
+        self.ask("GetTransactionReceipt", &pack(&request))
+    }
+}
+
+/// The world's own transmitter, which does not tell the enclave.
+struct Delivers(Shared<PoolHost>);
+
+impl Transmitter for Delivers {
+    fn deliver(
+        &mut self,
+        receiver: Address,
+        report: &SignedReport,
+        _gas_limit: u64,
+    ) -> Result<TransactionReceipt, evm::SendError> {
+        let sent = self.0.with(|service| service.backend().transmit(receiver, report));
+        sent.map_err(|error| evm::SendError::Unreachable {
+            hash: B256::ZERO,
+            source: TransportErrorKind::custom(error),
+        })
+    }
+}
+
+#[test]
+fn the_capability_over_the_real_world_passes_the_suite_and_fills() {
+    let (shared, case) = short();
+    let now = Timestamp(case.check.now);
+    let dark_pool = case.request.dark_pool.clone();
+    let call = |method: &str, payload: Any| {
         shared.with(|service| service.call(method, &payload)).map_err(|error| Fault::from(&error))
     };
-    let dark_pool = request.dark_pool.clone();
-    let outcome = suite(&mut Client(call), &Case { check, request, forged, second });
+    let outcome = suite(&mut Client(call), &case);
 
     // A round: orders come, the enclave proves, the pool settles.
     let request_id = outcome.response.request_id;

@@ -13,6 +13,7 @@ mod disclosure;
 mod faults;
 mod guest;
 mod journals;
+mod recording;
 
 use std::sync::OnceLock;
 
