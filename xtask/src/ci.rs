@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::shell::{self, Call};
-use crate::{artifacts, conformance, guests, tidy};
+use crate::{artifacts, conformance, fuzz, guests, tidy};
 
 /// A clean release build on two cores takes at most this long; the first thing a newcomer waits for.
 const BUILD_MAX: Duration = Duration::from_secs(15 * 60);
@@ -110,6 +110,13 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
             true => Outcome::Passed,
             false => Outcome::Skipped("Chainlink's host cannot be had here, see above".into()),
         })
+    }));
+    let seconds = if scope == Scope::Full { 30 } else { 10 };
+    steps.push(Step::new("fuzz", "cargo xtask fuzz", move || {
+        if scope != Scope::Full && !shell::is_installed("c++") {
+            return Ok(Outcome::Skipped("no C++ compiler is installed".into()));
+        }
+        fuzz::run(seconds).map(|()| Outcome::Passed)
     }));
     // One release directory for both steps; of its own where it is emptied first.
     let emptied = (scope == Scope::Full).then_some(target_dir()?.join("clean"));

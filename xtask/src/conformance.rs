@@ -21,7 +21,8 @@ pub(crate) fn messages() -> Result<()> {
     Call::new("npm run --silent messages").dir("conformance/npm").run()
 }
 
-/// Workflows on the official TypeScript SDK, and the programs of the standard tests, in our engines.
+/// Workflows on the official TypeScript SDK, and the programs of the standard tests, in our engines; and `cdpr workflow` on
+/// projects in both languages.
 ///
 /// # Errors
 /// When something does not build, or a test fails.
@@ -34,6 +35,10 @@ pub(crate) fn engines() -> Result<()> {
     let modules = crate::ci::target_dir()?.join("wasm32-unknown-unknown/workflow/examples");
     Call::new("cargo test --locked --package engine --features wasmi,deploy")
         .env("CRE_STANDARD_DIR", modules.to_string_lossy())
+        .run()?;
+    // What `cargo test` skips: projects that are built, and TypeScript.
+    Call::new("cargo test --workspace --locked --test workflow")
+        .env("CDPR_BUILD_PROJECTS", "1")
         .run()
 }
 

@@ -4,13 +4,15 @@
 //! - [`tidy`]: structural claims of the documents, executed;
 //! - [`artifacts`]: generated Solidity and compiled contracts, rebuilt or compared;
 //! - [`guests`]: workflow modules, rebuilt or compared;
-//! - [`conformance`]: judges that no one here wrote.
+//! - [`conformance`]: judges that no one here wrote;
+//! - [`fuzz`]: bytes that no one wrote.
 #![allow(clippy::print_stdout, reason = "a command line tool reports on stdout")]
 #![allow(clippy::print_stderr, reason = "and complains on stderr")]
 
 mod artifacts;
 mod ci;
 mod conformance;
+mod fuzz;
 mod guests;
 mod shell;
 mod tidy;
@@ -28,6 +30,7 @@ usage: cargo xtask COMMAND
                         --bless rewrites crates/enclave/closure.txt
   artifacts [--check]   regenerate verifier and contract artifacts; --check: only compare with the committed ones
   guests [--check]      rebuild the workflow modules (WASM); --check: only compare with the committed ones
+  fuzz                  run every fuzz target for a minute; needs a C++ compiler
   fix                   what clippy and rustfmt can mend by themselves";
 
 fn main() -> ExitCode {
@@ -48,7 +51,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         "ci" => &["--quick", "--full", "--skip-tests"],
         "tidy" => &["--bless"],
         "artifacts" | "guests" => &["--check"],
-        "fix" => &[],
+        "fix" | "fuzz" => &[],
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return Ok(ExitCode::SUCCESS);
@@ -72,6 +75,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         "tidy" => tidy::run(has("--bless"))?,
         "artifacts" => artifacts::run(has("--check"))?,
         "guests" => guests::run(has("--check"))?,
+        "fuzz" => fuzz::run(60)?,
         _fix => fix()?,
     }
     Ok(ExitCode::SUCCESS)

@@ -28,7 +28,7 @@ mod lend;
 mod limits;
 mod memory;
 mod session;
-#[cfg(feature = "wasmtime")]
+#[cfg(any(feature = "wasmtime", test, fuzzing))]
 mod silent;
 mod wasi;
 

@@ -7,6 +7,10 @@ use crate::{Mode, World};
 /// A world without capabilities, secrets or time: for code that runs before there is an execution, as a
 /// plugin's compiler does.
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "wasmtime"),
+    allow(dead_code, reason = "only a plugin's compiler has use for it")
+)]
 pub(crate) struct Silent;
 
 impl World for Silent {

@@ -1,4 +1,4 @@
-//! Bytes as a module, raw or brotli: `cargo +nightly fuzz run modules`, in `crates/engine`.
+//! Bytes as a module, raw or brotli: `cargo fuzz run -s none modules`, in `crates/engine`.
 #![no_main]
 
 use engine::{Limits, wasmi::Module};
