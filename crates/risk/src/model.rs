@@ -16,7 +16,7 @@ use crate::closed_form::{self, BaseRate, Flag};
 use crate::crowd::{Beliefs, Crowd, Known};
 use crate::panel::{self, Ask, Line, Maker, Patience};
 use crate::plan::{Cdpr, Paid, Plan, Rule, periods};
-use crate::policy::{Disclosure, Flop, Frax, Instrument, Policy, Reserve, Standby};
+use crate::policy::{Disclosure, Flop, Frax, Instrument, Liquity, Policy, Reserve, Standby};
 use crate::price::Pricing;
 use crate::rng::{Name, Purpose, Stream, normal};
 use crate::scenario::{Kind, Scenario};
@@ -162,10 +162,14 @@ struct Run<'m> {
     discount: f64,
     /// Liquity's base rate, or Gyroscope's remembered outflow.
     memory: f64,
+    /// Illiquid reserves that may still be sold in this step.
+    sellable: i64,
     withdrawing: f64,
 
     truth: Truth,
     shock_step: u32,
+    /// Size of the hole, or of the drill that stands for one, as a share of supply at the start.
+    asked: f64,
     /// What a drill still asks for.
     drill: i64,
     tee: Outages,
@@ -178,6 +182,9 @@ struct Run<'m> {
     leaked: bool,
     halted: bool,
     broken: bool,
+    was_cut: bool,
+    /// What haircuts left of a coin.
+    kept: f64,
 
     invited: usize,
     /// Step at which each maker was invited, by index; beyond `invited` nobody was.
@@ -197,6 +204,8 @@ struct Run<'m> {
     premium: f64,
     filled: i64,
     redeemed: i64,
+    /// What redeemed coins were not paid, since the shock.
+    fees: i64,
     pay: i64,
     own_cost: i64,
     window: Window,
@@ -214,7 +223,6 @@ struct Window {
     posted_bps: Option<u16>,
     paused: u32,
     discount_sum: f64,
-    redeemed: i64,
     silent: u32,
     attested: Option<u32>,
     /// Last watched step at which deposits were taken.
@@ -293,6 +301,7 @@ impl<'m> Run<'m> {
                 drill: is_drill,
                 shock_step,
             },
+            asked: if deficit || is_drill { gap } else { 0.0 },
             drill: if is_drill { share_ceil(supply, gap) } else { 0 },
             first_loss: share_floor(supply, issuer.first_loss.0),
             window: Window {
@@ -314,6 +323,7 @@ impl<'m> Run<'m> {
             noise: 0.0,
             discount: 0.0,
             memory: 0.0,
+            sellable: 0,
             withdrawing: 0.0,
             shock_step,
             tee,
@@ -325,6 +335,8 @@ impl<'m> Run<'m> {
             leaked: false,
             halted: false,
             broken: false,
+            was_cut: false,
+            kept: 1.0,
             invited: 0,
             need_at_attempt: 0,
             need_at_detection: 0,
@@ -338,6 +350,7 @@ impl<'m> Run<'m> {
             premium: 0.0,
             filled: 0,
             redeemed: 0,
+            fees: 0,
             pay: 0,
             own_cost: 0,
         }
@@ -354,8 +367,12 @@ impl<'m> Run<'m> {
         }
         let after_72h = self.shock_step.saturating_add(self.model.clocks.three_days);
         for step in 0..steps {
-            if step == self.shock_step && self.truth.deficit {
-                self.strike();
+            if step == self.shock_step {
+                // What is counted is counted from the shock.
+                (self.redeemed, self.fees, self.outcome.holder_loss) = (0, 0, 0);
+                if self.truth.deficit {
+                    self.strike();
+                }
             }
             let is_dark = self.tee.at(f64::from(step) * self.step_h);
             self.read(step, is_dark);
@@ -534,10 +551,10 @@ impl<'m> Run<'m> {
         holders.calm.0 + holders.attention.0 * withdrawing
     }
 
-    /// What a redeemed coin pays.
-    fn payout(&self) -> f64 {
+    /// What each of `coins` pays that are handed in together.
+    fn payout(&self, coins: i64) -> f64 {
         match &self.model.plan {
-            Plan::Liquity(liquity) => 1.0 - BaseRate(self.memory).fee(liquity.floor.0),
+            Plan::Liquity(liquity) => 1.0 - self.base_rate(liquity, coins).fee(liquity.floor.0),
             Plan::Gyro(gyro) => {
                 closed_form::gyro_price(self.memory, gyro.decay.0, gyro.at_par.0, gyro.floor.0)
             }
@@ -549,6 +566,12 @@ impl<'m> Run<'m> {
             | Plan::Standby(_)
             | Plan::Cdpr(_) => 1.0,
         }
+    }
+
+    /// Liquity's base rate with `coins` handed in: they raise it before they pay it.
+    fn base_rate(&self, liquity: &Liquity, coins: i64) -> BaseRate {
+        let share = coins as f64 / self.balance.supply.max(1) as f64;
+        BaseRate(self.memory).after(0.0, 1.0, share, liquity.beta.0)
     }
 
     /// Coins that redemption takes in this step at most.
@@ -568,12 +591,16 @@ impl<'m> Run<'m> {
         let market = &self.model.scenario.market;
         let is_weekend = step >= self.model.clocks.closed.0 && step < self.model.clocks.closed.1;
         let is_open = !is_weekend && !self.halted && !self.broken;
-        let payout = self.payout();
         let mut allowance = if is_open { self.allowance() } else { 0 };
+        let liquidation = self.model.scenario.issuer.liquidation.0;
+        self.sellable = share_floor(self.supply_start, (liquidation * self.step_h).min(1.0));
 
-        let coins = self.crowd.leave(step, hazard * self.step_h).min(self.balance.supply);
+        let coins = self.crowd.leave(step, hazard * self.step_h) as f64 * self.kept;
+        let coins = micros(libm::floor(coins)).min(self.balance.supply);
+        let at_issuer = coins.min(allowance);
+        let payout = self.payout(at_issuer);
         let is_better = payout > 1.0 - self.discount;
-        let at_issuer = if is_better { coins.min(allowance) } else { 0 };
+        let at_issuer = if is_better { at_issuer } else { 0 };
         let taken = self.redeem(at_issuer, payout);
         allowance -= taken;
         let sold = coins - taken;
@@ -583,9 +610,12 @@ impl<'m> Run<'m> {
         let rate = if is_open { market.unwind_open.0 } else { market.unwind_closed.0 };
         let share = -libm::expm1(-rate * self.step_h);
         let unwound = share_floor(self.inventory, share).min(self.balance.supply);
-        if is_open && is_better {
-            let handed_in = self.redeem(unwound.min(allowance), payout);
-            self.inventory -= handed_in;
+        if is_open {
+            let handed_in = unwound.min(allowance);
+            let payout = self.payout(handed_in);
+            if payout > 1.0 - self.discount {
+                self.inventory -= self.redeem(handed_in, payout);
+            }
         } else if !is_open {
             // Sold on to holders who stay.
             self.inventory -= unwound;
@@ -606,12 +636,11 @@ impl<'m> Run<'m> {
         if coins <= 0 {
             return 0;
         }
-        let issuer = &self.model.scenario.issuer;
+        let fire_sale = self.model.scenario.issuer.fire_sale.0;
         let owed = share_floor(coins, payout);
         if owed > self.balance.liquid {
-            let hourly =
-                share_floor(self.supply_start, (issuer.liquidation.0 * self.step_h).min(1.0));
-            self.balance.liquidate((owed - self.balance.liquid).min(hourly), issuer.fire_sale.0);
+            let wanted = (owed - self.balance.liquid).min(self.sellable);
+            self.sellable -= self.balance.liquidate(wanted, fire_sale);
         }
         let mut taken = coins;
         if owed > self.balance.liquid {
@@ -625,20 +654,21 @@ impl<'m> Run<'m> {
             };
         }
         let paid = share_floor(taken, payout).min(self.balance.liquid);
+        if let Plan::Liquity(liquity) = &self.model.plan {
+            self.memory = self.base_rate(liquity, taken).0;
+        }
         self.balance.redeem(taken, paid);
+        self.fees += taken - paid;
         self.outcome.holder_loss += taken - paid;
         self.redeemed += taken;
-        let share = taken as f64 / self.balance.supply.max(1) as f64;
         match &self.model.plan {
-            Plan::Liquity(liquity) => {
-                self.memory = BaseRate(self.memory).after(0.0, 1.0, share, liquity.beta.0).0
-            }
             Plan::Gyro(_) => self.memory += taken as f64 / self.supply_start as f64,
             Plan::Nothing
             | Plan::Halt
             | Plan::Flop(_)
             | Plan::Frax(_)
             | Plan::Reserve(_)
+            | Plan::Liquity(_)
             | Plan::Standby(_)
             | Plan::Cdpr(_) => {}
         }
@@ -662,7 +692,7 @@ impl<'m> Run<'m> {
     fn surcharge(&self, instrument: Instrument, is_public: bool) -> f64 {
         let parameters = &self.model.scenario.makers;
         let credit =
-            panel::credit_cost(parameters, instrument, self.withdrawing, is_public, self.truth.gap);
+            panel::credit_cost(parameters, instrument, self.withdrawing, is_public, self.asked);
         let value = self.model.scenario.issuer.token_value.0;
         match instrument {
             Instrument::GovernanceToken if value > 0 => {
@@ -685,9 +715,15 @@ impl<'m> Run<'m> {
         if self.is_watched(step) {
             self.window.settled += amount;
         }
+        let closed = if instrument == Instrument::BuyBack {
+            let coins = self.coins_for(amount);
+            coins - (amount + pay).min(coins).min(self.balance.liquid)
+        } else {
+            amount
+        };
         if self.truth.drill {
             // A drill is unwound when the stranger has stopped watching; its premium accrues until then.
-            self.drill = (self.drill - amount).max(0);
+            self.drill = (self.drill - closed).max(0);
             let tenor_h = match instrument {
                 Instrument::SecuredRepo => 7.0 * 24.0,
                 Instrument::JuniorNote
@@ -699,46 +735,63 @@ impl<'m> Run<'m> {
             let accrued = (self.model.scenario.adversary.window.hours() / tenor_h).min(1.0);
             self.outcome.cover_cost += share_ceil(pay, accrued);
             self.makers[maker].capacity -= amount;
-            self.makers[maker].in_request += amount;
+            self.makers[maker].in_request += closed;
             return;
         }
         match instrument {
             Instrument::SecuredRepo | Instrument::JuniorNote => self.balance.fill(amount, pay),
-            Instrument::GovernanceToken | Instrument::FirstLoss => self.balance.raise(amount),
+            Instrument::GovernanceToken => self.balance.raise(amount),
+            Instrument::FirstLoss => {
+                self.balance.raise(amount);
+                self.first_loss = (self.first_loss - amount - pay).max(0);
+            }
             Instrument::AssetSale => self.balance.swap(amount),
             Instrument::BuyBack => {
-                // `amount` is what the retired coins leave behind; they come from arbitrageurs.
-                let coins = self.coins_for(amount, pay);
-                self.balance.redeem(coins, coins - amount);
+                let coins = self.coins_for(amount);
+                self.balance.redeem(coins, coins - closed);
                 self.inventory -= coins;
             }
         }
         let who = &mut self.makers[maker];
         who.capacity -= amount;
         who.filled += amount;
-        who.in_request += amount;
+        who.in_request += closed;
         self.own_cost += share_ceil(amount, who.cost.min(1.0));
         self.filled += amount;
         self.pay += pay;
         self.outcome.cost += pay;
     }
 
-    /// Coins to retire so that `amount` of the hole closes, when makers bought them at the market and are paid `pay`.
-    fn coins_for(&self, amount: i64, pay: i64) -> i64 {
-        let gain = self.discount.max(1e-6);
-        let coins = micros((amount + pay) as f64 / gain);
-        coins.clamp(amount, self.inventory.min(self.balance.supply).max(amount))
+    /// Coins that makers get from arbitrageurs for that many dollars, at the market.
+    fn coins_for(&self, amount: i64) -> i64 {
+        let price = 1.0 - self.discount.clamp(0.0, 0.99);
+        micros(libm::floor(amount as f64 / price)).min(self.inventory).min(self.balance.supply)
     }
 
-    /// How much of the hole one dollar of a maker's capacity can close with that instrument, and all makers together.
-    fn closing(&self, instrument: Instrument) -> (f64, i64) {
-        if instrument != Instrument::BuyBack {
-            return (1.0, i64::MAX);
+    /// What a dollar of makers closes of the hole before its premium, and the dollars that can be used at that premium.
+    fn reach(&self, instrument: Instrument, premium: f64) -> (f64, i64) {
+        match instrument {
+            Instrument::SecuredRepo
+            | Instrument::JuniorNote
+            | Instrument::GovernanceToken
+            | Instrument::AssetSale => (1.0, i64::MAX),
+            // The premium is paid in stake.
+            Instrument::FirstLoss => {
+                (1.0, micros(libm::floor(self.first_loss as f64 / (1.0 + premium))))
+            }
+            // The coins must be for sale, and what they cost and the premium be at hand.
+            Instrument::BuyBack => {
+                let discount = self.discount.clamp(0.0, 0.99);
+                let coins = self.inventory.min(self.balance.supply) as f64 * (1.0 - discount);
+                let most = coins.min(self.balance.liquid as f64 / (1.0 + premium));
+                (discount / (1.0 - discount), micros(libm::floor(most)))
+            }
         }
-        let gain = self.discount.clamp(0.0, 0.99);
-        let coins = self.inventory.min(self.balance.supply).min(self.balance.liquid);
-        // A tenth is kept back for premiums.
-        (gain / (1.0 - gain), share_floor(coins, 0.9 * gain))
+    }
+
+    /// Dollars that close the need, before premiums.
+    fn dollars(&self, closes: f64) -> i64 {
+        micros(libm::ceil(self.need() as f64 / closes))
     }
 
     fn cdpr(&mut self, cdpr: &Cdpr, step: u32, is_dark: bool) {
@@ -780,7 +833,7 @@ impl<'m> Run<'m> {
                 self.premium =
                     f64::from(ladder.premium(primitives::Premium::default(), attempt).bps()) / 1e4;
                 if step >= self.next_call {
-                    self.next_call += cdpr.every;
+                    self.next_call = step + cdpr.every;
                     self.show(self.premium, step);
                     self.outcome.attempts += 1;
                     self.request(cdpr, Some(*paid), self.premium, cdpr.aggregate_min, step);
@@ -814,21 +867,18 @@ impl<'m> Run<'m> {
         self.invite(cdpr.widen, step);
         if self.outcome.attempts >= cdpr.attempts {
             self.exhausted = Some(step);
-            let seized = self.seize(need);
-            self.filled += seized;
+            self.seize(need);
             self.trip(step);
         }
     }
 
     /// Step 4 of the ladder: first-loss capital.
-    fn seize(&mut self, need: i64) -> i64 {
+    fn seize(&mut self, need: i64) {
         let amount = need.min(self.first_loss);
         if amount > 0 && !self.truth.drill {
             self.first_loss -= amount;
             self.balance.raise(amount);
-            return amount;
         }
-        0
     }
 
     fn trip(&mut self, step: u32) {
@@ -857,10 +907,15 @@ impl<'m> Run<'m> {
     }
 
     fn cut(&mut self) {
-        let lost = self.balance.haircut(self.model.scenario.issuer.buffer.0);
-        self.outcome.holder_loss += lost;
+        let before = self.balance.supply.max(1) as f64;
+        self.outcome.holder_loss += self.balance.haircut();
+        // Every coin is cut alike, wherever it is.
+        let kept = self.balance.supply as f64 / before;
+        self.kept *= kept;
+        self.inventory = micros(libm::floor(self.inventory as f64 * kept));
         self.outcome.failed = true;
         self.stage = Stage::Lost;
+        self.was_cut = true;
     }
 
     /// One clearing of one request by the production code. `paid` is none for a posted premium.
@@ -872,11 +927,19 @@ impl<'m> Run<'m> {
         aggregate_min: f64,
         step: u32,
     ) {
-        let (per_dollar, together) = self.closing(cdpr.instrument);
-        let need = self.need().min(together);
+        let (closes, most) = self.reach(cdpr.instrument, cap);
+        let mut cap = cap;
+        if cdpr.instrument == Instrument::BuyBack {
+            // No coin is bought back above par: a call's cap stops there, a posted premium waits.
+            if closes <= 0.0 || (paid.is_none() && cap > closes) {
+                return;
+            }
+            cap = cap.min(closes);
+        }
+        let need = self.dollars(closes).min(most - most % cdpr.lot.max(1));
         let ask = Ask { need, cap, lot: cdpr.lot, aggregate_min };
         let share = share_floor(self.need_at_detection, cdpr.share_max).max(cdpr.lot);
-        let book = self.book(cdpr, paid, &ask, share, per_dollar, step);
+        let book = self.book(cdpr, paid, &ask, share, closes, step);
         let cleared = panel::clear(&book, &ask);
         if cleared.fills.is_empty() {
             return;
@@ -920,7 +983,7 @@ impl<'m> Run<'m> {
         paid: Option<Paid>,
         ask: &Ask,
         share: i64,
-        per_dollar: f64,
+        closes: f64,
         step: u32,
     ) -> Vec<Line> {
         let parameters = &self.model.scenario.makers;
@@ -939,9 +1002,8 @@ impl<'m> Run<'m> {
                 if of_ring.is_some_and(|wanted| wanted != ring.contains(&maker)) {
                     continue;
                 }
-                let mut who = self.makers[maker];
-                who.capacity =
-                    share_floor(who.capacity, per_dollar.min(1e6)).min(share - who.in_request);
+                let who = &self.makers[maker];
+                let room = micros((share - who.in_request) as f64 / closes);
                 let cost = who.cost + surcharge;
                 let patience = self.model.patience.as_ref().filter(|_| who.waits);
                 let limit = |own: f64| {
@@ -951,7 +1013,7 @@ impl<'m> Run<'m> {
                     let own = patience.map_or(own, |patience| patience.limit(own));
                     own + shading * (ask.cap - own).max(0.0)
                 };
-                panel::lines(maker, &who, cost, parameters, ask, limit, book);
+                panel::lines(maker, who, room, cost, parameters, ask, limit, book);
             }
         };
         let mut book = Vec::new();
@@ -1052,7 +1114,7 @@ impl<'m> Run<'m> {
             if !self.has_answered(maker, step) {
                 continue;
             }
-            let capacity = (self.makers[maker].capacity + self.makers[maker].filled) as f64;
+            let capacity = self.makers[maker].first as f64;
             let cost = self.makers[maker].cost + surcharge;
             let offered =
                 closed_form::supply(frax.bonus.0, cost, slope / capacity.max(1.0), capacity);
@@ -1083,7 +1145,8 @@ impl<'m> Run<'m> {
         }
         let length = periods(reserve.auction, span).max(1);
         let auction = (step - begins) / length;
-        if self.first_loss <= 0 || auction >= reserve.auctions {
+        let dearest = 1.0 / (1.0 - reserve.slippage.0) - 1.0;
+        if self.reach(Instrument::FirstLoss, dearest).1 <= 0 || auction >= reserve.auctions {
             if reserve.haircut && self.need() > 0 {
                 self.cut();
             }
@@ -1099,7 +1162,8 @@ impl<'m> Run<'m> {
         self.premium = (1.0 / price - 1.0).max(0.0);
         let surcharge = self.surcharge(Instrument::FirstLoss, true);
         for maker in 0..self.invited {
-            let room = self.need().min(self.first_loss).min(reserve.trade.0 - self.raised_hour);
+            let (_, stake) = self.reach(Instrument::FirstLoss, self.premium);
+            let room = self.need().min(stake).min(reserve.trade.0 - self.raised_hour);
             if room <= 0 {
                 break;
             }
@@ -1111,7 +1175,6 @@ impl<'m> Run<'m> {
             }
             let amount = self.makers[maker].capacity.min(room);
             self.raised_hour += amount;
-            self.first_loss -= amount;
             self.take(maker, amount, share_ceil(amount, self.premium), Instrument::FirstLoss, step);
         }
     }
@@ -1129,7 +1192,9 @@ impl<'m> Run<'m> {
             if self.name(agent, Purpose::Standby).at(0)[0] < standby.fall_down.0 {
                 continue;
             }
-            let amount = part.min(self.need());
+            let (closes, most) = self.reach(standby.instrument, standby.premium.0);
+            let is_worth = standby.instrument != Instrument::BuyBack || closes > standby.premium.0;
+            let amount = if is_worth { part.min(self.dollars(closes)).min(most) } else { 0 };
             self.take(
                 maker,
                 amount,
@@ -1147,7 +1212,9 @@ impl<'m> Run<'m> {
             if self.breaker != Breaker::Throttled {
                 self.breaker = Breaker::Recovered;
             }
-            if self.truth.deficit {
+            // What holders' own fees have filled is not a recovery.
+            let others = self.balance.required(self.model.scenario.issuer.buffer.0) + self.fees;
+            if self.truth.deficit && others <= 0 {
                 self.outcome.recovered = true;
                 self.outcome.ttr_steps = Some(step + 1 - self.shock_step);
             }
@@ -1156,7 +1223,7 @@ impl<'m> Run<'m> {
             }
         }
         let cooldown = self.model.clocks.cooldown;
-        if self.stage == Stage::Met
+        if (self.stage == Stage::Met || self.was_cut)
             && self.breaker == Breaker::Throttled
             && step - self.tripped >= cooldown
         {
@@ -1213,14 +1280,17 @@ impl<'m> Run<'m> {
 
     fn watch(&mut self, step: u32) {
         if !self.is_watched(step) {
-            self.window.redeemed =
-                if step < self.window.first { self.redeemed } else { self.window.redeemed };
             return;
         }
         self.window.discount_sum += self.discount;
-        self.window.paused += u32::from(self.stage == Stage::Open || self.halted);
-        self.outcome.observation.redeemed =
-            (self.redeemed - self.window.redeemed) as f64 / self.supply_start as f64;
+        // No mint while a hole is known: not after redemption has failed either.
+        let is_paused = match self.stage {
+            Stage::Quiet | Stage::Met => false,
+            Stage::Open => true,
+            Stage::Lost => self.halted || self.need() > 0,
+        };
+        self.window.paused += u32::from(is_paused);
+        self.outcome.observation.redeemed = self.redeemed as f64 / self.supply_start as f64;
         if self.stage == Stage::Open && self.model.plan.may_leak() {
             self.window.open_until = step;
         }
@@ -1243,6 +1313,7 @@ impl<'m> Run<'m> {
         StepState {
             t_h: f64::from(step + 1) * self.step_h,
             supply: self.balance.supply,
+            redeemed: self.redeemed as f64 / self.supply_start as f64,
             liquid: self.balance.liquid,
             illiquid: self.balance.illiquid,
             need: self.balance.need(self.model.scenario.issuer.buffer.0),
@@ -1264,7 +1335,9 @@ impl<'m> Run<'m> {
             let used = standby.committed.to_f64() / standby.target.to_f64();
             let yearly = standby.yearly.0 * closed_form::umbrella(used.max(1e-9));
             let years = standby.between.hours() / (365.0 * 24.0);
-            self.outcome.cost += micros(standby.committed.0 as f64 * yearly * years);
+            let fees = micros(standby.committed.0 as f64 * yearly * years);
+            self.outcome.cost += fees;
+            self.pay += fees;
         }
         // What is out of reach is not lost.
         self.outcome.holder_loss += self.balance.hole().clamp(0, self.balance.supply);
@@ -1296,9 +1369,10 @@ impl<'m> Run<'m> {
         let published = |step: Option<u32>, wait: f64| {
             let beat = adversary.heartbeat.hours();
             step.map_or(-1.0, |step| {
-                let at = f64::from(step.saturating_sub(window.first)) * self.step_h
-                    + wait * adversary.delay.hours();
+                // Beats count from the start of the replication: one that waited for a shock would tell of it.
+                let at = f64::from(step) * self.step_h + wait * adversary.delay.hours();
                 let at = libm::ceil(at / beat - 1e-9) * beat;
+                let at = at - f64::from(window.first) * self.step_h;
                 if at <= watched_h { at } else { -1.0 }
             })
         };
@@ -1350,6 +1424,10 @@ impl Model {
             | Plan::Liquity(_)
             | Plan::Gyro(_) => Instrument::GovernanceToken,
         };
+        if instrument == Instrument::BuyBack {
+            // Coins are paid for at once: nothing is held.
+            return 0.0;
+        }
         panel::loss(&self.scenario.makers, instrument)
     }
 }
@@ -1367,4 +1445,27 @@ fn poisson(stream: &mut Stream, mean: f64) -> u32 {
         at += stream.exponential();
     }
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Mechanism;
+
+    #[test]
+    fn liquitys_fee_is_that_of_the_rate_which_the_redemption_has_raised() {
+        let policy = Policy {
+            name: "p".into(),
+            mechanism: Mechanism::Liquity(Liquity::default()),
+            disclosure: Disclosure::Public,
+        };
+        let model = Model::new(&Scenario::default(), &policy).unwrap_or_else(|e| panic!("{e}"));
+        let mut run = Run::new(&model, 1, 0);
+        // Research note §7.10: 3 % redeemed from a base rate of 0 pay 2 %.
+        let coins = share_floor(run.supply_start, 0.03);
+        let payout = run.payout(coins);
+        assert_eq!(run.redeem(coins, payout), coins);
+        assert_eq!(run.fees, share_floor(coins, 0.02));
+        assert!((run.memory - 0.015).abs() < 1e-12, "{}", run.memory);
+    }
 }

@@ -44,9 +44,9 @@ pub struct Outcome {
     pub attempts: u32,
     /// Herfindahl index of fills by maker, 0 without fills.
     pub hhi: f64,
-    /// Discounts sold at, fees, haircuts and the need left at the end, micro-dollars.
+    /// Discounts sold at, fees and haircuts since the shock, and the hole left at the end, micro-dollars.
     pub holder_loss: i64,
-    /// Premiums less makers' own costs and, after failure, what the instrument loses; micro-dollars.
+    /// Premiums and standby fees less makers' own costs and, after failure, what the instrument loses; micro-dollars.
     pub maker_pnl: i64,
     /// What a stranger saw.
     pub observation: Observation,
@@ -105,6 +105,8 @@ pub struct StepState {
     pub t_h: f64,
     /// Coins outstanding S.
     pub supply: i64,
+    /// Redeemed since the shock, share of initial supply.
+    pub redeemed: f64,
     /// Liquid reserves R^L.
     pub liquid: i64,
     /// Illiquid good reserves R^I.

@@ -12,7 +12,9 @@ use crate::scenario::{Makers, Scenario};
 /// One maker of one replication.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Maker {
-    /// What it has left, micro-dollars.
+    /// What it came with, micro-dollars: its supply curve lies over this.
+    pub(crate) first: i64,
+    /// What it has left of that.
     pub(crate) capacity: i64,
     /// ψ: what it needs for funding, inventory and effort, a share.
     pub(crate) cost: f64,
@@ -38,11 +40,13 @@ pub(crate) fn makers(parameters: &Makers, seed: u64, replication: u64) -> Vec<Ma
             let mut stream = name.stream();
             let capacity = parameters.capacity.0 as f64
                 * libm::exp(parameters.capacity_sd.0 * stream.normal());
+            let capacity = micros(capacity.min(1e18));
             let cost = parameters.cost.0 * libm::exp(parameters.cost_sd.0 * stream.normal());
             let latency_h = parameters.latency.hours() * stream.exponential();
             let leak = stream.exponential();
             Maker {
-                capacity: micros(capacity.min(1e18)),
+                first: capacity,
+                capacity,
                 cost,
                 latency_h,
                 leak_h: if talk > 0.0 { leak / talk } else { f64::INFINITY },
@@ -111,11 +115,14 @@ pub(crate) struct Ask {
     pub(crate) aggregate_min: f64,
 }
 
-/// Divides a maker's capacity into lines along its supply curve (2): equal parts, each at the middle of its stretch
-/// of the slope. `limit` moves a line's limit: shading, waiting, a ring.
+/// Divides a maker's supply curve (2) into lines: equal parts of what it came with, each at the middle of its stretch
+/// of the slope. What it has given went from the cheap end, so what is left keeps its limits; of that it offers at most
+/// `room`, the cheapest first. `limit` moves a line's limit: shading, waiting, a ring.
+#[allow(clippy::too_many_arguments, reason = "a maker, its terms and the request")]
 pub(crate) fn lines(
     maker: usize,
     who: &Maker,
+    mut room: i64,
     cost: f64,
     parameters: &Makers,
     ask: &Ask,
@@ -125,9 +132,14 @@ pub(crate) fn lines(
     let n = parameters.lines;
     let lot = ask.lot.max(1);
     // Whole lots, the first lines taking what does not divide.
-    let lots = who.capacity.max(0) / lot;
+    let lots = who.first.max(0) / lot;
+    let mut given = who.first - who.capacity;
     for at in 0..n {
-        let share = lots / i64::from(n) + i64::from(i64::from(at) < lots % i64::from(n));
+        let part = lots / i64::from(n) + i64::from(i64::from(at) < lots % i64::from(n));
+        let left = (part * lot - given).max(0);
+        given = (given - part * lot).max(0);
+        let share = left.min(room).max(0) / lot;
+        room -= share * lot;
         let middle = (f64::from(at) + 0.5) / f64::from(n);
         let wanted = limit(cost + parameters.slope.0 * middle);
         let limit_bps = bps_ceil(wanted);
@@ -294,4 +306,38 @@ fn amount(micros: i64) -> Amount {
 
 fn premium(bps: u16) -> Premium {
     Premium::new(bps).unwrap_or(Premium::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_maker_has_left_keeps_its_limits() {
+        let parameters = Makers::default();
+        let who = |capacity| Maker {
+            first: 80,
+            capacity,
+            cost: 0.01,
+            latency_h: 0.0,
+            leak_h: 0.0,
+            waits: false,
+            filled: 0,
+            in_request: 0,
+            tag: 0,
+        };
+        let ask = Ask { need: 80, cap: 0.08, lot: 10, aggregate_min: 0.0 };
+        let laid = |capacity, room| {
+            let mut book = Vec::new();
+            lines(0, &who(capacity), room, 0.01, &parameters, &ask, |own| own, &mut book);
+            book.iter().map(|line| (line.capacity, line.limit_bps)).collect::<Vec<_>>()
+        };
+        assert_eq!(laid(80, 80), [(20, 113), (20, 138), (20, 163), (20, 188)]);
+        // A fill of 30 went from the cheap end, and the rest asks what it asked before.
+        assert_eq!(laid(50, 80), [(10, 138), (20, 163), (20, 188)]);
+        // A share of 30 of the request cuts the dear end.
+        assert_eq!(laid(80, 30), [(20, 113), (10, 138)]);
+        assert_eq!(laid(50, 10), [(10, 138)]);
+        assert_eq!(laid(0, 80), []);
+    }
 }

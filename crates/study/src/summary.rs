@@ -593,7 +593,6 @@ pub(crate) fn fans(plan: &Plan) -> Vec<Fan> {
         return Vec::new();
     };
     let per_hour = (1.0 / scenario.step.hours()).max(1.0);
-    let supply = scenario.issuer.supply.to_f64() * 1e6;
     let mut found = Vec::new();
     for (model, policy) in models.iter().zip(plan.policies()) {
         // Hourly, from the shock.
@@ -605,11 +604,7 @@ pub(crate) fn fans(plan: &Plan) -> Vec<Fan> {
                 (0..)
                     .map(|hour| shock + crate::stats::index_floor(f64::from(hour) * per_hour))
                     .map_while(|step| outcome.steps.get(step))
-                    .map(|state| {
-                        #[allow(clippy::cast_precision_loss, reason = "a share of supply")]
-                        let left = state.supply as f64 / supply;
-                        [state.discount, 1.0 - left, state.posterior]
-                    })
+                    .map(|state| [state.discount, state.redeemed, state.posterior])
                     .collect()
             })
             .collect();

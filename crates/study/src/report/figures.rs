@@ -887,7 +887,7 @@ fn run_off(summary: &Summary) -> Drawn {
         id: "run-off",
         title: "Run-off by information regime".into(),
         caption: format!("Curve: median; dotted: mean; dark band: half of the runs; light band: nine in ten.{}", where_drawn(summary, 0)),
-        method: "Supply gone since the start, hour by hour, over the same replications for every policy; bands are quantiles of runs, not intervals of a mean. Buy-backs and haircuts also reduce supply.".into(),
+        method: "Coins redeemed since the shock, hour by hour, over the same replications for every policy; bands are quantiles of runs, not intervals of a mean.".into(),
         svg: Some(svg),
         table: Table { columns: ["Policy", "Public is told", "Hour", "Mean, %", "Median, %", "5 – 95 %"].map(str::to_owned).to_vec(), rows: table },
     })
