@@ -1030,7 +1030,7 @@ impl<'m> Run<'m> {
 
     /// Maker's debt auctions: the debt is cancelled by the first bid, and the price settled by those who bid before it
     /// has stood for `bid_time`. Lots are auctioned side by side, the cheapest bidder first; each wins at the first
-    /// step of `beg` at or above the next one's cost, and no lower than its own.
+    /// step of `beg` at or above the next one's cost, and no lower than its own. Lots without a bid stay open.
     fn flop(&mut self, flop: &Flop, step: u32) {
         let span = self.model.scenario.step;
         let begins = self.detected + periods(flop.wait, span);
@@ -1044,9 +1044,6 @@ impl<'m> Run<'m> {
         if within == 0 {
             self.auctions = round + 1;
             self.outcome.attempts += 1;
-        }
-        if self.next_call > step {
-            return;
         }
         let surcharge = self.surcharge(Instrument::GovernanceToken, true);
         let waited = |maker: usize| self.makers[maker].latency_h;
@@ -1089,8 +1086,6 @@ impl<'m> Run<'m> {
             );
             left -= amount;
         }
-        // Who comes later finds nothing until the next round.
-        self.next_call = begins + (round + 1) * round_steps;
     }
 
     /// Frax: whoever finds the bonus worth it mints, within the hourly limit.

@@ -333,7 +333,8 @@ fn split<T: Quantity>(raw: &Raw) -> Result<(&str, &str), UnitError> {
     }
 }
 
-fn split_text(text: &str) -> (&str, &str) {
+/// The number that a text begins with, exponent and all, and what follows it, without blanks.
+pub fn split_text(text: &str) -> (&str, &str) {
     let text = text.trim();
     let mut end = 0;
     let bytes = text.as_bytes();

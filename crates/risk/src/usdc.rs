@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn the_notes_fit_gives_the_published_moments_and_their_order() {
-        // Its trough is 9.2 % against 10.7 %: the note says so.
+        // Its trough is 9.4 % against 10.7 %, and the note says 9.3 %.
         near_published(&moments(&NOTE.path()), 0.017, 0.003, 6);
     }
 

@@ -702,3 +702,13 @@ fn stake_that_is_sold_pays_the_premium_too() {
         }
     }
 }
+
+#[test]
+fn lots_of_a_flop_without_a_bid_stay_open() {
+    // Makers answer over hours, each within minutes of nobody; the next round is out of the horizon.
+    let world = scenario("horizon = \"40 h\"\n[makers]\nlatency = \"4 h\"");
+    let flop = policy("kind = \"flop\", bid_time = \"5 min\"", "public");
+    let outcomes = runs(&world, &flop, 20);
+    assert!(share(&outcomes, |o| o.recovered) > 0.9);
+    assert!(outcomes.iter().all(|o| o.attempts == 1));
+}

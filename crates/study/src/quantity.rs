@@ -2,6 +2,7 @@
 //!
 //! What a unit means is the model's business; here it is only kept.
 
+use risk::units::{Quantity as _, Raw, Span};
 use serde::Serialize;
 use toml::Value;
 
@@ -124,10 +125,8 @@ fn part(value: &Value) -> Result<Part, &'static str> {
 fn split(text: &str) -> Option<(&str, f64, &str)> {
     let start = text.find(|c: char| c.is_ascii_digit() || c == '-' || c == '.')?;
     let rest = &text[start..];
-    let end =
-        rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).unwrap_or(rest.len());
-    let number = rest[..end].parse().ok()?;
-    Some((&text[..start], number, &rest[end..]))
+    let (number, _) = risk::units::split_text(rest);
+    Some((&text[..start], number.parse().ok()?, &rest[number.len()..]))
 }
 
 /// The first number of a quantity in the unit it is written in, and the unit; for axes of plots.
@@ -137,19 +136,9 @@ pub fn number_and_unit(value: &Value) -> Option<(f64, String)> {
     Some((part.number, unit))
 }
 
-/// Whole seconds of `"90 s"`, `"5 min"`, `"1.5 h"` or `"7 d"`.
+/// Whole seconds of `"90 s"`, `"5 min"`, `"1.5 h"`, `"7 d"` or `"1 y"`, as the model reads them.
 pub fn seconds(text: &str) -> Option<u64> {
-    let (before, number, after) = split(text.trim())?;
-    let scale = match after.trim() {
-        "s" => 1.0,
-        "min" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
-        _ => return None,
-    };
-    let seconds = number * scale;
-    let is_whole = before.is_empty() && seconds >= 0.0 && seconds.fract() == 0.0 && seconds < 1e12;
-    is_whole.then(|| crate::stats::index_floor(seconds) as u64)
+    Span::read(&Raw::Text(text.to_owned())).ok().map(|span| span.0)
 }
 
 /// A value as one would say it: strings without quotes.
@@ -183,6 +172,25 @@ mod tests {
         assert_eq!(at("0.01 /h", "0.03 /h", false, 0.25), "0.015 /h");
         assert_eq!(at("6", "40", false, 0.26), "15");
         assert_eq!(at("30 min", "2 h", false, 0.5), "4500 s");
+        assert_eq!(at("364 d", "1 y", false, 0.5), "31492800 s");
+        assert_eq!(at("4e-5 /h", "8e-5 /h", false, 0.5), "0.00006 /h");
+    }
+
+    #[test]
+    fn a_time_is_what_the_model_calls_one() {
+        for (text, expected) in [
+            ("90 s", Some(90)),
+            ("1.5 h", Some(5_400)),
+            ("1 y", Some(31_536_000)),
+            ("0.5 s", None),
+            ("-1 h", None),
+            ("1e3 s", None),
+            ("$1 h", None),
+            ("h", None),
+            ("1 week", None),
+        ] {
+            assert_eq!(seconds(text), expected, "{text}");
+        }
     }
 
     #[test]
