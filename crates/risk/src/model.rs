@@ -721,6 +721,9 @@ impl<'m> Run<'m> {
         } else {
             amount
         };
+        if instrument == Instrument::FirstLoss {
+            self.first_loss = (self.first_loss - amount - pay).max(0);
+        }
         if self.truth.drill {
             // A drill is unwound when the stranger has stopped watching; its premium accrues until then.
             self.drill = (self.drill - closed).max(0);
@@ -740,11 +743,7 @@ impl<'m> Run<'m> {
         }
         match instrument {
             Instrument::SecuredRepo | Instrument::JuniorNote => self.balance.fill(amount, pay),
-            Instrument::GovernanceToken => self.balance.raise(amount),
-            Instrument::FirstLoss => {
-                self.balance.raise(amount);
-                self.first_loss = (self.first_loss - amount - pay).max(0);
-            }
+            Instrument::GovernanceToken | Instrument::FirstLoss => self.balance.raise(amount),
             Instrument::AssetSale => self.balance.swap(amount),
             Instrument::BuyBack => {
                 let coins = self.coins_for(amount);
