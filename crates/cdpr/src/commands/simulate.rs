@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use study::execute::Progress;
+use study::execute::{Makers, Progress, Threads};
 use study::plan::Plan;
 use study::spec::{Model, Spec, Stop, thousands};
 use study::summary::Summary;
+use temporal::{Cluster, Study};
 
 use crate::{Ending, Failure};
 
@@ -32,6 +33,10 @@ pub(crate) struct Arguments {
     /// Threads; every core by default. Results do not depend on it.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
+    /// Have chunks made by the workers of a Temporal cluster, temporal://HOST:PORT[/NAMESPACE][?queue=QUEUE]; the same
+    /// bytes as here. Ctrl-C cancels; running again goes on.
+    #[arg(long, value_name = "ADDRESS")]
+    workers: Option<String>,
     /// Check the spec, say how much it is and how long it may take, write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -47,6 +52,8 @@ pub(crate) struct Arguments {
 enum Command {
     /// Compute one chunk and nothing else: what a batch system runs. Chunks depend on the spec and their index alone.
     Chunk(Chunk),
+    /// Make chunks for whoever runs studies on a Temporal cluster, until interrupted.
+    Worker(Worker),
 }
 
 #[derive(Debug, Args)]
@@ -62,25 +69,42 @@ struct Chunk {
     out: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct Worker {
+    /// The cluster and the queue, as given to `simulate --workers`.
+    #[arg(long, value_name = "ADDRESS")]
+    workers: String,
+    /// Chunks at once; one a core by default.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
-    if let Some(Command::Chunk(chunk)) = &arguments.command {
-        return one_chunk(chunk);
+    match &arguments.command {
+        Some(Command::Chunk(chunk)) => return one_chunk(chunk),
+        Some(Command::Worker(worker)) => return work(worker),
+        None => {}
     }
     if let Some(word) = &arguments.explain {
         return explain(word);
     }
     let path = arguments.spec.as_ref().context("clap asks for --spec")?;
     let plan = plan(path)?;
-    let jobs = arguments.jobs.unwrap_or_else(|| {
-        std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
-    });
-    if jobs == 0 {
-        return Err(bad(anyhow!("--jobs is 0\n  hint: at least one thread runs the study")));
-    }
+    let jobs = threads(arguments.jobs)?;
     if arguments.dry_run {
         return print(&dry_run(&plan, jobs)?);
     }
     let is_bench = plan.spec().model != Model::Recovery;
+    let workers = arguments.workers.as_deref();
+    if is_bench && workers.is_some() {
+        return Err(bad(anyhow!(
+            "--workers: a benchmark measures this machine\n  hint: leave it out"
+        )));
+    }
+    let cluster = workers.map(connect).transpose()?;
+    let elsewhere = cluster.as_ref().map(|cluster| spread(cluster, path)).transpose()?;
+    let here = Threads(jobs);
+    let makers: &dyn Makers = elsewhere.as_ref().map_or(&here, |study| study);
     let folder = Folder::choose(arguments.out.as_deref(), &plan, is_bench)?;
     let chunks =
         arguments.chunks.clone().unwrap_or_else(|| study::study::chunk_folder(folder.path()));
@@ -96,7 +120,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     } else {
         study::bench::Timing::default()
     };
-    let summary = study::study::run(&plan, folder.path(), &chunks, jobs, &tell).map_err(failure)?;
+    let summary = study::study::run_by(&plan, folder.path(), &chunks, makers, jobs, &tell)
+        .map_err(failure)?;
     bar.finish_and_clear();
     if arguments.chunks.is_none() {
         // The results hold all of it.
@@ -119,8 +144,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
 /// Reads and checks a spec and the data it names; nothing has been written when it fails.
 pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
     let name = path.display().to_string();
-    let source = std::fs::read_to_string(path)
-        .map_err(|error| bad(anyhow!("{name}: {error}\n  hint: give a readable UTF-8 file")))?;
+    let source = source(path)?;
     let spec = Spec::parse(&source, &name).map_err(|error| bad(error.into()))?;
     let beside = path.parent().unwrap_or(Path::new("")).to_owned();
     let read =
@@ -128,16 +152,78 @@ pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
     Plan::new(spec, &name, read).map_err(|error| bad(error.into()))
 }
 
+fn source(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
+        bad(anyhow!("{}: {error}\n  hint: give a readable UTF-8 file", path.display()))
+    })
+}
+
+/// How many threads, or chunks, at once.
+fn threads(jobs: Option<usize>) -> Result<usize, Failure> {
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    match jobs.unwrap_or_else(cores) {
+        0 => Err(bad(anyhow!("--jobs is 0\n  hint: at least one thread runs the study"))),
+        jobs => Ok(jobs),
+    }
+}
+
+/// Where chunks are made when not here.
+fn connect(workers: &str) -> Result<Cluster, Failure> {
+    let address = workers.parse().map_err(|reason| {
+        cluster_failure(temporal::Error::Address { address: workers.to_owned(), reason })
+    })?;
+    Cluster::connect(&address).map_err(cluster_failure)
+}
+
+/// A study whose chunks a cluster makes; Ctrl-C cancels it from now on.
+fn spread<'a>(cluster: &'a Cluster, path: &Path) -> Result<Study<'a>, Failure> {
+    let study =
+        cluster.study(&source(path)?, &path.display().to_string()).map_err(cluster_failure)?;
+    cluster.cancel_on_interrupt();
+    eprintln!(
+        "workflow {}; it waits until `cdpr simulate worker` runs somewhere",
+        study.workflow()
+    );
+    Ok(study)
+}
+
+fn work(arguments: &Worker) -> Result<Ending, Failure> {
+    let jobs = threads(arguments.jobs)?;
+    let cluster = connect(&arguments.workers)?;
+    eprintln!("working at {}, {jobs} chunks at once; Ctrl-C stops", arguments.workers);
+    cluster
+        .work(jobs, |study, index| eprintln!("{study}: chunk {index}"))
+        .map_err(cluster_failure)?;
+    Ok(Ending::Done)
+}
+
+fn cluster_failure(error: temporal::Error) -> Failure {
+    let (hint, is_input) = (error.hint(), error.is_input());
+    ended("the cluster makes no chunks", error.into(), hint, is_input)
+}
+
 fn bad(error: anyhow::Error) -> Failure {
     Failure::Input(error)
 }
 
 fn failure(error: study::study::Error) -> Failure {
-    let hint = error.hint();
-    let is_input = hint.is_some();
-    let error = anyhow::Error::from(error);
+    match error {
+        study::study::Error::Chunk(study::chunk::Error::Elsewhere(cause)) => {
+            match cause.downcast::<temporal::Error>() {
+                Ok(error) => cluster_failure(*error),
+                Err(cause) => Failure::Internal(anyhow::Error::from_boxed(cause)),
+            }
+        }
+        error => {
+            let hint = error.hint();
+            ended("the study did not run", error.into(), hint, hint.is_some())
+        }
+    }
+}
+
+fn ended(what: &str, error: anyhow::Error, hint: Option<&str>, is_input: bool) -> Failure {
     let error = match hint {
-        Some(hint) => error.context(format!("the study did not run\n  hint: {hint}")),
+        Some(hint) => error.context(format!("{what}\n  hint: {hint}")),
         None => error,
     };
     if is_input { Failure::Input(error) } else { Failure::Internal(error) }

@@ -1,0 +1,186 @@
+//! Reading chunks out of a workflow's history, as it grows.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use temporalio_client::errors::WorkflowInteractionError;
+use temporalio_client::tonic::Code;
+use temporalio_client::{
+    Client, UntypedWorkflow, WorkflowExecutionInfo, WorkflowFetchHistoryOptions, WorkflowHandle,
+};
+use temporalio_common::protos::temporal::api::failure::v1::Failure;
+use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
+use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinSet;
+
+use crate::{Ending, Error};
+
+/// A cluster that is away for longer is gone. The client in the SDK tries for ten seconds by itself.
+const AWAY_MAX: Duration = Duration::from_secs(120);
+
+/// Between two tries to reach it.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A chunk's index, and its bytes as some worker sent them.
+pub(crate) type Made = (u64, Vec<u8>);
+
+/// One run of a workflow.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub(crate) workflow: String,
+    pub(crate) run: String,
+}
+
+/// What an event means to a reader.
+enum News {
+    Made(Made),
+    Child(Run),
+    Next(Next),
+}
+
+/// Sends every chunk in the history of `run`, of those that continue it and of their children; the last one's ending.
+///
+/// Waits for what is not there yet. Each chunk is sent once for each time it was asked for, whatever its attempts were.
+pub(crate) fn follow(
+    client: Client,
+    run: Run,
+    made: Sender<Made>,
+) -> Pin<Box<dyn Future<Output = Result<Ending, Error>> + Send>> {
+    Box::pin(follow_runs(client, run, made))
+}
+
+async fn follow_runs(client: Client, mut run: Run, made: Sender<Made>) -> Result<Ending, Error> {
+    let mut children = JoinSet::new();
+    let ending = loop {
+        match follow_run(&client, &run, &made, &mut children).await? {
+            Next::Run(next) => run.run = next,
+            Next::Ending(ending) => break ending,
+        }
+    };
+    while let Some(child) = children.join_next().await {
+        // How a child ended is told by its parent; that it cannot be read is told here.
+        child.map_err(|error| refused("history", &run.workflow, error))??;
+    }
+    Ok(ending)
+}
+
+/// What comes after a run.
+enum Next {
+    Run(String),
+    Ending(Ending),
+}
+
+async fn follow_run(
+    client: &Client,
+    run: &Run,
+    made: &Sender<Made>,
+    children: &mut JoinSet<Result<Ending, Error>>,
+) -> Result<Next, Error> {
+    // Activities by the event that asked for them, and the last event read: a reader that was cut off starts from the
+    // first event again.
+    let (mut asked, mut last) = (HashMap::new(), 0);
+    let mut alive = Instant::now();
+    loop {
+        let info = WorkflowExecutionInfo::builder()
+            .namespace(client.options().namespace.clone())
+            .workflow_id(run.workflow.clone())
+            .run_id(run.run.clone())
+            .build();
+        let handle = WorkflowHandle::<Client, UntypedWorkflow>::new(client.clone(), info);
+        let options = WorkflowFetchHistoryOptions::builder().wait_new_event(true).build();
+        let mut events = handle.fetch_history(options);
+        while let Some(event) = events.next().await {
+            let event = match event {
+                Ok(event) => event,
+                Err(error) if is_passing(&error) && alive.elapsed() < AWAY_MAX => break,
+                Err(error) => return Err(refused("history", &run.workflow, error)),
+            };
+            alive = Instant::now();
+            if event.event_id <= last {
+                continue;
+            }
+            last = event.event_id;
+            match read(event, &mut asked) {
+                // A reader that is gone has what it wanted; the rest is still followed to its end.
+                Some(News::Made(chunk)) => drop(made.send(chunk).await),
+                Some(News::Child(child)) => {
+                    children.spawn(follow(client.clone(), child, made.clone()));
+                }
+                Some(News::Next(next)) => return Ok(next),
+                None => {}
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn read(event: HistoryEvent, names: &mut HashMap<i64, u64>) -> Option<News> {
+    let ended = |ending| News::Next(Next::Ending(ending));
+    match event.attributes? {
+        Attributes::ActivityTaskScheduledEventAttributes(asked) => {
+            names.insert(event.event_id, asked.activity_id.parse().ok()?);
+            None
+        }
+        Attributes::ActivityTaskCompletedEventAttributes(done) => {
+            let index = *names.get(&done.scheduled_event_id)?;
+            let result = done.result?.payloads.into_iter().next()?;
+            Some(News::Made((index, result.data)))
+        }
+        Attributes::ChildWorkflowExecutionStartedEventAttributes(child) => {
+            let child = child.workflow_execution?;
+            Some(News::Child(Run { workflow: child.workflow_id, run: child.run_id }))
+        }
+        Attributes::WorkflowExecutionContinuedAsNewEventAttributes(next) => {
+            Some(News::Next(Next::Run(next.new_execution_run_id)))
+        }
+        Attributes::WorkflowExecutionCompletedEventAttributes(_) => Some(ended(Ending::Completed)),
+        Attributes::WorkflowExecutionCanceledEventAttributes(_) => Some(ended(Ending::Cancelled)),
+        Attributes::WorkflowExecutionFailedEventAttributes(failed) => {
+            let reason = words(failed.failure.as_ref());
+            Some(ended(Ending::Failed { reason }))
+        }
+        Attributes::WorkflowExecutionTerminatedEventAttributes(_) => {
+            Some(ended(Ending::Terminated))
+        }
+        Attributes::WorkflowExecutionTimedOutEventAttributes(_) => Some(ended(Ending::TimedOut)),
+        #[allow(clippy::wildcard_enum_match_arm, reason = "a server's events, sixty of them")]
+        _ => None,
+    }
+}
+
+/// The innermost words: those around it say that an activity of a child failed, which is known.
+fn words(mut failure: Option<&Failure>) -> String {
+    let mut words = "for a reason that is not given".to_owned();
+    while let Some(inner) = failure {
+        if !inner.message.is_empty() {
+            words.clone_from(&inner.message);
+        }
+        failure = inner.cause.as_deref();
+    }
+    words
+}
+
+/// Whether it may be over in a while.
+fn is_passing(error: &WorkflowInteractionError) -> bool {
+    const PASSING: [Code; 6] = [
+        Code::Aborted,
+        Code::Cancelled,
+        Code::DeadlineExceeded,
+        Code::Internal,
+        Code::ResourceExhausted,
+        Code::Unavailable,
+    ];
+    matches!(error, WorkflowInteractionError::Rpc(status) if PASSING.contains(&status.code()))
+}
+
+/// A call that was refused.
+pub(crate) fn refused(
+    call: &'static str,
+    workflow: &str,
+    cause: impl std::error::Error + Send + Sync + 'static,
+) -> Error {
+    Error::Call { call, workflow: workflow.to_owned(), cause: Box::new(cause) }
+}
