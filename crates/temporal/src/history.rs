@@ -18,8 +18,11 @@ use tokio::task::JoinSet;
 
 use crate::{Ending, Error};
 
-/// A cluster that is away for longer is gone. The client in the SDK tries for ten seconds by itself.
+/// A cluster that is away for longer is gone.
 const AWAY_MAX: Duration = Duration::from_secs(120);
+
+/// The client in the SDK gives up a call to a cluster that is away after some ten seconds.
+const ANSWERED: Duration = Duration::from_secs(45);
 
 /// Between two tries to reach it.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -82,8 +85,9 @@ async fn follow_run(
     // Activities by the event that asked for them, and the last event read: a reader that was cut off starts from the
     // first event again.
     let (mut asked, mut last) = (HashMap::new(), 0);
-    let mut alive = Instant::now();
+    let mut away = None;
     loop {
+        let opened = Instant::now();
         let info = WorkflowExecutionInfo::builder()
             .namespace(client.options().namespace.clone())
             .workflow_id(run.workflow.clone())
@@ -95,10 +99,19 @@ async fn follow_run(
         while let Some(event) = events.next().await {
             let event = match event {
                 Ok(event) => event,
-                Err(error) if is_passing(&error) && alive.elapsed() < AWAY_MAX => break,
+                Err(error) if is_passing(&error) => {
+                    // A history may be silent for as long as a chunk takes; a call that lasted was answered.
+                    if opened.elapsed() > ANSWERED {
+                        away = None;
+                    }
+                    if away.get_or_insert(opened).elapsed() < AWAY_MAX {
+                        break;
+                    }
+                    return Err(refused("history", &run.workflow, error));
+                }
                 Err(error) => return Err(refused("history", &run.workflow, error)),
             };
-            alive = Instant::now();
+            away = None;
             if event.event_id <= last {
                 continue;
             }

