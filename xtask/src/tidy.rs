@@ -75,7 +75,7 @@ pub(crate) fn run(bless: bool) -> Result<()> {
     findings.extend(crates::check_purity(&metadata, alone)?);
     findings.extend(tree::check_purity_line(&files));
     let rules = text(LICENCES).with_context(|| format!("reading {LICENCES}"))?;
-    findings.extend(licences::check(&metadata, &rules)?);
+    findings.extend(licences::check(&metadata, &rules, |path| fs::read(path).ok())?);
     findings.extend(tree::check_pins(|path| fs::read(root.join(path)).ok()));
     let sources = text(guests::SOURCES).unwrap_or_default();
     findings.extend(tree::check_hashes(&sources, |path| fs::read(root.join(path)).ok()));

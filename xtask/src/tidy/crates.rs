@@ -37,10 +37,19 @@ pub(super) struct Package {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) license: Option<String>,
+    license_file: Option<String>,
     /// `registry+…`, `git+…`, or nothing for a path.
     source: Option<String>,
     manifest_path: String,
     dependencies: Vec<Dependency>,
+}
+
+impl Package {
+    /// Where the licence's text is, of a package that says so.
+    pub(super) fn licence_file(&self) -> Option<String> {
+        let file = self.license_file.as_ref()?;
+        Some(format!("{}/{file}", folder(&self.manifest_path)))
+    }
 }
 
 #[derive(Deserialize)]

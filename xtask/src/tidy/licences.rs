@@ -6,18 +6,29 @@ use anyhow::{Result, bail};
 
 use super::Finding;
 use super::crates::Metadata;
+use crate::guests;
 
 /// Every package's SPDX expression can be met with the licences that `rules` allow.
 ///
+/// `read` gives the file of a package that has one instead of an expression.
+///
 /// # Errors
-/// When `rules` has a line of neither form.
-pub(super) fn check(metadata: &Metadata, rules: &str) -> Result<Vec<Finding>> {
+/// When `rules` has a line of no form.
+pub(super) fn check(
+    metadata: &Metadata,
+    rules: &str,
+    read: impl Fn(&str) -> Option<Vec<u8>>,
+) -> Result<Vec<Finding>> {
     const RULE: &str = "licences";
     let rules = Rules::parse(rules)?;
     let mut findings = Vec::new();
     let mut unused = rules.exceptions.clone();
     for package in &metadata.packages {
-        let Some(expression) = &package.license else {
+        let known = || {
+            let hash = guests::hash(&read(&package.licence_file()?)?);
+            rules.texts.iter().find(|(text, _)| *text == hash).map(|(_, id)| (*id).to_owned())
+        };
+        let Some(expression) = &package.license.clone().or_else(known) else {
             let what = format!("{} {} names no licence", package.name, package.version);
             findings.push(Finding::new(RULE, what, "without one nobody may copy it: leave it out"));
             continue;
@@ -53,17 +64,21 @@ struct Rules<'a> {
     allowed: BTreeSet<&'a str>,
     /// (crate, licence).
     exceptions: BTreeSet<(&'a str, &'a str)>,
+    /// (SHA-256 of a licence's text, licence).
+    texts: BTreeSet<(&'a str, &'a str)>,
 }
 
 impl<'a> Rules<'a> {
     fn parse(rules: &'a str) -> Result<Self> {
-        let mut parsed = Self { allowed: BTreeSet::new(), exceptions: BTreeSet::new() };
+        let mut parsed =
+            Self { allowed: BTreeSet::new(), exceptions: BTreeSet::new(), texts: BTreeSet::new() };
         for line in rules.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
             match line.split_whitespace().collect::<Vec<_>>()[..] {
                 ["allow", id] => parsed.allowed.insert(id),
                 ["except", name, id] => parsed.exceptions.insert((name, id)),
+                ["text", hash, id] => parsed.texts.insert((hash, id)),
                 _ => bail!(
-                    "xtask/licences.txt has a line that is neither `allow ID` nor `except CRATE ID`: `{line}`"
+                    "xtask/licences.txt has a line that is none of `allow ID`, `except CRATE ID` and `text SHA256 ID`: `{line}`"
                 ),
             };
         }
@@ -128,9 +143,12 @@ mod tests {
         for package in metadata["packages"].as_array_mut().unwrap() {
             if package["name"] == "serde" {
                 package["license"] = json!(license);
+                package["license_file"] = json!("LICENCE");
+                package["manifest_path"] = json!("/r/serde/Cargo.toml");
             }
         }
-        let findings = check(&parse(&metadata), rules).unwrap();
+        let read = |path: &str| (path == "/r/serde/LICENCE").then(|| b"be free".to_vec());
+        let findings = check(&parse(&metadata), rules, read).unwrap();
         whats(&findings).into_iter().map(String::from).collect()
     }
 
@@ -172,7 +190,16 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_neither_form_is_an_error() {
-        assert!(check(&parse(&metadata(&[])), "permit MIT").is_err());
+    fn a_licence_that_is_only_a_text_is_known_by_its_hash() {
+        let rules = format!("{RULES}text {} MIT\n", guests::hash(b"be free"));
+        assert_eq!(findings(None, &rules), [""; 0]);
+        assert_eq!(findings(Some("GPL-3.0"), &rules), ["serde 0.1.0 is under `GPL-3.0`"]);
+        let other = format!("{RULES}text {} MIT\n", guests::hash(b"be mine"));
+        assert_eq!(findings(None, &other), ["serde 0.1.0 names no licence"]);
+    }
+
+    #[test]
+    fn a_line_of_no_form_is_an_error() {
+        assert!(check(&parse(&metadata(&[])), "permit MIT", |_| None).is_err());
     }
 }
