@@ -140,16 +140,19 @@ pub fn run(
             let columns = model::columns(plan.spec().model);
             let position = model::position(columns, metric).expect("the plan was checked");
             let rule = Rule { position, kind: columns[position].kind, half_width: *half_width };
-            let moments = |wave: &[u64]| -> Result<Vec<Vec<Moments>>, Error> {
+            let moments = |wave: &[u64]| -> Result<Vec<OfChunk>, Error> {
                 obtain(wave)?;
                 pool.install(|| {
                     wave.par_iter().map(|index| rule.moments(plan, *index, folder)).collect()
                 })
             };
-            until(plan, &rule, makers.width(), &moments)
+            until(plan, &rule, makers.width(), moments)
         }
     }
 }
+
+/// Moments of one chunk, by policy.
+type OfChunk = Vec<Moments>;
 
 struct Rule {
     position: usize,
@@ -158,8 +161,7 @@ struct Rule {
 }
 
 impl Rule {
-    /// Of one chunk, by policy.
-    fn moments(&self, plan: &Plan, index: u64, folder: &Path) -> Result<Vec<Moments>, Error> {
+    fn moments(&self, plan: &Plan, index: u64, folder: &Path) -> Result<OfChunk, Error> {
         let rows =
             chunk::read(plan, index, folder)?.ok_or_else(|| Error::missing(folder, index))?;
         let policies = plan.policies().len();
@@ -194,7 +196,7 @@ fn until(
     plan: &Plan,
     rule: &Rule,
     width: usize,
-    obtain: &dyn Fn(&[u64]) -> Result<Vec<Vec<Moments>>, Error>,
+    obtain: impl Fn(&[u64]) -> Result<Vec<OfChunk>, Error>,
 ) -> Result<Extent, Error> {
     let mut moments = vec![vec![Moments::default(); plan.policies().len()]; plan.points()];
     let mut next = vec![0_u64; plan.points()];

@@ -303,7 +303,10 @@ impl Study<'_> {
                     let workflow = self.workflow.clone();
                     return Err(Error::Incomplete { workflow, missing: missing.len() });
                 }
-                ending => return Err(self.ended(ending)),
+                ending @ (Ending::Cancelled
+                | Ending::Failed { .. }
+                | Ending::Terminated
+                | Ending::TimedOut) => return Err(self.ended(ending)),
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! Reading chunks out of a workflow's history, as it grows.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use temporalio_client::errors::WorkflowInteractionError;
@@ -15,6 +15,7 @@ use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::{Ending, Error};
 
@@ -84,7 +85,7 @@ async fn follow_run(
 ) -> Result<Next, Error> {
     // Activities by the event that asked for them, and the last event read: a reader that was cut off starts from the
     // first event again.
-    let (mut asked, mut last) = (HashMap::new(), 0);
+    let (mut asked, mut last) = (BTreeMap::new(), 0);
     let mut away = None;
     loop {
         let opened = Instant::now();
@@ -130,7 +131,8 @@ async fn follow_run(
     }
 }
 
-fn read(event: HistoryEvent, names: &mut HashMap<i64, u64>) -> Option<News> {
+#[allow(clippy::wildcard_enum_match_arm, reason = "of a server's sixty events these matter")]
+fn read(event: HistoryEvent, names: &mut BTreeMap<i64, u64>) -> Option<News> {
     let ended = |ending| News::Next(Next::Ending(ending));
     match event.attributes? {
         Attributes::ActivityTaskScheduledEventAttributes(asked) => {
@@ -159,7 +161,6 @@ fn read(event: HistoryEvent, names: &mut HashMap<i64, u64>) -> Option<News> {
             Some(ended(Ending::Terminated))
         }
         Attributes::WorkflowExecutionTimedOutEventAttributes(_) => Some(ended(Ending::TimedOut)),
-        #[allow(clippy::wildcard_enum_match_arm, reason = "a server's events, sixty of them")]
         _ => None,
     }
 }
