@@ -77,6 +77,24 @@ pub enum Error {
         /// Of the policy.
         mechanism: &'static str,
     },
+    /// A disclosure that the contracts do not have.
+    #[error(
+        "disclosure {disclosure} with mechanism cdpr-workflow: the contracts are immediate or sealed"
+    )]
+    Workflow {
+        /// Of the policy.
+        disclosure: &'static str,
+    },
+    /// An epoch too short for its rounds.
+    #[error(
+        "cdpr-workflow.rounds is {rounds}, but cdpr-workflow.timeout has {ticks} steps: a round takes two"
+    )]
+    Rounds {
+        /// Asked for.
+        rounds: u32,
+        /// There are.
+        ticks: u64,
+    },
 }
 
 impl Error {
@@ -99,6 +117,12 @@ impl Error {
             }
             Self::TooManySteps { .. } => "a longer step or a shorter horizon".into(),
             Self::Disclosure { .. } => "disclosure = \"public\"".into(),
+            Self::Rounds { ticks, .. } => {
+                format!("at most {} rounds, or a longer timeout", ticks / 2)
+            }
+            Self::Workflow { .. } => {
+                "disclosure = \"flag\" is the immediate mode, \"none\" the sealed one".into()
+            }
         }
     }
 }

@@ -63,10 +63,12 @@ mod validate;
 pub use error::Error;
 pub use fields::Field;
 pub use model::Model;
-pub use outcome::{Breaker, Observation, Outcome, StepState, Trace, Truth};
+pub use outcome::{
+    Breaker, Course, Draw, Fill, MakerDraw, Observation, Outcome, Round, StepState, Trace, Truth,
+};
 pub use policy::{
-    CdprClock, CdprFixed, CdprPayAsBid, CdprUniform, CdprVcg, Disclosure, Flop, Frax, Gyro, Halt,
-    Instrument, Liquity, Mechanism, Nothing, Policy, Reserve, Standby,
+    CdprClock, CdprFixed, CdprPayAsBid, CdprUniform, CdprVcg, CdprWorkflow, Disclosure, Flop, Frax,
+    Gyro, Halt, Instrument, Liquity, Mechanism, Nothing, Policy, Reserve, Standby,
 };
 pub use scenario::{
     Adversary, Holders, Issuer, Kind, Makers, Market, Scenario, Selection, Shock, Tee,

@@ -23,6 +23,9 @@ use crate::scenario::{Kind, Scenario};
 use crate::units::Span;
 use crate::{Breaker, Error, Observation, Outcome, StepState, Trace, Truth, validate};
 
+mod workflow;
+pub(crate) use workflow::Terms;
+
 /// A world and a policy, checked and prepared: equilibria and tables are solved once. [`Model::run`] is a pure function
 /// of `(seed, replication)`.
 #[derive(Debug, Clone)]
@@ -209,6 +212,8 @@ struct Run<'m> {
     pay: i64,
     own_cost: i64,
     window: Window,
+    /// Under `cdpr-workflow`.
+    drive: Option<Box<workflow::Drive>>,
 }
 
 /// What the stranger has counted so far.
@@ -287,6 +292,7 @@ impl<'m> Run<'m> {
             .max(share_ceil(supply, 1.0 + issuer.buffer.0) - balance.liquid);
         let makers = panel::makers(&scenario.makers, seed, replication);
         Self {
+            drive: workflow::Drive::new(model, &makers).map(Box::new),
             crowd: Crowd::new(
                 scenario.holders.count,
                 scenario.holders.size_sd.0,
@@ -380,7 +386,10 @@ impl<'m> Run<'m> {
             let hazard = self.hazard(known);
             self.flow(step, hazard, known);
             self.premium = 0.0;
-            if self.stage == Stage::Open && !self.broken {
+            if let Some(mut drive) = self.drive.take() {
+                drive.tick(&mut self, step, is_dark);
+                self.drive = Some(drive);
+            } else if self.stage == Stage::Open && !self.broken {
                 self.act(step, is_dark);
             }
             self.settle_stage(step);
@@ -841,6 +850,8 @@ impl<'m> Run<'m> {
                     }
                 }
             }
+            // The tick has done it.
+            Rule::Workflow(_) => {}
         }
     }
 
@@ -1212,7 +1223,7 @@ impl<'m> Run<'m> {
                 self.outcome.recovered = true;
                 self.outcome.ttr_steps = Some(step + 1 - self.shock_step);
             }
-            if self.is_watched(step) {
+            if self.is_watched(step) && self.drive.is_none() {
                 self.window.attested = Some(step);
             }
         }
@@ -1278,14 +1289,16 @@ impl<'m> Run<'m> {
         }
         self.window.discount_sum += self.discount;
         // No mint while a hole is known: not after redemption has failed either.
-        let is_paused = match self.stage {
-            Stage::Quiet | Stage::Met => false,
-            Stage::Open => true,
-            Stage::Lost => self.halted || self.need() > 0,
+        let is_paused = match (&self.drive, self.stage) {
+            (Some(drive), _) => !drive.may_mint(),
+            (None, Stage::Quiet | Stage::Met) => false,
+            (None, Stage::Open) => true,
+            (None, Stage::Lost) => self.halted || self.need() > 0,
         };
         self.window.paused += u32::from(is_paused);
         self.outcome.observation.redeemed = self.redeemed as f64 / self.supply_start as f64;
-        if self.stage == Stage::Open && self.model.plan.may_leak() {
+        // Under a workflow deposits were made before anything happened.
+        if self.stage == Stage::Open && self.model.plan.may_leak() && self.drive.is_none() {
             self.window.open_until = step;
         }
     }
@@ -1384,8 +1397,13 @@ impl<'m> Run<'m> {
         );
         let minting_h = (steps * self.step_h - paused_h).max(0.0);
         Observation {
-            flag: self.news.is_some_and(|step| self.is_watched(step))
-                && self.model.disclosure != Disclosure::None,
+            flag: match &self.drive {
+                Some(drive) => drive.told,
+                None => {
+                    self.news.is_some_and(|step| self.is_watched(step))
+                        && self.model.disclosure != Disclosure::None
+                }
+            },
             request_h: published(window.requests, request_delay),
             calldata_bytes: padded(u64::from(window.settlements)) * SETTLEMENT_BYTES,
             fill_lots: padded(lots),

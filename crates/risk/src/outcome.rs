@@ -50,8 +50,75 @@ pub struct Outcome {
     pub maker_pnl: i64,
     /// What a stranger saw.
     pub observation: Observation,
+    /// Under `cdpr-workflow`, what happened when; empty under other policies.
+    pub course: Course,
     /// Every step, with [`Trace::Steps`].
     pub steps: Vec<StepState>,
+}
+
+/// A mission under `cdpr-workflow`, in steps: the same on the model and on the real contracts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Course {
+    /// Rounds that filled somebody, in order.
+    pub rounds: Vec<Round>,
+    /// When requests expired, or epochs ended short.
+    pub expired: Vec<u32>,
+    /// When minting halted.
+    pub halted: Option<u32>,
+    /// When recovery was first attested after a shortfall was.
+    pub attested: Option<u32>,
+}
+
+/// One settlement with fills in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// When it closed.
+    pub closed: u32,
+    /// When it settled.
+    pub settled: u32,
+    /// The rung, basis points.
+    pub cap_bps: u16,
+    /// The uniform premium, basis points.
+    pub premium_bps: u16,
+    /// At most four, ascending by limit; ties are broken by chance.
+    pub fills: Vec<Fill>,
+}
+
+/// What one line gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Fill {
+    /// The maker, in the order of invitation.
+    pub maker: u32,
+    /// Which of its lines.
+    pub line: u32,
+    /// Micro-dollars.
+    pub amount: i64,
+}
+
+/// What a replication is made of: [`crate::Model::draw`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draw {
+    /// What is so.
+    pub truth: Truth,
+    /// Coins outstanding at the start, micro-dollars.
+    pub supply: i64,
+    /// Reserves at the start, micro-dollars.
+    pub reserves: i64,
+    /// What the shock puts out of reach, micro-dollars.
+    pub blocked: i64,
+    /// Invited makers, in order.
+    pub makers: Vec<MakerDraw>,
+}
+
+/// One maker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MakerDraw {
+    /// Its own cost, a share.
+    pub cost: f64,
+    /// Hours from a request to its answer.
+    pub latency_h: f64,
+    /// Capacity in micro-dollars and least premium in basis points, line by line.
+    pub lines: Vec<(i64, u16)>,
 }
 
 /// What was so.

@@ -28,7 +28,8 @@ pub(crate) struct Maker {
     pub(crate) filled: i64,
     /// The same, drills included.
     pub(crate) in_request: i64,
-    tag: u32,
+    /// Breaks ties.
+    pub(crate) tag: u32,
 }
 
 /// All makers of a replication, in the order they are invited.

@@ -1,7 +1,14 @@
 //! A policy in steps and numbers, as the run reads it.
 
+use primitives::{Amount, Duration, Premium};
+use protocol::mission::{Schedule, Setup};
+use protocol::request::Escalation;
+use protocol::workflow::{Argument, Condition, FillEvent, Reference, Step, StepKind, Workflow};
+
+use crate::model::Terms;
 use crate::policy::{
-    Disclosure, Flop, Frax, Gyro, Instrument, Liquity, Mechanism, Policy, Reserve, Standby,
+    CdprWorkflow, Disclosure, Flop, Frax, Gyro, Instrument, Liquity, Mechanism, Policy, Reserve,
+    Standby,
 };
 use crate::units::{Share, Span};
 
@@ -39,7 +46,9 @@ pub(crate) enum Rule {
     /// A posted premium, which may rise; what it says at the fill is paid.
     Posted { start: f64, slope_h: f64, cap: f64, timeout: u32 },
     /// Sealed calls under a ladder of caps.
-    Call { ladder: protocol::request::Escalation, paid: Paid },
+    Call { ladder: Escalation, paid: Paid },
+    /// As the workflow and the contracts have it.
+    Workflow(Box<Terms>),
 }
 
 /// Who is paid what in a sealed call.
@@ -113,6 +122,17 @@ impl Plan {
             Mechanism::CdprUniform(call) => sealed!(call, periods, Paid::Margin),
             Mechanism::CdprPayAsBid(call) => sealed!(call, periods, Paid::Limit),
             Mechanism::CdprVcg(call) => sealed!(call, periods, Paid::Externality),
+            Mechanism::CdprWorkflow(workflow) => Self::Cdpr(Cdpr {
+                instrument: workflow.instrument,
+                rule: Rule::Workflow(Box::new(terms(workflow, policy.disclosure, step))),
+                every: periods(workflow.every),
+                lot: workflow.lot.0,
+                share_max: workflow.share_max.0,
+                aggregate_min: 0.0,
+                attempts: workflow.attempts,
+                widen: 0,
+                haircut: false,
+            }),
         }
     }
 
@@ -144,16 +164,81 @@ impl Plan {
 }
 
 /// The production ladder with these rungs, each rounded **down** to a basis point.
-fn escalation(ladder: &[Share], attempts: u32) -> protocol::request::Escalation {
-    let rung = |share: &Share| {
-        primitives::Premium::new(crate::panel::bps_floor(share.0))
-            .unwrap_or(primitives::Premium::MAX)
-    };
-    protocol::request::Escalation {
+fn escalation(ladder: &[Share], attempts: u32) -> Escalation {
+    let rung =
+        |share: &Share| Premium::new(crate::panel::bps_floor(share.0)).unwrap_or(Premium::MAX);
+    Escalation {
         ladder: ladder.iter().map(rung).collect(),
-        premium_cap: primitives::Premium::MAX,
+        premium_cap: Premium::MAX,
         attempts_max: u8::try_from(attempts).unwrap_or(u8::MAX),
     }
+}
+
+/// The seed's workflow and its deployment with these numbers.
+fn terms(workflow: &CdprWorkflow, disclosure: Disclosure, step: Span) -> Terms {
+    let sealed = disclosure == Disclosure::None;
+    let ladder = escalation(&workflow.ladder, workflow.attempts);
+    let (first, cap) = (ladder.ladder.first().copied(), ladder.ladder.last().copied());
+    let epoch_ticks = periods(workflow.timeout, step).max(1);
+    let (ticks, rounds) = (u64::from(epoch_ticks), u64::from(workflow.rounds));
+    let name = String::new;
+    let output = || Reference { step: name(), output: name() };
+    let onchain = |function: &str, argument| StepKind::OnchainTx {
+        contract: name(),
+        function: function.to_owned(),
+        args: vec![(name(), argument)],
+    };
+    let ask = [
+        StepKind::DarkPool {
+            pool: name(),
+            asset: name(),
+            amount: output(),
+            premium: first.unwrap_or_default(),
+            timeout: Duration(u64::from(epoch_ticks) * step.0),
+        },
+        StepKind::Wait { event: FillEvent::ClearingReady, timeout: Duration(workflow.timeout.0) },
+        onchain("confidentialFill", Argument::Proof),
+    ];
+    let steps = |kinds: Vec<StepKind>| -> Vec<Step> {
+        kinds.into_iter().map(|kind| Step { id: name(), kind }).collect()
+    };
+    let condition = Condition { step: name(), output: name(), equals: false };
+    let top = vec![
+        StepKind::Conditional { condition, steps: steps(ask.into()) },
+        onchain("attestRecovery", Argument::Now),
+    ];
+    Terms {
+        setup: Setup {
+            workflow: Workflow {
+                name: name(),
+                cron: "* * * * *".parse().expect("a schedule; the model brings its own ticks"),
+                steps: steps(top),
+            },
+            disclosure: if sealed {
+                protocol::Disclosure::Sealed
+            } else {
+                protocol::Disclosure::Immediate
+            },
+            escalation: Escalation { premium_cap: cap.unwrap_or_default(), ..ladder },
+            schedule: Schedule {
+                call_every: periods(workflow.every, step).max(1),
+                epoch_ticks,
+                // A round closes on the tick before it settles; the last settles on the epoch's last tick.
+                round_ticks: (1..=rounds)
+                    .filter_map(|round| {
+                        u32::try_from((round * ticks / rounds).checked_sub(2)?).ok()
+                    })
+                    .collect(),
+                opening_delay: 0,
+            },
+        },
+        fill_min: amount(workflow.fill_min.0),
+        share_max: Premium::new(crate::panel::bps_floor(workflow.share_max.0)).unwrap_or_default(),
+    }
+}
+
+fn amount(micros: i64) -> Amount {
+    Amount::new(u128::try_from(micros).unwrap_or(0)).unwrap_or(Amount::MAX)
 }
 
 /// Steps of `step` in `span`, rounded **up**.

@@ -99,6 +99,7 @@ impl Mechanism {
             Self::CdprUniform(call) => Some(call.instrument),
             Self::CdprPayAsBid(call) => Some(call.instrument),
             Self::CdprVcg(call) => Some(call.instrument),
+            Self::CdprWorkflow(workflow) => Some(workflow.instrument),
         }
     }
 }
@@ -130,6 +131,8 @@ mechanisms! {
     CdprPayAsBid(CdprPayAsBid) = "cdpr-pay-as-bid";
     /// Sealed calls, everyone paid what it saves the others.
     CdprVcg(CdprVcg) = "cdpr-vcg";
+    /// What the workflow and the contracts do today, tick by tick.
+    CdprWorkflow(CdprWorkflow) = "cdpr-workflow";
 }
 
 group! {
@@ -270,4 +273,19 @@ call! {
 call! {
     /// The same calls, each maker paid what its presence saves.
     CdprVcg at "cdpr-vcg"
+}
+
+group! {
+    /// The workflow's YAML and its deployment file: standing lines, requests that expire, calls on fixed ticks.
+    CdprWorkflow at "cdpr-workflow" {
+        instrument: Instrument = "secured-repo", 0, 0, "What makers get.", "deployments/embedded.toml: a claim on deposits that are stuck";
+        timeout: Span = "1 h", 300, 604800, "How long a request lives; an epoch under sealed disclosure.", "the seed";
+        every: Span = "15 min", 1, 604800, "From a request to its first call and from one call to the next; disclosure flag only.", "deployments/embedded.toml";
+        rounds: u32 = 4, 1, 1000, "Rounds of an epoch, each a rung higher; disclosure none only.", "deployments/embedded.toml";
+        ladder: Vec<Share> = ["0.5%", "1%", "3%", "8%"], 0, 1.6383, "Premium cap by attempt, ascending; the last one repeats.", "deployments/embedded.toml";
+        attempts: u32 = 4, 1, 255, "Requests that may expire before minting halts.", "deployments/embedded.toml";
+        lot: Dollars = "$1M", 1, 1e12, "Fills are multiples of this.", "deployments/embedded.toml";
+        fill_min: Dollars = "$10M", 1, 1e12, "A call that raises less takes nothing, unless less remains.", "deployments/embedded.toml";
+        share_max: Share = "35%", 0.0001, 1, "Most that one line fills of a request in one call.", "deployments/embedded.toml";
+    }
 }

@@ -54,6 +54,16 @@ pub fn validate(scenario: &Scenario, policy: &Policy) -> Result<(), Error> {
             mechanism: policy.mechanism.name(),
         });
     }
+    if let Mechanism::CdprWorkflow(workflow) = &policy.mechanism {
+        if !matches!(policy.disclosure, Disclosure::None | Disclosure::Flag) {
+            return Err(Error::Workflow { disclosure: policy.disclosure.name() });
+        }
+        let ticks = workflow.timeout.0.div_ceil(scenario.step.0);
+        let is_sealed = policy.disclosure == Disclosure::None;
+        if is_sealed && ticks < 2 * u64::from(workflow.rounds) {
+            return Err(Error::Rounds { rounds: workflow.rounds, ticks });
+        }
+    }
     Ok(())
 }
 
@@ -99,6 +109,7 @@ fn check_ladder(mechanism: &Mechanism) -> Result<(), Error> {
         Mechanism::CdprUniform(call) => &call.ladder,
         Mechanism::CdprPayAsBid(call) => &call.ladder,
         Mechanism::CdprVcg(call) => &call.ladder,
+        Mechanism::CdprWorkflow(workflow) => &workflow.ladder,
         Mechanism::Nothing(_)
         | Mechanism::Halt(_)
         | Mechanism::Flop(_)

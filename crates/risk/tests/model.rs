@@ -5,11 +5,18 @@ mod common;
 use common::{mean, policy, runs, scenario, share};
 use risk::{Disclosure, Mechanism, Model, Policy, Scenario, Trace, schema};
 
+/// As openly as a mechanism can be.
+fn told(mechanism: Mechanism) -> Policy {
+    let is_workflow = matches!(mechanism, Mechanism::CdprWorkflow(_));
+    let disclosure = if is_workflow { Disclosure::Flag } else { Disclosure::Public };
+    Policy { name: "p".into(), mechanism, disclosure }
+}
+
 #[test]
 fn outcomes_are_the_same_bytes_in_any_order_and_on_any_thread() {
-    let world = scenario("horizon = \"48 h\"");
+    let world = scenario("horizon = \"48 h\"\nshock.kind = \"liquidity\"");
     for mechanism in Mechanism::all() {
-        let policy = Policy { name: "p".into(), mechanism, disclosure: Disclosure::Public };
+        let policy = told(mechanism);
         let model = Model::new(&world, &policy).unwrap();
         let one =
             |replication| serde_json::to_string(&model.run(1, replication, Trace::Steps)).unwrap();
@@ -42,9 +49,11 @@ fn a_trace_changes_nothing_but_itself() {
 
 #[test]
 fn every_policy_meets_the_same_shock() {
-    let world = scenario("[shock]\nspread = 0.5\nprobability = \"60%\"\nwindow = \"12 h\"");
+    let world = scenario(
+        "[shock]\nkind = \"liquidity\"\nspread = 0.5\nprobability = \"60%\"\nwindow = \"12 h\"",
+    );
     let mut truths = Mechanism::all().into_iter().map(|mechanism| {
-        let policy = Policy { name: "p".into(), mechanism, disclosure: Disclosure::Public };
+        let policy = told(mechanism);
         let outcomes = runs(&world, &policy, 12);
         outcomes
             .into_iter()
@@ -330,6 +339,19 @@ const ALIVE_POLICY: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
+/// The same for the workflow: key, other value, the rest of the mechanism, disclosure.
+const ALIVE_WORKFLOW: &[(&str, &str, &str, &str)] = &[
+    ("instrument", "\"junior-note\"", "", "flag"),
+    ("timeout", "\"30 min\"", "ladder = [\"1%\", \"8%\"], rounds = 2", "none"),
+    ("every", "\"30 min\"", "", "flag"),
+    ("rounds", "2", "", "none"),
+    ("ladder", "[\"8%\"]", "", "flag"),
+    ("attempts", "1", "", "flag"),
+    ("lot", "\"$2M\"", "", "flag"),
+    ("fill_min", "\"$1M\"", "", "flag"),
+    ("share_max", "\"5%\"", "", "flag"),
+];
+
 const ALIVE_CALLS: &[(&str, &str, &str, &str)] = &[
     ("instrument", "\"governance-token\"", "", ""),
     ("every", "\"1 h\"", "", ""),
@@ -353,6 +375,16 @@ fn every_key_of_a_mechanism_changes_some_outcome() {
         .iter()
         .map(|(key, other, rest, world)| ((*key).to_owned(), *other, *rest, *world));
     let all: Vec<(String, &str, &str, &str)> = others.chain(calls).collect();
+    let of_workflow = ALIVE_WORKFLOW.iter().map(|(key, other, rest, disclosure)| {
+        let world = "shock.kind = \"liquidity\"";
+        (format!("cdpr-workflow.{key}"), *other, *rest, world, *disclosure)
+    });
+    let all = all.into_iter().map(|(path, other, rest, lines)| {
+        let kind = path.split('.').next().unwrap_or_default();
+        let is_public = ["flop", "frax", "reserve", "liquity", "gyro"].contains(&kind);
+        (path, other, rest, lines, if is_public { "public" } else { "none" })
+    });
+    let all: Vec<(String, &str, &str, &str, &str)> = all.chain(of_workflow).collect();
     for field in Mechanism::all().iter().flat_map(Mechanism::fields) {
         assert!(
             all.iter().any(|(key, ..)| key == field.path),
@@ -361,10 +393,8 @@ fn every_key_of_a_mechanism_changes_some_outcome() {
         );
     }
     let mut dead: Vec<String> = Vec::new();
-    for (path, other, rest, lines) in all {
+    for (path, other, rest, lines, disclosure) in all {
         let (kind, key) = path.split_once('.').unwrap();
-        let is_public = ["flop", "frax", "reserve", "liquity", "gyro"].contains(&kind);
-        let disclosure = if is_public { "public" } else { "none" };
         let world = world(&["horizon = \"60 h\"", lines]);
         let rest = if rest.is_empty() { String::new() } else { format!(", {rest}") };
         let without = runs(&world, &policy(&format!("kind = \"{kind}\"{rest}"), disclosure), 8);
@@ -711,4 +741,70 @@ fn lots_of_a_flop_without_a_bid_stay_open() {
     let outcomes = runs(&world, &flop, 20);
     assert!(share(&outcomes, |o| o.recovered) > 0.9);
     assert!(outcomes.iter().all(|o| o.attempts == 1));
+}
+
+/// Nobody runs, talks or is out; makers are many enough.
+const WORKFLOW: &str = "horizon = \"8 h\"\nshock.kind = \"liquidity\"\nholders.calm = \"0% /h\"\nholders.attention = \"0% /h\"\n\
+    makers.leak = \"0% /h\"\ntee.down = \"0 min\"\nadversary.heartbeat = \"5 min\"\nadversary.window = \"6 h\"";
+
+/// The rounds of a call settle tick by tick, all at one premium, and recovery is read on the tick after the last.
+#[test]
+fn a_workflows_rounds_settle_one_a_tick_and_the_next_tick_is_whole() {
+    let world = scenario(WORKFLOW);
+    let policy = policy("kind = \"cdpr-workflow\", ladder = [\"8%\"], attempts = 1", "flag");
+    let mut seen = 0;
+    for outcome in runs(&world, &policy, 40).iter().filter(|outcome| outcome.recovered) {
+        let course = &outcome.course;
+        let last = course.rounds.last().unwrap();
+        assert_eq!(outcome.ttr_steps, Some(last.settled + 1 - outcome.truth.shock_step));
+        assert_eq!(course.attested, Some(last.settled + 1));
+        for round in &course.rounds {
+            assert_eq!(round.settled, round.closed + 1);
+            assert!(!round.fills.is_empty() && round.fills.len() <= 4);
+            assert!(round.premium_bps <= round.cap_bps);
+        }
+        for pair in course.rounds.windows(2) {
+            assert!(pair[1].closed >= pair[0].settled);
+        }
+        seen += 1;
+    }
+    assert!(seen > 20, "{seen} of 40 recovered");
+}
+
+/// Requests expire, a rung higher each, until minting halts and nothing is asked any more.
+#[test]
+fn a_workflow_without_takers_climbs_and_halts() {
+    let world = scenario(&format!("{WORKFLOW}\nmakers.cost = \"50%\""));
+    let policy = policy("kind = \"cdpr-workflow\"", "flag");
+    for outcome in runs(&world, &policy, 3) {
+        let first = outcome.truth.shock_step + 1;
+        // An hour for each request, and a tick to ask again.
+        let expired: Vec<u32> = (0..4).map(|attempt| first + 12 + 13 * attempt).collect();
+        assert_eq!(outcome.course.expired, expired);
+        assert_eq!(outcome.course.halted, expired.last().copied());
+        assert_eq!((outcome.attempts, outcome.recovered), (4, false));
+        assert_eq!(outcome.observation.premium_steps, 3);
+    }
+}
+
+/// Under the sealed mode a hole that an epoch fills shows the stranger nothing.
+#[test]
+fn a_sealed_workflow_that_fills_shows_what_a_quiet_one_shows() {
+    let sealed = policy("kind = \"cdpr-workflow\", ladder = [\"8%\"], attempts = 1", "none");
+    let quiet = scenario(&format!("{WORKFLOW}\nshock.probability = \"0%\""));
+    let (holes, quiet) = (runs(&scenario(WORKFLOW), &sealed, 20), runs(&quiet, &sealed, 20));
+    let seen = |outcome: &risk::Outcome| risk::Observation {
+        mints: 0,
+        discount_mean: 0.0,
+        ..outcome.observation.clone()
+    };
+    let mut filled = 0;
+    for (hole, quiet) in holes.iter().zip(&quiet).filter(|(hole, _)| hole.course.expired.is_empty())
+    {
+        assert!(hole.recovered && hole.course.attested.is_none());
+        assert_eq!(seen(hole), seen(quiet));
+        assert!(quiet.observation.calldata_bytes > 0, "empty rounds settle too");
+        filled += 1;
+    }
+    assert!(filled > 10, "{filled} of 20 filled within their epoch");
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use risk::{Mechanism, Policy, Scenario, schema, validate};
+use risk::{Disclosure, Mechanism, Policy, Scenario, schema, validate};
 
 fn keys(prefix: &str, value: &toml::Value, into: &mut Vec<(String, String)>) {
     match value {
@@ -59,11 +59,15 @@ fn a_scenario_and_every_policy_survive_a_file() {
     assert_eq!(toml::from_str::<Scenario>(&text).unwrap(), Scenario::default());
     for mechanism in Mechanism::all() {
         let kind = mechanism.name();
-        let before = Policy { name: kind.into(), mechanism, disclosure: risk::Disclosure::Public };
+        // The contracts have an instrument for stuck deposits, and two disclosures.
+        let is_workflow = kind == "cdpr-workflow";
+        let disclosure = if is_workflow { Disclosure::Flag } else { Disclosure::Public };
+        let world = if is_workflow { "shock.kind = \"liquidity\"" } else { "" };
+        let before = Policy { name: kind.into(), mechanism, disclosure };
         let text = toml::to_string(&before).unwrap();
         assert!(text.contains(&format!("kind = \"{kind}\"")), "{text}");
         assert_eq!(toml::from_str::<Policy>(&text).unwrap(), before);
-        assert_eq!(validate(&Scenario::default(), &before), Ok(()), "{kind}");
+        assert_eq!(validate(&toml::from_str(world).unwrap(), &before), Ok(()), "{kind}");
     }
 }
 
@@ -132,6 +136,16 @@ fn what_makes_no_world_is_refused_by_name() {
     assert!(refuse("", &secret_flop).contains("its auction is public from the first minute"));
     let falling = policy("{ kind = \"cdpr-vcg\", ladder = [\"3%\", \"1%\"] }", "none");
     assert_eq!(refuse("", &falling), "cdpr-vcg.ladder must name at least one premium and rise");
+    let told = policy("{ kind = \"cdpr-workflow\" }", "range");
+    assert_eq!(
+        refuse("[shock]\nkind = \"liquidity\"", &told),
+        "disclosure range with mechanism cdpr-workflow: the contracts are immediate or sealed"
+    );
+    let hasty = policy("{ kind = \"cdpr-workflow\", timeout = \"35 min\" }", "none");
+    assert_eq!(
+        refuse("[shock]\nkind = \"liquidity\"", &hasty),
+        "cdpr-workflow.rounds is 4, but cdpr-workflow.timeout has 7 steps: a round takes two"
+    );
     let dear = policy("{ kind = \"cdpr-fixed\", premium = \"200%\" }", "none");
     assert_eq!(refuse("", &dear), "cdpr-fixed.premium is \"200%\", outside 0 to 1.6383");
 }
