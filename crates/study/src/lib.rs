@@ -17,6 +17,7 @@ pub mod bench;
 pub mod data;
 pub mod design;
 mod hash;
+pub mod level;
 pub mod model;
 pub mod output;
 pub mod quantity;

@@ -31,6 +31,9 @@ pub struct RunCard {
     pub code_version: String,
     /// The program's own commit, if it was built with one.
     pub code_commit: Option<String>,
+    /// Where runs were played: "model" or "stack".
+    #[serde(default = "on_the_model")]
+    pub level: String,
     /// The seed.
     pub seed: u64,
     /// Points of the sweep.
@@ -41,6 +44,10 @@ pub struct RunCard {
     pub runs: u64,
     /// How randomness is keyed.
     pub randomness: String,
+}
+
+fn on_the_model() -> String {
+    "model".to_owned()
 }
 
 /// Writes every row to Parquet and CSV, point by point, so that memory holds one point.

@@ -3,11 +3,14 @@
 //! A chunk is a block of replications of one point, under every policy, and a function of the plan and its index alone.
 //! Whoever computes it, in whatever order, on whatever machine, it is the same bytes.
 
+use std::sync::Arc;
+
 use risk::Trace;
 use serde::Serialize;
 use toml::{Table, Value};
 
-use crate::spec::{Error, Model, Reason, Spec, policy_name, set};
+use crate::level::{self, Stack};
+use crate::spec::{Error, Level, Model, Reason, Spec, policy_name, set};
 use crate::stats::{index_floor, len_f64};
 use crate::{data, hash, model};
 
@@ -27,6 +30,7 @@ pub struct Plan {
     points: Vec<Vec<f64>>,
     config: String,
     data: Option<data::Series>,
+    stack: Option<Arc<dyn Stack>>,
 }
 
 /// What a chunk covers.
@@ -59,6 +63,52 @@ impl Plan {
         })
     }
 
+    /// The same study on a stack, if its spec says so.
+    ///
+    /// # Errors
+    /// [`Error`], with the key that the stack has no counterpart of, or with the time that so many runs would take.
+    pub fn on(mut self, stack: Arc<dyn Stack>, file: &str) -> Result<Self, Error> {
+        let refuse = |key: String, reason| Error { file: file.to_owned(), key, reason };
+        if self.spec.level == Level::Model {
+            return Ok(self);
+        }
+        let model_only = [
+            (self.spec.model != Model::Recovery, "study.model", "the stack plays recoveries only"),
+            (self.spec.paths > 0, "paths", "the stack keeps no state of a market, step by step"),
+            (
+                self.spec.rare.is_some(),
+                "rare",
+                "rare events take more runs than the stack can play",
+            ),
+        ];
+        if let Some((_, key, why)) = model_only.into_iter().find(|(is, ..)| *is) {
+            return Err(refuse(key.to_owned(), Reason::ModelOnly { why }));
+        }
+        let mut seconds = 0.0_f64;
+        for point in 0..self.points.len().min(CHECKED_MAX) {
+            let (scenario, policies) =
+                self.worlds(point).map_err(|(key, reason)| refuse(key, reason))?;
+            seconds = seconds.max(stack.seconds(&scenario));
+            for policy in &policies {
+                stack.check(&scenario, policy).map_err(|(key, reason)| refuse(key, reason))?;
+            }
+        }
+        let runs = self.spec.stop.at_most() * self.spec.policies.len() as u64;
+        let runs = runs.saturating_mul(self.points.len() as u64);
+        if runs > level::RUNS_MAX {
+            let minutes = level::minutes(runs, seconds);
+            return Err(refuse("study.level".into(), Reason::TooManyRuns { runs, minutes }));
+        }
+        self.stack = Some(stack);
+        Ok(self)
+    }
+
+    /// About how long a run takes on one core, if it is on a stack.
+    pub fn seconds_on_stack(&self) -> Option<f64> {
+        let (scenario, _) = self.worlds(0).ok()?;
+        Some(self.stack.as_ref()?.seconds(&scenario))
+    }
+
     fn prepare(
         spec: Spec,
         read: impl FnOnce(&str) -> Result<String, String>,
@@ -82,7 +132,7 @@ impl Plan {
         }
         let points = spec.sweep.unit_points(spec.seed);
         let config = config(&spec, data.as_ref());
-        let plan = Self { spec, points, config, data };
+        let plan = Self { spec, points, config, data, stack: None };
         if plan.spec.model == Model::Recovery {
             plan.check_rare()?;
             let count = plan.points.len();
@@ -175,6 +225,9 @@ impl Plan {
     }
 
     const fn chunk_size(&self) -> u64 {
+        if matches!(self.spec.level, Level::Stack) {
+            return 1;
+        }
         match self.spec.model {
             Model::Recovery => CHUNK,
             Model::Bench1 | Model::Bench1Naive => CHUNK_BENCH,
@@ -233,6 +286,16 @@ impl Plan {
         Ok((scenario, policies))
     }
 
+    /// World and policies of a point.
+    fn worlds(
+        &self,
+        point: usize,
+    ) -> Result<(risk::Scenario, Vec<risk::Policy>), (String, Reason)> {
+        let (scenario, policies) = self.tables(point)?;
+        let policies = policies.iter().map(model::policy).collect::<Result<_, _>>();
+        Ok((model::scenario(&scenario)?, policies?))
+    }
+
     /// The models of a point, one a policy, and their world.
     ///
     /// # Errors
@@ -241,18 +304,16 @@ impl Plan {
         &self,
         point: usize,
     ) -> Result<(risk::Scenario, Vec<risk::Model>), (String, Reason)> {
-        let (scenario, policies) = self.tables(point)?;
-        let scenario = model::scenario(&scenario)?;
+        let (scenario, policies) = self.worlds(point)?;
         let models = policies
             .iter()
-            .map(|table| {
-                let policy = model::policy(table)?;
-                risk::Model::new(&scenario, &policy).map_err(|error| {
+            .map(|policy| {
+                risk::Model::new(&scenario, policy).map_err(|error| {
                     let mut message = error.to_string();
                     if !self.spec.sweep.axes.is_empty() {
                         message = format!("{message} (at {})", self.describe(point));
                     }
-                    let key = format!("policy.{}", policy_name(table));
+                    let key = format!("policy.{}", policy.name);
                     (key, Reason::Model { message, hint: Some(error.hint()) })
                 })
             })
@@ -275,7 +336,7 @@ impl Plan {
     /// Computes a block: rows of [`model::columns`], replication by replication, policies in order within each.
     ///
     /// # Errors
-    /// As [`Plan::models`]; only for a point that was not among those checked.
+    /// As [`Plan::models`], only for a point that was not among those checked; and why the stack stopped.
     pub fn compute(&self, block: Block) -> Result<Vec<Vec<f64>>, (String, Reason)> {
         if self.spec.model != Model::Recovery {
             let is_naive = self.spec.model == Model::Bench1Naive;
@@ -283,8 +344,27 @@ impl Plan {
                 .map(|replication| crate::bench::row(self.spec.seed, replication, is_naive))
                 .collect());
         }
-        let (scenario, models) = self.models(block.point)?;
         let mut rows = Vec::new();
+        if self.spec.level == Level::Stack {
+            let Some(stack) = &self.stack else {
+                let why = "this program brings no stack";
+                return Err(("study.level".into(), Reason::ModelOnly { why }));
+            };
+            let (scenario, policies) = self.worlds(block.point)?;
+            for replication in block.from..block.to {
+                for policy in &policies {
+                    let outcome = stack
+                        .play(&scenario, policy, self.spec.seed, replication)
+                        .map_err(|message| {
+                            let key = format!("policy.{}", policy.name);
+                            (key, Reason::Model { message, hint: None })
+                        })?;
+                    rows.push(model::row(&outcome, &scenario));
+                }
+            }
+            return Ok(rows);
+        }
+        let (scenario, models) = self.models(block.point)?;
         for replication in block.from..block.to {
             for model in &models {
                 let outcome = model.run(self.spec.seed, replication, Trace::Off);

@@ -110,6 +110,20 @@ pub enum Reason {
         /// Points × policies × replications, at most.
         runs: u64,
     },
+    /// More runs on the stack than anyone can wait for.
+    #[error("{} runs on the stack, limit {}: about {} min on one core", thousands(*.runs), thousands(crate::level::RUNS_MAX), thousands(*.minutes))]
+    TooManyRuns {
+        /// Points × policies × replications, at most.
+        runs: u64,
+        /// How long they would take.
+        minutes: u64,
+    },
+    /// Only the model has it.
+    #[error("{why}")]
+    ModelOnly {
+        /// What the stack lacks.
+        why: &'static str,
+    },
     /// A range that cannot be interpolated.
     #[error("the range from {from} to {to} {why}")]
     Range {
@@ -156,6 +170,10 @@ impl Reason {
                  ranges { from = …, to = … }"
                     .into()
             }
+            Self::TooManyRuns { .. } => {
+                "lower study.replications, or --runs N; the model plays them by the thousand: level = \"model\"".into()
+            }
+            Self::ModelOnly { .. } => "leave it out, or use level = \"model\"".into(),
             Self::Range { .. } => {
                 "both ends take the same unit; scale = \"log\" takes positive ends".into()
             }
@@ -176,6 +194,9 @@ pub struct Spec {
     pub conclusion: String,
     /// Which model runs.
     pub model: Model,
+    /// Where it runs.
+    #[serde(skip_serializing_if = "Level::is_model")]
+    pub level: Level,
     /// Everything random comes from it.
     pub seed: u64,
     /// When to stop.
@@ -208,6 +229,30 @@ pub enum Model {
     /// CDPR-Bench-1, every holder drawn in every step.
     #[serde(rename = "bench-1-naive")]
     Bench1Naive,
+}
+
+/// Where a replication is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// In the model.
+    Model,
+    /// On the real contracts, enclave, DON and workflow, in this process.
+    Stack,
+}
+
+impl Level {
+    /// As a file writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Stack => "stack",
+        }
+    }
+
+    fn is_model(&self) -> bool {
+        *self == Self::Model
+    }
 }
 
 /// When a point has been run often enough.
@@ -319,8 +364,17 @@ pub struct DataSpec {
 }
 
 const TOP: &[&str] = &["study", "scenario", "policy", "sweep", "paths", "rare", "data"];
-const STUDY: &[&str] =
-    &["name", "question", "conclusion", "model", "seed", "replications", "until", "baseline"];
+const STUDY: &[&str] = &[
+    "name",
+    "question",
+    "conclusion",
+    "model",
+    "level",
+    "seed",
+    "replications",
+    "until",
+    "baseline",
+];
 
 impl Spec {
     /// Reads a spec; `file` is the name that errors give.
@@ -356,6 +410,15 @@ impl Spec {
                 return Err(("study.model".into(), reason));
             }
         };
+        let level = match text(&mut study, "study.level")?.as_deref() {
+            None | Some("model") => Level::Model,
+            Some("stack") => Level::Stack,
+            Some(other) => {
+                let known = ["model", "stack"].map(str::to_owned).to_vec();
+                let reason = Reason::NotOneOf { found: other.to_owned(), known };
+                return Err(("study.level".into(), reason));
+            }
+        };
         let seed = whole(&mut study, "study.seed", 0, u64::MAX)?.unwrap_or(1);
         let stop = stop(&mut study)?;
         let scenario = table(&mut top, "scenario")?.unwrap_or_default();
@@ -387,6 +450,7 @@ impl Spec {
             question,
             conclusion,
             model,
+            level,
             seed,
             stop,
             baseline,

@@ -170,6 +170,7 @@ fn merge(
         results_sha256: hash::digits(&results),
         code_version: crate::VERSION.to_owned(),
         code_commit: option_env!("CDPR_COMMIT").map(str::to_owned),
+        level: spec.level.name().to_owned(),
         seed: spec.seed,
         points: plan.points() as u64,
         policies: plan.policies(),

@@ -7,6 +7,7 @@
 )]
 
 mod execution;
+mod levels;
 mod report;
 mod specs;
 
