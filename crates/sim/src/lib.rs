@@ -9,6 +9,7 @@
 pub mod audit;
 pub mod confidential;
 mod embedded;
+pub mod level;
 mod node;
 mod panel;
 pub mod parties;
@@ -22,7 +23,7 @@ pub use embedded::Embedded;
 pub use node::{Crash, Point, Stores, run};
 pub use panel::{Maker, draw};
 pub use pool_host::PoolHost;
-pub use report::{Attestation, Line, Proof, Report, RequestView, Transaction};
+pub use report::{Attestation, Clearing, Line, Proof, Report, RequestView, Transaction};
 pub use scenario::{Error as ScenarioError, Panel, Scenario, Shock, shipped};
 pub use world::{Faults, Guest, Inputs, MODULE, NodeFault, World, proving_key_pin};
 

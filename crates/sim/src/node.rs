@@ -37,6 +37,14 @@ pub struct Stores {
     pub enclave: Box<dyn Storage>,
 }
 
+impl Stores {
+    /// Stores that die with the process.
+    pub fn memory() -> Self {
+        let memory = || Box::new(evm::local::MemoryStorage::new()) as Box<dyn Storage>;
+        Self { journal: memory(), chain: memory(), enclave: memory() }
+    }
+}
+
 /// Where a test may pull the plug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {

@@ -18,6 +18,8 @@ pub struct Maker {
     pub premium_min: Premium,
     /// From the first public request to its order.
     pub latency: Duration,
+    /// The largest hole it stays for, hundredths of the coin.
+    pub gap_band_max: u8,
 }
 
 /// Draws the panel. Each maker has a stream of its own, so that a larger panel begins with the smaller.
@@ -33,6 +35,8 @@ pub fn draw(panel: &Panel, entropy: &Entropy, supply: Amount, lot: Amount) -> Ve
                 latency: Duration(whole(
                     -stream.uniform(0.0, 1.0).max(1e-9).ln() * panel.latency_minutes * 60.0,
                 )),
+                // About a seventh of the coin, or it stays away.
+                gap_band_max: 15,
             }
         })
         .collect()

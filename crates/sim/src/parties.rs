@@ -98,8 +98,7 @@ impl MakerAgent {
             price_min: market.price[0],
             price_max: market.price[1],
             fill_min: fill_min.min(maker.capacity).units(),
-            // The issuer's hole is at most a seventh of its coin, or this maker stays away.
-            gap_band_max: 15,
+            gap_band_max: maker.gap_band_max,
             expiry: market.expiry,
         };
         let locked = Locked::new(&entropy, market.collateral, maker.capacity, terms.hash());

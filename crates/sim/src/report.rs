@@ -70,6 +70,24 @@ pub struct Proof {
     pub verify_gas: u64,
 }
 
+/// A round that filled somebody, as issuer and makers read it with their own keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clearing {
+    /// The tick on which it closed.
+    pub closed: u32,
+    /// The tick on which it settled; none if it never did.
+    pub settled: Option<u32>,
+    /// Its number within the request, from 1.
+    pub round: u32,
+    /// What everyone in it is paid.
+    pub premium: Premium,
+    /// Maker and collateral, in clearing order.
+    pub fills: Vec<(usize, Amount)>,
+    /// Claims paid to all of them, base units.
+    pub payout: u128,
+    request: RequestId,
+}
+
 /// The newest request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestView {
@@ -113,6 +131,12 @@ pub struct Report {
     pub proofs: Vec<Proof>,
     /// The enclave's evidence.
     pub attestation: Attestation,
+    /// Rounds that filled somebody, in order.
+    pub clearings: Vec<Clearing>,
+    /// What the enclave told the issuer: tick, and whether it found the coin backed.
+    pub verdicts: Vec<(u32, bool)>,
+    /// What the chain's logs say to anyone, each with its tick.
+    pub facts: Vec<(u32, Fact)>,
     /// In order; sort by stage for headings.
     pub lines: Vec<Line>,
     /// Whether the stablecoin may be minted at the end.
@@ -134,6 +158,9 @@ pub(crate) struct Recorder {
     transactions: Vec<Transaction>,
     proofs: BTreeMap<(RequestId, u32), Proof>,
     order: Vec<(RequestId, u32)>,
+    clearings: Vec<Clearing>,
+    verdicts: Vec<(u32, bool)>,
+    facts: Vec<(u32, Fact)>,
     notice: Option<TickNotice>,
     backed: Option<bool>,
     attested: Option<bool>,
@@ -151,6 +178,9 @@ impl Recorder {
             transactions: Vec::new(),
             proofs: BTreeMap::new(),
             order: Vec::new(),
+            clearings: Vec::new(),
+            verdicts: Vec::new(),
+            facts: Vec::new(),
             notice: None,
             backed: None,
             attested: None,
@@ -241,6 +271,7 @@ impl Recorder {
                     self.line(now, tick, Stage::Detect, happened, public.to_owned(), None);
                     self.backed = Some(notice.backed);
                 }
+                self.verdicts.extend(notice.as_ref().map(|notice| (tick, notice.backed)));
                 self.notice = notice;
             }
             Event::Unobserved { .. } => {
@@ -313,15 +344,29 @@ impl Recorder {
         else {
             return;
         };
-        let mut filled = Vec::new();
+        let mut fills = Vec::new();
         for (slot, sealed) in proof.ciphertexts.iter().enumerate().take(pool::SLOTS) {
             for (agent, _) in &world.makers {
                 if let Some(fill) = agent.read(context, slot, sealed) {
-                    filled.push(format!("maker {}: {}", agent.maker.index, tokens(fill.fill)));
+                    let amount = Amount::new(fill.fill).unwrap_or(Amount::MAX);
+                    fills.push((agent.maker.index, amount));
                 }
             }
         }
+        let filled: Vec<String> =
+            fills.iter().map(|(maker, amount)| format!("maker {maker}: {amount}")).collect();
         let premium = Premium::new(notice.premium_bps).unwrap_or_default();
+        if !fills.is_empty() {
+            self.clearings.push(Clearing {
+                closed: tick,
+                settled: None,
+                round: ready.round,
+                premium,
+                fills,
+                payout: notice.payout,
+                request: ready.request,
+            });
+        }
         let happened = if filled.is_empty() {
             format!("round {} cleared with nothing in it{timing}", ready.round)
         } else {
@@ -371,6 +416,16 @@ impl Recorder {
                 "a refused report".to_owned(),
                 Some(hash),
             );
+        }
+        self.facts.extend(facts.iter().map(|fact| (write.tick, fact.clone())));
+        for fact in facts {
+            if let Fact::RoundSettled { id, round, .. } = fact {
+                let is_it =
+                    |clearing: &&mut Clearing| (clearing.request, clearing.round) == (*id, *round);
+                if let Some(clearing) = self.clearings.iter_mut().rev().find(is_it) {
+                    clearing.settled = Some(write.tick);
+                }
+            }
         }
         let (happened, public) = match &write.call {
             Call::RequestCollateral { premium, timeout, encrypted_amount } => {
@@ -530,6 +585,9 @@ impl Recorder {
                 trust: world.evidence.trust.clone(),
                 pcr0: world.evidence.expected.pcr0.to_string(),
             },
+            clearings: self.clearings,
+            verdicts: self.verdicts,
+            facts: self.facts,
             lines: self.lines,
             mint_allowed: world.mint_allowed().unwrap_or(false),
             journal_hash,

@@ -50,6 +50,8 @@ const REGISTRATION_EPOCH: u64 = 1;
 pub struct Inputs {
     /// What happens to reserves.
     pub scenario: Scenario,
+    /// Who stands ready, by index, instead of a draw from the scenario's panel.
+    pub makers: Option<Vec<panel::Maker>>,
     /// The workflow, parsed.
     pub workflow: Document,
     /// Its source.
@@ -266,9 +268,17 @@ impl World {
         let (seed, chain_id, start) =
             (inputs.seed, inputs.deployment.chain_id, inputs.scenario.start);
         let party = |name: &str| entropy(seed, name, chain_id);
-        let n_makers = inputs.scenario.panel.makers;
+        let makers = match &inputs.makers {
+            Some(given) => given.clone(),
+            None => panel::draw(
+                &inputs.scenario.panel,
+                &party("panel")?,
+                inputs.scenario.supply_at(start),
+                inputs.deployment.request.lot,
+            ),
+        };
         let maker_names: Vec<String> =
-            (0..n_makers).map(|index| format!("maker-{index}")).collect();
+            makers.iter().map(|maker| format!("maker-{}", maker.index)).collect();
         let [deployer, issuer_wallet, transmitter] =
             ["deployer", "issuer", "transmitter"].map(|p| wallet(seed, p, chain_id));
         let (deployer, issuer_wallet, transmitter) = (deployer?, issuer_wallet?, transmitter?);
@@ -304,12 +314,6 @@ impl World {
         let faults_max = usize::try_from(don_file.faults_max).unwrap_or(usize::MAX);
 
         // Addresses depend on nonces only, so they are known before what is to be committed to.
-        let makers = panel::draw(
-            &inputs.scenario.panel,
-            &party("panel")?,
-            inputs.scenario.supply_at(start),
-            inputs.deployment.request.lot,
-        );
         let mints = makers.iter().zip(&maker_wallets).map(|(maker, wallet)| deploy::Mint {
             token: deploy::Token::Cash,
             to: wallet.address(),

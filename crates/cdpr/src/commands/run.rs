@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
-use evm::local::{FileStorage, MemoryStorage, Storage};
+use evm::local::{FileStorage, Storage};
 use indicatif::{ProgressBar, ProgressStyle};
 use recovery::{Deployment, DisclosureMode};
 use sim::{Faults, Inputs, Point, Report, Scenario, Stores};
@@ -126,6 +126,7 @@ fn inputs(arguments: &Arguments) -> Result<Inputs, Failure> {
     let proving_key = keys::development(deployment.chain_id)?;
     Ok(Inputs {
         scenario,
+        makers: None,
         workflow,
         workflow_source,
         deployment,
@@ -165,8 +166,7 @@ fn beside(journal: &Path, name: &str) -> PathBuf {
 
 fn stores(journal: Option<&Path>) -> Result<Stores, Failure> {
     let Some(journal) = journal else {
-        let memory = || Box::new(MemoryStorage::new()) as Box<dyn Storage>;
-        return Ok(Stores { journal: memory(), chain: memory(), enclave: memory() });
+        return Ok(Stores::memory());
     };
     let open = |path: PathBuf| {
         FileStorage::open(&path).map(|file| Box::new(file) as Box<dyn Storage>).map_err(|error| {

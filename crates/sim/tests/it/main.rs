@@ -13,6 +13,7 @@ mod disclosure;
 mod faults;
 mod guest;
 mod journals;
+mod levels;
 mod recording;
 
 use std::sync::OnceLock;
@@ -71,6 +72,7 @@ pub(crate) fn inputs_with(
     recovery::check(&workflow, &file).unwrap();
     Inputs {
         scenario: Scenario::parse(scenario, "scenario.toml").unwrap(),
+        makers: None,
         workflow,
         workflow_source: recovery::SEED.to_owned(),
         deployment: file,

@@ -47,6 +47,7 @@ impl DarkPool {
         let proving_key = keys::development(deployment.chain_id)?;
         let inputs = Inputs {
             scenario: scenario.clone(),
+            makers: None,
             workflow,
             workflow_source: recovery::SEED.to_owned(),
             deployment,
