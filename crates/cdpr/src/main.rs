@@ -4,6 +4,7 @@
 
 mod commands;
 mod keys;
+mod stack;
 mod transcript;
 
 use std::process::ExitCode;

@@ -221,3 +221,54 @@ fn the_seeds_workflow_is_what_runs_by_default() {
         std::fs::read_to_string("../../workflows/confidential-recovery-darkpool.yaml").unwrap();
     assert_eq!(source, recovery::SEED);
 }
+
+#[test]
+fn a_study_is_put_on_the_stack_and_refused_with_a_way_out() {
+    let folder = folder("stack");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let spec = |name: &str| examples.join(name).display().to_string();
+    let (stack, signals) = (spec("stack.toml"), spec("signals.toml"));
+    let out = folder.join("out").display().to_string();
+
+    let dry = cdpr(&["simulate", "--spec", &stack, "--level", "stack", "--runs", "6", "--dry-run"]);
+    assert_eq!(dry.status.code(), Some(0), "{}", text(&dry.stderr));
+    let said = text(&dry.stdout);
+    assert!(said.contains("= 12 runs") && said.contains("on the stack"), "{said}");
+
+    let refused = |arguments: &[&str]| {
+        let output = cdpr(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        text(&output.stderr)
+    };
+    let many = refused(&["simulate", "--spec", &stack, "--level", "stack", "--out", &out]);
+    assert!(
+        many.contains("key \"study.level\": 2,000 runs on the stack, limit 1,000: about"),
+        "{many}"
+    );
+    assert!(many.contains("--runs N"), "{many}");
+    let model = refused(&[
+        "simulate", "--spec", &signals, "--level", "stack", "--runs", "3", "--out", &out,
+    ]);
+    assert!(model.contains("key \"") && model.contains("hint: "), "{model}");
+    assert!(!Path::new(&out).exists(), "nothing is written");
+
+    // One mission, with the model's columns.
+    let quick = std::fs::read_to_string(&stack).unwrap();
+    let (before, from) = quick.split_at(quick.rfind("[[policy]]").unwrap());
+    assert!(from.contains("sealed"));
+    let quick = before
+        .replace("horizon = \"3 h\"", "horizon = \"95 min\"")
+        .replace("at = \"1 h\"", "at = \"5 min\"");
+    let path = folder.join("one.toml");
+    std::fs::write(&path, quick.replace("window = \"2 h\"", "window = \"1 h\"")).unwrap();
+    let path = path.display().to_string();
+    let run = cdpr(&[
+        "simulate", "--spec", &path, "--level", "stack", "--runs", "1", "--jobs", "1", "--out",
+        &out, "--json",
+    ]);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    assert_eq!(json(&run)["card"]["level"], "stack");
+    let csv = std::fs::read_to_string(Path::new(&out).join("results.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 2, "{csv}");
+    assert!(csv.lines().next().unwrap().contains("seen_calldata_bytes"));
+}

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use study::execute::{Makers, Progress, Threads};
 use study::plan::Plan;
@@ -14,6 +15,7 @@ use study::spec::{Model, Spec, Stop, thousands};
 use study::summary::Summary;
 use temporal::{Cluster, Study};
 
+use crate::stack::Stack;
 use crate::{Ending, Failure};
 
 #[derive(Debug, Args)]
@@ -30,6 +32,12 @@ pub(crate) struct Arguments {
     /// Where chunks are kept and looked for; OUT/chunks by default.
     #[arg(long, value_name = "DIR")]
     chunks: Option<PathBuf>,
+    /// Where runs are played, whatever the spec says: in the model, or on the real contracts, enclave and workflow.
+    #[arg(long, value_enum, conflicts_with = "workers")]
+    level: Option<Level>,
+    /// Replications of each policy at each point, whatever the spec says.
+    #[arg(long, value_name = "N", conflicts_with = "workers", value_parser = clap::value_parser!(u64).range(1..))]
+    runs: Option<u64>,
     /// Threads; every core by default. Results do not depend on it.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -46,6 +54,14 @@ pub(crate) struct Arguments {
     /// One JSON object on stdout instead of the table.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Level {
+    /// The model, by the thousand.
+    Model,
+    /// The real stack in this process, some seconds a run.
+    Stack,
 }
 
 #[derive(Debug, Subcommand)]
@@ -89,7 +105,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         return explain(word);
     }
     let path = arguments.spec.as_ref().context("clap asks for --spec")?;
-    let plan = plan(path)?;
+    let plan = plan_with(path, |spec| {
+        match arguments.level {
+            None => {}
+            Some(Level::Model) => spec.level = study::spec::Level::Model,
+            Some(Level::Stack) => spec.level = study::spec::Level::Stack,
+        }
+        if let Some(runs) = arguments.runs {
+            spec.stop = Stop::After(runs);
+        }
+    })?;
     let jobs = threads(arguments.jobs)?;
     if arguments.dry_run {
         return print(&dry_run(&plan, jobs)?);
@@ -99,6 +124,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     if is_bench && workers.is_some() {
         return Err(bad(anyhow!(
             "--workers: a benchmark measures this machine\n  hint: leave it out"
+        )));
+    }
+    if plan.spec().level == study::spec::Level::Stack && workers.is_some() {
+        return Err(bad(anyhow!(
+            "--workers: a cluster's workers play the model, not the stack\n  hint: leave it out, or `simulate chunk`"
         )));
     }
     let cluster = workers.map(connect).transpose()?;
@@ -143,13 +173,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
 
 /// Reads and checks a spec and the data it names; nothing has been written when it fails.
 pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
+    plan_with(path, |_| ())
+}
+
+/// The same with what the command line changes of the spec.
+fn plan_with(path: &Path, change: impl FnOnce(&mut Spec)) -> Result<Plan, Failure> {
     let name = path.display().to_string();
     let source = source(path)?;
-    let spec = Spec::parse(&source, &name).map_err(|error| bad(error.into()))?;
+    let mut spec = Spec::parse(&source, &name).map_err(|error| bad(error.into()))?;
+    change(&mut spec);
     let beside = path.parent().unwrap_or(Path::new("")).to_owned();
     let read =
         |file: &str| std::fs::read_to_string(beside.join(file)).map_err(|error| error.to_string());
-    Plan::new(spec, &name, read).map_err(|error| bad(error.into()))
+    let plan = Plan::new(spec, &name, read).map_err(|error| bad(error.into()))?;
+    plan.on(Arc::new(Stack::default()), &name).map_err(|error| bad(error.into()))
 }
 
 fn source(path: &Path) -> Result<String, Failure> {
@@ -312,24 +349,14 @@ fn dry_run(plan: &Plan, jobs: usize) -> Result<String, Failure> {
         if matches!(spec.stop, Stop::Until { .. }) { " at most" } else { "" }
     );
     let _ = writeln!(text, "{} chunks, 0 to {}", thousands(plan.chunks()), plan.chunks() - 1);
-    let started = Instant::now();
-    let mut sampled = 0;
-    for sample in 0..8_u64 {
-        let point = usize::try_from(sample * 7_919 % plan.points() as u64).unwrap_or(0);
-        let block = study::plan::Block { point, from: sample, to: sample + 1 };
-        let rows = plan.compute(block).map_err(|(key, reason)| bad(anyhow!("{key}: {reason}")))?;
-        sampled += rows.len() as u64;
-        if started.elapsed() > Duration::from_secs(3) {
-            break;
-        }
-    }
+    let on_stack = plan.seconds_on_stack();
+    let (seconds, source) = match on_stack {
+        Some(seconds) => (seconds, "on the stack, by rule of thumb".to_owned()),
+        None => sampled(plan)?,
+    };
     #[allow(clippy::cast_precision_loss, reason = "an estimate")]
-    let seconds = started.elapsed().as_secs_f64() / sampled as f64 * most as f64 / jobs as f64;
-    let _ = writeln!(
-        text,
-        "about {} on {jobs} threads, from {sampled} runs just now",
-        duration(seconds)
-    );
+    let seconds = seconds * most as f64 / jobs as f64;
+    let _ = writeln!(text, "about {} on {jobs} threads, {source}", duration(seconds));
     for point in 0..plan.points().min(5) {
         let words = plan.describe(point);
         let _ = writeln!(
@@ -343,6 +370,24 @@ fn dry_run(plan: &Plan, jobs: usize) -> Result<String, Failure> {
     }
     let _ = writeln!(text, "nothing written");
     Ok(text)
+}
+
+/// Seconds a run, from a few of them.
+fn sampled(plan: &Plan) -> Result<(f64, String), Failure> {
+    let started = Instant::now();
+    let mut sampled = 0;
+    for sample in 0..8_u64 {
+        let point = usize::try_from(sample * 7_919 % plan.points() as u64).unwrap_or(0);
+        let block = study::plan::Block { point, from: sample, to: sample + 1 };
+        let rows = plan.compute(block).map_err(|(key, reason)| bad(anyhow!("{key}: {reason}")))?;
+        sampled += rows.len() as u64;
+        if started.elapsed() > Duration::from_secs(3) {
+            break;
+        }
+    }
+    #[allow(clippy::cast_precision_loss, reason = "an estimate")]
+    let seconds = started.elapsed().as_secs_f64() / sampled as f64;
+    Ok((seconds, format!("from {sampled} runs just now")))
 }
 
 fn duration(seconds: f64) -> String {
@@ -362,6 +407,10 @@ const STUDY_KEYS: &[(&str, &str)] = &[
     ("study.question", "What is asked, in words; the report prints it."),
     ("study.conclusion", "What is concluded, in words; changing it does not run anything again."),
     ("study.model", "\"recovery\" (default), \"bench-1\" or \"bench-1-naive\"."),
+    (
+        "study.level",
+        "\"model\" (default) or \"stack\": real contracts, enclave and workflow, some seconds a run.",
+    ),
     ("study.seed", "Everything random comes from it; 1 by default."),
     ("study.replications", "How many runs of each policy at each point; or:"),
     (
