@@ -39,8 +39,6 @@ pub use endpoint::{Answer, Asked, Endpoint};
 pub use fallback::{COLLATERAL_REQUESTED, Chain, Fallback, Host, Requested, path, requested};
 pub use fault::{Code, Fault, Origin, Visibility};
 #[cfg(feature = "service")]
-pub use service::{
-    Attested, Backend, Delivery, Error, Failure, Reason, RequestState, Scope, Service,
-};
+pub use service::{Attested, Backend, Delivery, Error, Failure, RequestState, Scope, Service};
 #[cfg(any(feature = "grpc", feature = "http"))]
 pub use shared::Shared;

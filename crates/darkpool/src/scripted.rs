@@ -6,14 +6,14 @@ use cre::messages::sdk::{AttributedSignature, ReportResponse};
 use evm::abi::DarkPool as Abi;
 use evm::alloy::primitives::{B256, Bytes, U256};
 use evm::alloy::sol_types::{SolCall as _, SolError as _};
-use evm::report::{Payload, Report, SignedReport, Workflow};
+use evm::report::{Payload, Reason, Report, SignedReport, Workflow};
 use primitives::{Address, CommitmentHash, Premium, RequestId, Timestamp};
 use protocol::attest::{Observed, Status};
 use protocol::event::Ready;
 use protocol::{Fact, RequestStatus};
 
 use crate::testing::Case;
-use crate::{Attested, Backend, Delivery, Failure, Reason, RequestState, Scope};
+use crate::{Attested, Backend, Delivery, Failure, RequestState, Scope};
 
 /// Takes one request, from a report with two signatures.
 #[derive(Debug, Default)]

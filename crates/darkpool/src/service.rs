@@ -5,8 +5,6 @@
 //! twice is harmless; the enclave gives the same answer to the same tick. The service itself remembers
 //! nothing: a restarted one goes on.
 
-use core::fmt;
-
 use cre::messages::darkpool::{
     CHECK_RESERVES, CheckReservesRequest, CheckReservesResponse, CollateralRequest, Fill,
     FillTriggerConfig, GET_REQUEST_STATUS, GetRequestStatusRequest, GetRequestStatusResponse,
@@ -15,8 +13,8 @@ use cre::messages::darkpool::{
 use cre::messages::sdk::ReportResponse;
 use cre::messages::{Any, UnpackError, pack, unpack};
 use evm::abi::DarkPool as Abi;
-use evm::alloy::sol_types::{SolCall as _, SolInterface as _};
-use evm::report::{Payload, Report, ReportError, SignedReport};
+use evm::alloy::sol_types::SolCall as _;
+use evm::report::{Payload, Reason, Report, ReportError, SignedReport};
 use primitives::{Address, CommitmentHash, Duration, Premium, RequestId, Timestamp, encode};
 use protocol::attest::Observed;
 use protocol::event::Ready;
@@ -63,19 +61,6 @@ pub enum Delivery {
     Refused(Reason),
     /// The forwarder reverted: signatures that are not the DON's, or a report that was tried before.
     Rejected,
-}
-
-/// Revert data of the pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason(pub Vec<u8>);
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Abi::IDarkPoolErrors::abi_decode(&self.0) {
-            Ok(error) => write!(f, "{error:?}"),
-            Err(_) => write!(f, "{}", evm::alloy::primitives::hex::encode_prefixed(&self.0)),
-        }
-    }
 }
 
 /// A request as the chain has it now.

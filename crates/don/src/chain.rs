@@ -26,7 +26,7 @@ use evm::alloy::rpc::types::{
     Filter, FilterBlockOption, FilterSet, Log, TransactionReceipt, TransactionRequest,
 };
 use evm::alloy::transports::{RpcError, TransportError};
-use evm::report::{SignedReport, outcome};
+use evm::report::{Reason, SignedReport, outcome, refusal};
 use evm::{Call as TransactionCall, Fees, SendError, Wallet, send};
 
 use crate::usage::within;
@@ -311,7 +311,17 @@ impl<T: Transmitter> Chain<T> {
                 return Err(CapabilityError::system(Code::Unavailable, error.to_string()));
             }
         };
-        let reply = written(&receipt);
+        let mut reply = written(&receipt);
+        let refused = wire::ReceiverContractExecutionStatus::Reverted as i32;
+        let is_refused = reply.receiver_contract_execution_status == Some(refused);
+        if let (true, Some(forwarder)) = (is_refused, receipt.to) {
+            // The forwarder does not say why.
+            let asked = refusal(&self.provider, forwarder, receiver, &signed.raw);
+            if let Ok(Some(reason)) = self.runtime.wait(asked) {
+                let reason = Reason(reason.to_vec());
+                reply.error_message = Some(format!("the receiver refused the report: {reason}"));
+            }
+        }
         self.delivered.insert(receipt.transaction_hash, receipt);
         Ok(reply)
     }

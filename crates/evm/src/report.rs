@@ -9,14 +9,16 @@
 //! Source: Chainlink's `KeystoneForwarder` 1.0.0 and a recorded production report, which a test
 //! replays.
 
-use alloy::primitives::{Address, B256, Bytes, Signature, U256, keccak256};
+use core::fmt;
+
+use alloy::primitives::{Address, B256, Bytes, Signature, U256, hex, keccak256};
 use alloy::providers::Provider;
 use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
 use alloy::sol;
-use alloy::sol_types::{SolCall as _, SolValue as _};
+use alloy::sol_types::{SolCall as _, SolInterface as _, SolValue as _};
 use alloy::transports::{RpcError, TransportError};
 
-use crate::abi::KeystoneForwarder;
+use crate::abi::{DarkPool, KeystoneForwarder};
 
 /// Bytes of a raw report before its payload.
 pub const HEADER_LEN: usize = 109;
@@ -278,6 +280,19 @@ pub fn outcome(receipt: &TransactionReceipt) -> Option<Outcome> {
             delivered: event.result,
         })
     })
+}
+
+/// What a receiver reverted with: by its name where it is a dark pool's, else in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason(pub Vec<u8>);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match DarkPool::IDarkPoolErrors::abi_decode(&self.0) {
+            Ok(error) => write!(f, "{error:?}"),
+            Err(_) => f.write_str(&hex::encode_prefixed(&self.0)),
+        }
+    }
 }
 
 /// Asks why a receiver refuses a report, which the forwarder does not say: calls `onReport` as the

@@ -1374,12 +1374,15 @@ impl<'m> Run<'m> {
         let watched_h = adversary.window.hours();
         // What is published waits a while, then for the next beat.
         let published = |step: Option<u32>, wait: f64| {
-            let beat = adversary.heartbeat.hours();
+            // In seconds, which are whole.
+            let [beat, delay, span] =
+                [adversary.heartbeat, adversary.delay, self.model.scenario.step]
+                    .map(|span| span.0 as f64);
             step.map_or(-1.0, |step| {
                 // Beats count from the start of the replication: one that waited for a shock would tell of it.
-                let at = f64::from(step) * self.step_h + wait * adversary.delay.hours();
+                let at = f64::from(step) * span + wait * delay;
                 let at = libm::ceil(at / beat - 1e-9) * beat;
-                let at = at - f64::from(window.first) * self.step_h;
+                let at = (at - f64::from(window.first) * span) / 3_600.0;
                 if at <= watched_h { at } else { -1.0 }
             })
         };

@@ -584,7 +584,8 @@ impl Seen<'_> {
         let end = last.min(self.scenario.steps());
         let is_watched = |step: u32| step >= first && step < last;
         let hours = |step: Option<u32>| {
-            step.map_or(-1.0, |step| f64::from(step - first) * self.scenario.step.hours())
+            let seconds = self.scenario.step.0 as f64;
+            step.map_or(-1.0, |step| f64::from(step - first) * seconds / 3_600.0)
         };
         let (mut request, mut attested, mut told) = (None, None, false);
         let (mut premium, mut premium_steps, mut paused) = (None, 0, 0);

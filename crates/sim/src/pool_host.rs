@@ -3,13 +3,13 @@
 
 use cre::messages::Any;
 use cre::messages::sdk::ReportResponse;
-use darkpool::{Attested, Backend, Delivery, Failure, Fault, Reason, RequestState, Scope, Service};
+use darkpool::{Attested, Backend, Delivery, Failure, Fault, RequestState, Scope, Service};
 use don::CapabilityError;
 use evm::alloy::primitives::{Address as EvmAddress, B256, U256};
 use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::alloy::rpc::types::{Filter, TransactionReceipt};
 use evm::alloy::sol_types::SolEvent as _;
-use evm::report::SignedReport;
+use evm::report::{Reason, SignedReport};
 use primitives::{Address, CommitmentHash, Premium, RequestId, Timestamp};
 use protocol::event::Ready;
 use protocol::wire::{Command, Reply};

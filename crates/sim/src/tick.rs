@@ -9,14 +9,12 @@ use core::cell::RefCell;
 use engine::Limits;
 
 use cre::messages::{cron, darkpool as wire, http, pack, sdk, unpack};
-use darkpool::{
-    Answer, Attested, Backend, Delivery, Endpoint, Failure, Reason, RequestState, Service,
-};
+use darkpool::{Answer, Attested, Backend, Delivery, Endpoint, Failure, RequestState, Service};
 use don::chain::{Chain, Transmitter};
 use don::{Behaviour, Job, Lie, Registry, TeeRunner, Workflow};
 use evm::alloy::primitives::Address as EvmAddress;
 use evm::alloy::rpc::types::TransactionReceipt;
-use evm::report::SignedReport;
+use evm::report::{Reason, SignedReport};
 use primitives::{RequestId, Timestamp, decode, encode, sha256};
 use protocol::attest::Observed;
 use protocol::event::Ready;

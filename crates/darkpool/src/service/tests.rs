@@ -61,7 +61,7 @@ fn what_is_not_served_here_is_refused() {
         let error = service.check_reserves(&spoilt).unwrap_err();
         assert!(matches!(error, Error::OtherName { .. }), "{error}");
     }
-    let (clock, ahead) = (Scripted::default().now().0, super::AHEAD_MAX.0);
+    let (clock, ahead) = (Scripted::default().now().0, AHEAD_MAX.0);
     let latest = CheckReservesRequest { now: clock + ahead, ..good.clone() };
     service.check_reserves(&latest).unwrap();
     for spoilt in [
