@@ -27,7 +27,7 @@ impl Cluster {
     ///
     /// # Errors
     /// None: there is no cluster.
-    pub fn study(&self, _: &str, _: &str) -> Result<Study<'_>, Error> {
+    pub fn study(&self, _: &Plan, _: &str, _: &str) -> Result<Study<'_>, Error> {
         match self.0 {}
     }
 

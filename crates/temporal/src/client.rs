@@ -9,6 +9,7 @@ use std::time::Duration;
 use study::chunk;
 use study::execute::Makers;
 use study::plan::Plan;
+use study::spec::Spec;
 use temporalio_client::errors::WorkflowInteractionError;
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, UntypedWorkflow, Url,
@@ -113,15 +114,17 @@ impl Cluster {
         });
     }
 
-    /// A study to be run here, from the text of its spec; `file` names it in errors.
+    /// A study to be run here, from the text of its spec, as `plan` was; `file` names it in errors.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], or [`Error::Chunk`] when the spec is refused.
-    pub fn study(&self, spec: &str, file: &str) -> Result<Study<'_>, Error> {
+    /// [`Error::OtherPlan`], [`Error::TooLarge`], or [`Error::Chunk`] when the spec is refused.
+    pub fn study(&self, plan: &Plan, spec: &str, file: &str) -> Result<Study<'_>, Error> {
+        let asked = plan;
         let plan = worker::plan(spec, file).map_err(|error| Error::Chunk {
             index: 0,
             cause: chunk::Error::Elsewhere(Box::new(error)),
         })?;
+        is_sent_as(asked, &plan)?;
         let rows =
             plan.block(0).map_or(0, |block| block.to - block.from) * plan.policies().len() as u64;
         let chunk = rows * study::model::columns(plan.spec().model).len() as u64 * 8 + 256;
@@ -159,6 +162,12 @@ impl Cluster {
         let work = worker::work(self.client.clone(), &self.address.queue, jobs, Box::new(tell));
         self.runtime.block_on(work)
     }
+}
+
+/// Whether workers make what is asked for: rows of a study that differs in more than its data would be other rows.
+fn is_sent_as(asked: &Plan, sent: &Plan) -> Result<(), Error> {
+    let asked = Spec { data: None, ..asked.spec().clone() };
+    if asked == *sent.spec() { Ok(()) } else { Err(Error::OtherPlan) }
 }
 
 /// A study on a cluster: what its chunks are asked from.
@@ -339,7 +348,8 @@ impl Makers for Study<'_> {
         };
         let awaited = &self.cluster.interrupt.is_awaited;
         awaited.store(true, Ordering::SeqCst);
-        let result = self.cluster.runtime.block_on(self.obtain(indices, &keep));
+        let result = is_sent_as(plan, &self.sent)
+            .and_then(|()| self.cluster.runtime.block_on(self.obtain(indices, &keep)));
         awaited.store(false, Ordering::SeqCst);
         result.map_err(|error| chunk::Error::Elsewhere(Box::new(error)))
     }

@@ -66,6 +66,9 @@ pub enum Error {
     /// The worker stopped by itself.
     #[error("the worker stopped")]
     Worker(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The plan was changed after its spec was read, and workers read the spec.
+    #[error("workers would make another study: they see the spec as it was written")]
+    OtherPlan,
     /// Too much for one message.
     #[error("{what} has {bytes} bytes, and a message at most {bytes_max}")]
     TooLarge {
@@ -110,6 +113,7 @@ impl Error {
             Self::Address { .. } => Some(
                 "temporal://HOST:PORT[/NAMESPACE][?queue=QUEUE], for example temporal://localhost:7233",
             ),
+            Self::OtherPlan => Some("write what the command line changes into the spec"),
             Self::NotBuilt => Some("build with it: cargo build --release --features temporal"),
             Self::Connect { .. } => Some(
                 "check host, port and namespace; `temporal server start-dev` runs a server for a try",
@@ -131,6 +135,9 @@ impl Error {
 
     /// Whether it is for the user to change what was given.
     pub const fn is_input(&self) -> bool {
-        matches!(self, Self::Address { .. } | Self::NotBuilt | Self::TooLarge { .. })
+        matches!(
+            self,
+            Self::Address { .. } | Self::NotBuilt | Self::OtherPlan | Self::TooLarge { .. }
+        )
     }
 }

@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use study::execute::Progress;
+use study::execute::{Makers as _, Progress};
 use study::plan::Plan;
 use study::spec::Spec;
 use study::{chunk, study as studies};
@@ -277,7 +277,7 @@ fn client() {
     let out = env::var("CDPR_OUT").unwrap();
     let cluster = Cluster::connect(&address.parse().unwrap()).unwrap();
     cluster.cancel_on_interrupt();
-    let study = cluster.study(SPEC, "s.toml").unwrap();
+    let study = cluster.study(&plan(SPEC), SPEC, "s.toml").unwrap();
     match there(study, SPEC, Path::new(&out)) {
         Ok(_) => println!("client done"),
         Err(error) => println!("client stopped: {error}"),
@@ -298,7 +298,8 @@ fn a_cluster_and_this_machine_write_the_same_bytes() {
     let cluster = server.connect();
     for spec in [SPEC, &until()] {
         let out = TempDir::new().unwrap();
-        let there = there(cluster.study(spec, "s.toml").unwrap(), spec, out.path()).unwrap();
+        let there =
+            there(cluster.study(&plan(spec), spec, "s.toml").unwrap(), spec, out.path()).unwrap();
         assert!(there == here(spec), "the cluster changed the bytes");
     }
 }
@@ -310,8 +311,9 @@ fn a_chunk_of_a_worker_that_is_killed_is_made_by_another() {
     let out = TempDir::new().unwrap();
     let cluster = server.connect();
     std::thread::scope(|scope| {
-        let study = scope
-            .spawn(|| there(cluster.study(SPEC, "s.toml").unwrap(), SPEC, out.path()).unwrap());
+        let study = scope.spawn(|| {
+            there(cluster.study(&plan(SPEC), SPEC, "s.toml").unwrap(), SPEC, out.path()).unwrap()
+        });
         let lost: u64 = doomed.next("took ").parse().unwrap();
         doomed.kill();
         let other = server.worker(u64::MAX);
@@ -378,7 +380,8 @@ fn a_chunk_that_cannot_be_made_fails_the_study_and_is_not_tried_again() {
     let worker = server.process("worker", &[("CDPR_PANIC_AT", "1")]);
     let cluster = server.connect();
     let out = TempDir::new().unwrap();
-    let error = there(cluster.study(SPEC, "s.toml").unwrap(), SPEC, out.path()).unwrap_err();
+    let error =
+        there(cluster.study(&plan(SPEC), SPEC, "s.toml").unwrap(), SPEC, out.path()).unwrap_err();
     let Error::Ended { ending: Ending::Failed { reason }, .. } = &*error else {
         panic!("{error}");
     };
@@ -395,8 +398,9 @@ fn a_cluster_that_restarts_goes_on_where_it_was() {
     let cluster = server.connect();
     let out = TempDir::new().unwrap();
     std::thread::scope(|scope| {
-        let study = scope
-            .spawn(|| there(cluster.study(SPEC, "s.toml").unwrap(), SPEC, out.path()).unwrap());
+        let study = scope.spawn(|| {
+            there(cluster.study(&plan(SPEC), SPEC, "s.toml").unwrap(), SPEC, out.path()).unwrap()
+        });
         worker.next("took ");
         server.restart();
         assert!(study.join().unwrap() == here(SPEC), "a restart changed the bytes");
@@ -407,7 +411,7 @@ fn a_cluster_that_restarts_goes_on_where_it_was() {
 fn what_does_not_fit_a_message_is_refused_before_anything_starts() {
     let Some(server) = Server::start() else { return };
     let cluster = server.connect();
-    let too_large = |spec: &str| match cluster.study(spec, "s.toml") {
+    let too_large = |spec: &str| match cluster.study(&plan(spec), spec, "s.toml") {
         Err(Error::TooLarge { what, .. }) => what,
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("it was taken"),
@@ -421,6 +425,20 @@ fn what_does_not_fit_a_message_is_refused_before_anything_starts() {
         })
         .collect();
     assert_eq!(too_large(&SPEC.replace("[sweep]", &format!("{policies}[sweep]"))), "a chunk");
+}
+
+#[test]
+fn a_plan_that_is_not_of_the_spec_that_workers_see_is_refused() {
+    let Some(server) = Server::start() else { return };
+    let cluster = server.connect();
+    // As `--runs` has it; a chunk of the spec has more rows than one of the plan.
+    let fewer = plan(&SPEC.replace("replications = 230", "replications = 50"));
+    assert!(matches!(cluster.study(&fewer, SPEC, "s.toml"), Err(Error::OtherPlan)));
+    let study = cluster.study(&plan(SPEC), SPEC, "s.toml").unwrap();
+    let out = TempDir::new().unwrap();
+    let error = study.make(&fewer, &[0], out.path(), &|_| {}).unwrap_err();
+    let chunk::Error::Elsewhere(cause) = error else { panic!("{error}") };
+    assert!(matches!(*cause.downcast().unwrap(), Error::OtherPlan));
 }
 
 #[test]

@@ -132,7 +132,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         )));
     }
     let cluster = workers.map(connect).transpose()?;
-    let elsewhere = cluster.as_ref().map(|cluster| spread(cluster, path)).transpose()?;
+    let elsewhere = cluster.as_ref().map(|cluster| spread(cluster, &plan, path)).transpose()?;
     let here = Threads(jobs);
     let makers: &dyn Makers = elsewhere.as_ref().map_or(&here, |study| study);
     let folder = Folder::choose(arguments.out.as_deref(), &plan, is_bench)?;
@@ -213,9 +213,9 @@ fn connect(workers: &str) -> Result<Cluster, Failure> {
 }
 
 /// A study whose chunks a cluster makes; Ctrl-C cancels it from now on.
-fn spread<'a>(cluster: &'a Cluster, path: &Path) -> Result<Study<'a>, Failure> {
-    let study =
-        cluster.study(&source(path)?, &path.display().to_string()).map_err(cluster_failure)?;
+fn spread<'a>(cluster: &'a Cluster, plan: &Plan, path: &Path) -> Result<Study<'a>, Failure> {
+    let name = path.display().to_string();
+    let study = cluster.study(plan, &source(path)?, &name).map_err(cluster_failure)?;
     cluster.cancel_on_interrupt();
     eprintln!(
         "workflow {}; it waits until `cdpr simulate worker` runs somewhere",
