@@ -102,8 +102,8 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
     ));
     let messages = "cd conformance/npm && npm ci --ignore-scripts && npm run messages";
     steps.push(Step::with_node("messages", messages, scope, conformance::messages));
-    let engines =
-        "cd conformance/npm && node build.mjs && cargo test -p engine --features wasmi,deploy";
+    let engines = "cd conformance/npm && node build.mjs && cargo test -p engine --features wasmi,deploy && \
+         CDPR_BUILD_PROJECTS=1 cargo test --workspace --test workflow";
     steps.push(Step::with_node("engines", engines, scope, conformance::engines));
     steps.push(Step::new("chainlink", "conformance/go/run.sh", || {
         Ok(match conformance::host()? {

@@ -34,7 +34,7 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
         .env("RUSTFLAGS", FLAGS)
         .run()?;
     for target in TARGETS {
-        Call::new(&dir.join(host.trim()).join("release").join(target).to_string_lossy())
+        Call::at(&dir.join(host.trim()).join("release").join(target))
             .arg(format!("-max_total_time={seconds}"))
             .arg("-print_final_stats=1")
             .arg("-verbosity=0")

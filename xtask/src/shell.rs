@@ -28,6 +28,12 @@ impl Call {
         }
     }
 
+    /// A program by its path, which may have spaces.
+    pub(crate) fn at(path: &Path) -> Self {
+        let program = path.to_string_lossy().into_owned();
+        Self { program, args: Vec::new(), env: Vec::new(), dir: "." }
+    }
+
     pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
         self

@@ -51,6 +51,10 @@ impl study::level::Stack for Stack {
         played.map(|played| played.outcome).map_err(|error| chain(&error))
     }
 
+    fn identity(&self) -> String {
+        level::identity()
+    }
+
     fn seconds(&self, scenario: &risk::Scenario) -> f64 {
         level::Stack::seconds(scenario)
     }

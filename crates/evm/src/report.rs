@@ -296,7 +296,7 @@ impl fmt::Display for Reason {
 }
 
 /// Asks why a receiver refuses a report, which the forwarder does not say: calls `onReport` as the
-/// forwarder would, without a transaction. `None` if it would be carried out, else what it reverts
+/// forwarder would, without a transaction, on the latest block. `None` if it would be carried out, else what it reverts
 /// with.
 ///
 /// # Errors

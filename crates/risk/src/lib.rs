@@ -60,6 +60,9 @@ pub mod units;
 pub mod usdc;
 mod validate;
 
+/// Raised whenever the numbers of a run change: what was made under another is not continued, nor mixed with.
+pub const REVISION: u32 = 2;
+
 pub use error::Error;
 pub use fields::Field;
 pub use model::Model;

@@ -15,6 +15,9 @@ use crate::scenario::{Scenario, Shock, shipped};
 use crate::{Faults, Inputs, Maker, Report, Stores};
 
 /// The deployment that a spec changes.
+/// A week: 2,016 ticks, as a scenario's file.
+const HORIZON_MAX_S: u64 = 7 * 24 * 3_600;
+
 const DEPLOYMENT: &str = include_str!("../../../deployments/embedded.toml");
 /// The chain it is played on.
 pub const CHAIN_ID: u64 = attestation::DEVELOPMENT_CHAIN_ID;
@@ -126,6 +129,14 @@ impl Stack {
     }
 }
 
+/// Names what decides results beside the spec: workflow, module, deployment and circuit.
+pub fn identity() -> String {
+    let parts = [recovery::SEED.as_bytes(), crate::MODULE, DEPLOYMENT.as_bytes()]
+        .map(|part| sha256(&[part]));
+    let hash = sha256(&[b"cdpr/stack/v1", parts.as_flattened(), &crate::proving_key_pin()]);
+    hash.map(|byte| format!("{byte:02x}")).concat()
+}
+
 /// Whether the stack can play a world under a policy.
 ///
 /// # Errors
@@ -180,6 +191,11 @@ fn checked<'p>(scenario: &risk::Scenario, policy: &'p Policy) -> Result<&'p Cdpr
     }
     let (issuer, makers) = (&scenario.issuer, &scenario.makers);
     let (holders, adversary) = (&scenario.holders, &scenario.adversary);
+    if scenario.horizon.0 > HORIZON_MAX_S {
+        let reason = "terms and mandates of the embedded deployment are for 30 days, and a run has a tick every five minutes";
+        let hint = "horizon = \"7 d\" at most";
+        return refuse("scenario.horizon", format!("{} s", scenario.horizon.0), reason, hint);
+    }
     let spans = [
         ("scenario.step", scenario.step, TICK_S, "the workflow's cron fires every five minutes"),
         ("scenario.issuer.reading_every", issuer.reading_every, TICK_S, "every tick is a reading"),

@@ -41,6 +41,9 @@ pub struct Extent {
     pub blocks: Vec<u64>,
 }
 
+/// Chunks asked for at once where there is no stop rule.
+const WINDOW: usize = 1 << 20;
+
 /// Who makes chunks.
 pub trait Makers: Sync {
     /// How many chunks are asked for at once under a stop rule. What is made beyond the stop is left out, so results
@@ -133,7 +136,9 @@ pub fn run(
     };
     match &plan.spec().stop {
         Stop::After(_) => {
-            obtain(&(0..plan.chunks()).collect::<Vec<_>>())?;
+            for from in (0..plan.chunks()).step_by(WINDOW) {
+                obtain(&(from..plan.chunks().min(from + WINDOW as u64)).collect::<Vec<_>>())?;
+            }
             Ok(Extent { blocks: vec![plan.blocks(); plan.points()] })
         }
         Stop::Until { metric, half_width, .. } => {

@@ -9,7 +9,7 @@ use risk::{Outcome, Policy, Scenario};
 use crate::spec::Reason;
 use crate::stats::to_f64;
 
-/// Most runs on the stack: two hours or so of two cores.
+/// Most runs on the stack: an hour or so of two cores where the horizon is three hours, and more where it is longer.
 pub const RUNS_MAX: u64 = 1_000;
 
 /// Somewhere else than the model that a replication can be played.
@@ -31,6 +31,9 @@ pub trait Stack: fmt::Debug + Send + Sync {
         seed: u64,
         replication: u64,
     ) -> Result<Outcome, String>;
+
+    /// Names what decides its results beside the spec: what was made on one stack is not another's.
+    fn identity(&self) -> String;
 
     /// About how long one takes on one core, seconds.
     fn seconds(&self, scenario: &Scenario) -> f64;

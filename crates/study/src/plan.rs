@@ -93,12 +93,13 @@ impl Plan {
                 stack.check(&scenario, policy).map_err(|(key, reason)| refuse(key, reason))?;
             }
         }
-        let runs = self.spec.stop.at_most() * self.spec.policies.len() as u64;
+        let runs = self.spec.stop.at_most().saturating_mul(self.spec.policies.len() as u64);
         let runs = runs.saturating_mul(self.points.len() as u64);
         if runs > level::RUNS_MAX {
             let minutes = level::minutes(runs, seconds);
             return Err(refuse("study.level".into(), Reason::TooManyRuns { runs, minutes }));
         }
+        self.config = hash::hex(format!("{}/{}", self.config, stack.identity()).as_bytes());
         self.stack = Some(stack);
         Ok(self)
     }
@@ -382,10 +383,16 @@ fn config(spec: &Spec, data: Option<&data::Series>) -> String {
         spec: Spec,
         data: Option<&'a str>,
         version: &'static str,
+        /// Builds of one version may differ in results.
+        revision: u32,
     }
     let spec = Spec { question: String::new(), conclusion: String::new(), ..spec.clone() };
-    let config =
-        Config { spec, data: data.map(|series| series.hash.as_str()), version: crate::VERSION };
+    let config = Config {
+        spec,
+        data: data.map(|series| series.hash.as_str()),
+        version: crate::VERSION,
+        revision: risk::REVISION,
+    };
     let bytes = serde_json::to_vec(&config).expect("a spec has string keys only");
     hash::hex(&bytes)
 }

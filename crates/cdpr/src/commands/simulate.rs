@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, conflicts_with = "workers")]
     level: Option<Level>,
     /// Replications of each policy at each point, whatever the spec says.
-    #[arg(long, value_name = "N", conflicts_with = "workers", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "workers", value_parser = clap::value_parser!(u64).range(1..=study::spec::REPLICATIONS_MAX))]
     runs: Option<u64>,
     /// Threads; every core by default. Results do not depend on it.
     #[arg(long, value_name = "N")]
@@ -128,7 +128,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     }
     if plan.spec().level == study::spec::Level::Stack && workers.is_some() {
         return Err(bad(anyhow!(
-            "--workers: a cluster's workers play the model, not the stack\n  hint: leave it out, or `simulate chunk`"
+            "--workers: a cluster's workers play the model, not the stack\n  hint: leave it out, or say level = \"stack\" in the spec and run `simulate chunk`"
         )));
     }
     let cluster = workers.map(connect).transpose()?;

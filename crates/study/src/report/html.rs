@@ -215,6 +215,7 @@ fn run_card(page: &mut String, summary: &Summary) {
                 card.code_commit.as_ref().map_or_else(String::new, |commit| format!(", {commit}"))
             ),
         ),
+        ("Level", card.level.clone()),
         ("Seed", card.seed.to_string()),
         ("Design", format!("{}, {} points", summary.design, thousands(card.points))),
         ("Runs", thousands(card.runs)),

@@ -55,6 +55,10 @@ impl Stack for Standin {
             .map_err(|error| error.to_string())
     }
 
+    fn identity(&self) -> String {
+        "standin".into()
+    }
+
     fn seconds(&self, _: &Scenario) -> f64 {
         6.0
     }
