@@ -22,9 +22,6 @@ use crate::{Ending, Error};
 /// A cluster that is away for longer is gone.
 const AWAY_MAX: Duration = Duration::from_secs(120);
 
-/// The client in the SDK gives up a call to a cluster that is away after some ten seconds.
-const ANSWERED: Duration = Duration::from_secs(45);
-
 /// Between two tries to reach it.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -36,6 +33,24 @@ pub(crate) type Made = (u64, Vec<u8>);
 pub(crate) struct Run {
     pub(crate) workflow: String,
     pub(crate) run: String,
+}
+
+/// With a cluster that does not answer.
+#[derive(Default)]
+struct Patience {
+    /// Of the failures since the last answer, when the first was.
+    since: Option<Instant>,
+}
+
+impl Patience {
+    const fn answered(&mut self) {
+        self.since = None;
+    }
+
+    /// Whether a call that failed `now` is made again.
+    fn is_left(&mut self, now: Instant) -> bool {
+        now.duration_since(*self.since.get_or_insert(now)) < AWAY_MAX
+    }
 }
 
 /// What an event means to a reader.
@@ -86,9 +101,8 @@ async fn follow_run(
     // Activities by the event that asked for them, and the last event read: a reader that was cut off starts from the
     // first event again.
     let (mut asked, mut last) = (BTreeMap::new(), 0);
-    let mut away = None;
+    let mut patience = Patience::default();
     loop {
-        let opened = Instant::now();
         let info = WorkflowExecutionInfo::builder()
             .namespace(client.options().namespace.clone())
             .workflow_id(run.workflow.clone())
@@ -100,19 +114,11 @@ async fn follow_run(
         while let Some(event) = events.next().await {
             let event = match event {
                 Ok(event) => event,
-                Err(error) if is_passing(&error) => {
-                    // A history may be silent for as long as a chunk takes; a call that lasted was answered.
-                    if opened.elapsed() > ANSWERED {
-                        away = None;
-                    }
-                    if away.get_or_insert(opened).elapsed() < AWAY_MAX {
-                        break;
-                    }
-                    return Err(refused("history", &run.workflow, error));
-                }
+                Err(error) if is_passing(&error) && patience.is_left(Instant::now()) => break,
                 Err(error) => return Err(refused("history", &run.workflow, error)),
             };
-            away = None;
+            // Every answer brings one: a history that is opened again starts at its first event.
+            patience.answered();
             if event.event_id <= last {
                 continue;
             }
@@ -197,4 +203,23 @@ pub(crate) fn refused(
     cause: impl std::error::Error + Send + Sync + 'static,
 ) -> Error {
     Error::Call { call, workflow: workflow.to_owned(), cause: Box::new(cause) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_counted_from_the_first_failure_since_an_answer() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut patience = Patience::default();
+        // However long the study went on before.
+        assert!(patience.is_left(at(100_000)));
+        assert!(patience.is_left(at(100_119)));
+        assert!(!patience.is_left(at(100_120)));
+        patience.answered();
+        assert!(patience.is_left(at(100_121)));
+        assert!(!patience.is_left(at(100_300)));
+    }
 }
