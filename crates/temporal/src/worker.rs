@@ -122,8 +122,8 @@ pub(crate) async fn work(
     fn broken(error: impl std::error::Error + Send + Sync + 'static) -> Error {
         Error::Worker(Box::new(error))
     }
-    // The cluster need not know what else runs on this machine.
-    let options = RuntimeOptions::builder().disable_environment_info(true).build();
+    // No reports on the worker: they have the machine's name, its processor's load and its memory's.
+    let options = RuntimeOptions::builder().heartbeat_interval(None).build();
     let options = options.map_err(|error| Error::Worker(error.into()))?;
     let runtime = Runtime::from_current_tokio(options).map_err(broken)?;
     let slots = FixedSizeSlotSupplier::new;
