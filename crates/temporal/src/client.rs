@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
-use crate::history::{Made, Run, follow, refused};
+use crate::history::{Made, PAUSE, Run, follow, refused};
 use crate::workflow::{Job, Shape, StudyWorkflow, ranges};
 use crate::{Address, Ending, Error, worker};
 
@@ -43,7 +43,10 @@ const BATCH_MAX: u64 = 64;
 const LANES: usize = 16;
 
 /// Batches until the study continues as new: each takes some nine events of 51,200.
-const RUN: usize = 1_000;
+const RUN_MAX: u64 = 1_000;
+
+/// A study's history has the spec once for each batch.
+const RUN_BYTES_MAX: u64 = 8 * 1_024 * 1_024;
 
 /// Chunks of a wave under a stop rule.
 const WAVE: usize = 256;
@@ -139,11 +142,12 @@ impl Cluster {
         fits("the spec", spec_bytes, SPEC_BYTES_MAX)?;
         fits("a chunk", chunk, CHUNK_BYTES_MAX)?;
         let batch = (BATCH_BYTES_MAX / (chunk + spec_bytes)).clamp(1, BATCH_MAX);
+        let run = run(spec_bytes);
         Ok(Study {
             cluster: self,
             spec: spec.to_owned(),
             workflow: format!("cdpr-{}-{}", plan.spec().name, &plan.config()[..24]),
-            shape: Shape { batch, lanes: LANES, run: RUN },
+            shape: Shape { batch, lanes: LANES, run },
             sent: plan,
             was_harvested: AtomicBool::new(false),
         })
@@ -168,6 +172,11 @@ impl Cluster {
 fn is_sent_as(asked: &Plan, sent: &Plan) -> Result<(), Error> {
     let asked = Spec { data: None, ..asked.spec().clone() };
     if asked == *sent.spec() { Ok(()) } else { Err(Error::OtherPlan) }
+}
+
+/// Batches of a run of the study's workflow.
+fn run(spec_bytes: u64) -> usize {
+    (RUN_BYTES_MAX / spec_bytes.max(1)).clamp(1, RUN_MAX) as usize
 }
 
 /// A study on a cluster: what its chunks are asked from.
@@ -209,8 +218,10 @@ impl Study<'_> {
         let is_running = described.status() == WorkflowExecutionStatus::Running;
         let info = described.raw().workflow_execution_info.as_ref();
         let first = info.map(|info| info.first_run_id.clone()).filter(|first| !first.is_empty());
-        let run = first.unwrap_or_else(|| described.run_id().to_owned());
-        Ok(Some((Run { workflow: self.workflow.clone(), run }, is_running)))
+        let last = described.run_id().to_owned();
+        let run = first.unwrap_or_else(|| last.clone());
+        let run = Run { workflow: self.workflow.clone(), run, last: Some(last) };
+        Ok(Some((run, is_running)))
     }
 
     async fn start(&self, missing: &BTreeSet<u64>) -> Result<(), Error> {
@@ -231,14 +242,14 @@ impl Study<'_> {
         started.map(drop).map_err(|error| refused("start", &self.workflow, error))
     }
 
-    /// Reads a run to its end, keeps what is missing, and gives its ending. To the end even when nothing is missing: the
+    /// Reads a run to its end, keeps what is missing, and gives its ending, if the cluster still has it. To the end even when nothing is missing: the
     /// next start would otherwise join this run.
     async fn gather(
         &self,
         run: Run,
         missing: &mut BTreeSet<u64>,
         keep: &dyn Fn(Made) -> Result<(), Error>,
-    ) -> Result<Ending, Error> {
+    ) -> Result<Option<Ending>, Error> {
         let (sender, mut receiver) = mpsc::channel(64);
         // Ends with this function, whatever way that goes.
         let mut following = JoinSet::new();
@@ -261,7 +272,13 @@ impl Study<'_> {
                     }
                     None => {
                         let ending = following.join_next().await.expect("one was spawned");
-                        return ending.map_err(|error| refused("history", &self.workflow, error))?;
+                        let ending =
+                            ending.map_err(|error| refused("history", &self.workflow, error))??;
+                        // Whatever became of it, nothing is started after it.
+                        if cancelling.is_some() && !missing.is_empty() {
+                            return Err(self.ended(Ending::Cancelled));
+                        }
+                        return Ok(ending);
                     }
                 },
                 () = interrupt.came.notified(), if cancelling.is_none() => {
@@ -291,31 +308,36 @@ impl Study<'_> {
         if !self.was_harvested.swap(true, Ordering::SeqCst)
             && let Some((run, is_running)) = self.latest().await?
         {
-            let ending = self.gather(run, &mut missing, keep).await?;
-            if is_running && ending != Ending::Completed && !missing.is_empty() {
-                return Err(self.ended(ending));
+            match self.gather(run, &mut missing, keep).await? {
+                // A client that was interrupted may have left it: it is cancelled once a worker comes.
+                None | Some(Ending::Completed | Ending::Cancelled) => {}
+                Some(ending) if is_running && !missing.is_empty() => {
+                    return Err(self.ended(ending));
+                }
+                Some(Ending::Failed { .. } | Ending::Terminated | Ending::TimedOut) => {}
             }
         }
         let mut in_vain = 0;
         while !missing.is_empty() {
             let before = missing.len();
             self.start(&missing).await?;
-            let Some((run, _)) = self.latest().await? else {
-                continue;
+            let ending = match self.latest().await? {
+                Some((run, _)) => self.gather(run, &mut missing, keep).await?,
+                None => None,
             };
-            match self.gather(run, &mut missing, keep).await? {
+            match ending {
                 _ if missing.is_empty() => {}
                 // Another client's run may have been joined, which was asked for other chunks.
-                Ending::Completed if missing.len() < before => {}
-                Ending::Completed if in_vain < IN_VAIN_MAX => in_vain += 1,
-                Ending::Completed => {
+                None | Some(Ending::Completed) if missing.len() < before => {}
+                None | Some(Ending::Completed) if in_vain < IN_VAIN_MAX => {
+                    in_vain += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                None | Some(Ending::Completed) => {
                     let workflow = self.workflow.clone();
                     return Err(Error::Incomplete { workflow, missing: missing.len() });
                 }
-                ending @ (Ending::Cancelled
-                | Ending::Failed { .. }
-                | Ending::Terminated
-                | Ending::TimedOut) => return Err(self.ended(ending)),
+                Some(ending) => return Err(self.ended(ending)),
             }
         }
         Ok(())
@@ -352,5 +374,17 @@ impl Makers for Study<'_> {
             .and_then(|()| self.cluster.runtime.block_on(self.obtain(indices, &keep)));
         awaited.store(false, Ordering::SeqCst);
         result.map_err(|error| chunk::Error::Elsewhere(Box::new(error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_a_long_spec_has_fewer_batches_and_one_at_least() {
+        assert_eq!([0, 500, 8_388].map(run), [1_000; 3]);
+        assert_eq!(run(SPEC_BYTES_MAX), 128);
+        assert_eq!(run(u64::MAX), 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -13,6 +14,7 @@ use temporalio_client::{
 use temporalio_common::protos::temporal::api::failure::v1::Failure;
 use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -23,7 +25,10 @@ use crate::{Ending, Error};
 const AWAY_MAX: Duration = Duration::from_secs(120);
 
 /// Between two tries to reach it.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const PAUSE: Duration = Duration::from_secs(1);
+
+/// Children read at once, of thousands that a study may have. More than run at once, or the first chunks would wait.
+const READERS: usize = 32;
 
 /// A chunk's index, and its bytes as some worker sent them.
 pub(crate) type Made = (u64, Vec<u8>);
@@ -33,6 +38,8 @@ pub(crate) type Made = (u64, Vec<u8>);
 pub(crate) struct Run {
     pub(crate) workflow: String,
     pub(crate) run: String,
+    /// The last of the runs that continue it, where it is known: read in place of one that the cluster no longer keeps.
+    pub(crate) last: Option<String>,
 }
 
 /// With a cluster that does not answer.
@@ -60,25 +67,37 @@ enum News {
     Next(Next),
 }
 
-/// Sends every chunk in the history of `run`, of those that continue it and of their children; the last one's ending.
+/// Sends every chunk in the history of `run`, of those that continue it and of their children; the last one's ending,
+/// and none if the cluster no longer keeps it.
 ///
 /// Waits for what is not there yet. Each chunk is sent once for each time it was asked for, whatever its attempts were.
 pub(crate) fn follow(
     client: Client,
     run: Run,
     made: Sender<Made>,
-) -> Pin<Box<dyn Future<Output = Result<Ending, Error>> + Send>> {
+) -> Pin<Box<dyn Future<Output = Result<Option<Ending>, Error>> + Send>> {
     Box::pin(follow_runs(client, run, made))
 }
 
-async fn follow_runs(client: Client, mut run: Run, made: Sender<Made>) -> Result<Ending, Error> {
-    let mut children = JoinSet::new();
+async fn follow_runs(
+    client: Client,
+    mut run: Run,
+    made: Sender<Made>,
+) -> Result<Option<Ending>, Error> {
+    let mut children =
+        Children { running: JoinSet::new(), readers: Arc::new(Semaphore::new(READERS)) };
     let ending = loop {
         match follow_run(&client, &run, &made, &mut children).await? {
             Next::Run(next) => run.run = next,
-            Next::Ending(ending) => break ending,
+            Next::Ending(ending) => break Some(ending),
+            // What only a lost history has is asked for again.
+            Next::Lost => match run.last.take() {
+                Some(last) if last != run.run => run.run = last,
+                _ => break None,
+            },
         }
     };
+    let mut children = children.running;
     while let Some(child) = children.join_next().await {
         // How a child ended is told by its parent; that it cannot be read is told here.
         child.map_err(|error| refused("history", &run.workflow, error))??;
@@ -90,13 +109,32 @@ async fn follow_runs(client: Client, mut run: Run, made: Sender<Made>) -> Result
 enum Next {
     Run(String),
     Ending(Ending),
+    /// The cluster has no history of it: a namespace keeps closed workflows for some days.
+    Lost,
+}
+
+/// The workflows that a workflow started.
+struct Children {
+    running: JoinSet<Result<Option<Ending>, Error>>,
+    readers: Arc<Semaphore>,
+}
+
+impl Children {
+    fn follow(&mut self, client: &Client, child: Run, made: &Sender<Made>) {
+        let following = follow(client.clone(), child, made.clone());
+        let readers = Arc::clone(&self.readers);
+        self.running.spawn(async move {
+            let _turn = readers.acquire().await;
+            following.await
+        });
+    }
 }
 
 async fn follow_run(
     client: &Client,
     run: &Run,
     made: &Sender<Made>,
-    children: &mut JoinSet<Result<Ending, Error>>,
+    children: &mut Children,
 ) -> Result<Next, Error> {
     // Activities by the event that asked for them, and the last event read: a reader that was cut off starts from the
     // first event again.
@@ -115,6 +153,7 @@ async fn follow_run(
             let event = match event {
                 Ok(event) => event,
                 Err(error) if is_passing(&error) && patience.is_left(Instant::now()) => break,
+                Err(WorkflowInteractionError::NotFound(_)) => return Ok(Next::Lost),
                 Err(error) => return Err(refused("history", &run.workflow, error)),
             };
             // Every answer brings one: a history that is opened again starts at its first event.
@@ -126,9 +165,7 @@ async fn follow_run(
             match read(event, &mut asked) {
                 // A reader that is gone has what it wanted; the rest is still followed to its end.
                 Some(News::Made(chunk)) => drop(made.send(chunk).await),
-                Some(News::Child(child)) => {
-                    children.spawn(follow(client.clone(), child, made.clone()));
-                }
+                Some(News::Child(child)) => children.follow(client, child, made),
                 Some(News::Next(next)) => return Ok(next),
                 None => {}
             }
@@ -152,7 +189,7 @@ fn read(event: HistoryEvent, names: &mut BTreeMap<i64, u64>) -> Option<News> {
         }
         Attributes::ChildWorkflowExecutionStartedEventAttributes(child) => {
             let child = child.workflow_execution?;
-            Some(News::Child(Run { workflow: child.workflow_id, run: child.run_id }))
+            Some(News::Child(Run { workflow: child.workflow_id, run: child.run_id, last: None }))
         }
         Attributes::WorkflowExecutionContinuedAsNewEventAttributes(next) => {
             Some(News::Next(Next::Run(next.new_execution_run_id)))

@@ -178,9 +178,40 @@ impl Server {
         Process { child, lines }
     }
 
+    /// What `temporal workflow` says, if it does as told.
+    fn command(&self, command: &str, workflow: &str, more: &[&str]) -> Option<String> {
+        let mut child = Command::new("temporal")
+            .args(["workflow", command, "--workflow-id", workflow])
+            .args(["--address", &format!("127.0.0.1:{}", self.port)])
+            .args(more)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Some commands ask whether that is meant; the others do not listen.
+        let _ = child.stdin.take().unwrap().write_all(b"y\n");
+        let output = child.wait_with_output().unwrap();
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// As a namespace does to closed workflows after some days.
+    fn forget(&self, workflow: &str, more: &[&str]) {
+        self.command("delete", workflow, more).unwrap();
+        until(|| self.command("describe", workflow, more).is_none(), "it was not forgotten");
+    }
+
     /// A worker; from chunk `stuck_from` on it takes chunks and never gives them back.
     fn worker(&self, stuck_from: u64) -> Process {
         self.process("worker", &[("CDPR_STUCK_FROM", &stuck_from.to_string())])
+    }
+}
+
+fn until(is_so: impl Fn() -> bool, otherwise: &str) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < WAIT_MAX, "{otherwise}");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -284,7 +315,7 @@ fn client() {
     }
 }
 
-fn until() -> String {
+fn stopped() -> String {
     SPEC.replace(
         "replications = 230",
         "until = { metric = \"redeemed\", half_width = 0.0005, at_most = 700 }",
@@ -296,7 +327,7 @@ fn a_cluster_and_this_machine_write_the_same_bytes() {
     let Some(server) = Server::start() else { return };
     let _workers = [server.worker(u64::MAX), server.worker(u64::MAX)];
     let cluster = server.connect();
-    for spec in [SPEC, &until()] {
+    for spec in [SPEC, &stopped()] {
         let out = TempDir::new().unwrap();
         let there =
             there(cluster.study(&plan(spec), spec, "s.toml").unwrap(), spec, out.path()).unwrap();
@@ -333,11 +364,7 @@ fn a_study_that_is_interrupted_is_cancelled_and_goes_on_to_the_same_bytes() {
     while stuck.next("took ").parse::<u64>().unwrap() < 3 {}
     let chunks = studies::chunk_folder(out.path());
     let kept = || (0..3).filter(|index| chunk::path(&chunks, *index).exists()).count();
-    let started = Instant::now();
-    while kept() < 2 {
-        assert!(started.elapsed() < WAIT_MAX, "no chunk came while the study went on");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    until(|| kept() >= 2, "no chunk came while the study went on");
     client.interrupt();
     let error = client.next("client stopped: ");
     assert!(error.ends_with("was cancelled"), "{error}");
@@ -348,6 +375,49 @@ fn a_study_that_is_interrupted_is_cancelled_and_goes_on_to_the_same_bytes() {
     assert!(bytes(out.path()) == here(SPEC), "going on changed the bytes");
     let taken = worker.taken();
     assert!(!taken.contains(&0) && !taken.contains(&1), "what was kept was made again: {taken:?}");
+}
+
+#[test]
+fn a_study_that_was_cancelled_while_no_worker_ran_starts_anew() {
+    let Some(server) = Server::start() else { return };
+    let cluster = server.connect();
+    let workflow = cluster.study(&plan(SPEC), SPEC, "s.toml").unwrap().workflow().to_owned();
+    let out = TempDir::new().unwrap();
+    let place = out.path().to_str().unwrap();
+    let mut client = server.process("client", &[("CDPR_OUT", place)]);
+    until(|| server.command("cancel", &workflow, &[]).is_some(), "there is nothing to cancel");
+    client.kill();
+    // Joins it, and no worker has told it yet.
+    let again = server.process("client", &[("CDPR_OUT", place)]);
+    let _worker = server.worker(u64::MAX);
+    again.next("client done");
+    assert!(bytes(out.path()) == here(SPEC), "starting anew changed the bytes");
+}
+
+#[test]
+fn chunks_of_histories_that_are_no_longer_kept_are_made_again() {
+    let Some(server) = Server::start() else { return };
+    let cluster = server.connect();
+    let workflow = cluster.study(&plan(SPEC), SPEC, "s.toml").unwrap().workflow().to_owned();
+    let expected = here(SPEC);
+    let made = || {
+        let worker = server.worker(u64::MAX);
+        let out = TempDir::new().unwrap();
+        let place = out.path().to_str().unwrap();
+        server.process("client", &[("CDPR_OUT", place)]).next("client done");
+        assert!(bytes(out.path()) == expected);
+        let mut taken = worker.taken();
+        taken.sort_unstable();
+        taken
+    };
+    assert_eq!(made(), [0, 1, 2, 3, 4, 5]);
+    let described = server.command("describe", &workflow, &["--output", "json"]).unwrap();
+    let (_, first) = described.split_once("\"firstRunId\": \"").unwrap();
+    let (first, _) = first.split_once('"').unwrap();
+    server.forget(&workflow, &["--run-id", first]);
+    assert_eq!(made(), [0, 1, 2, 3], "its second run has two chunks");
+    server.forget(&format!("{workflow}/0"), &[]);
+    assert_eq!(made(), [0, 1, 4, 5], "its other batch has two chunks");
 }
 
 #[test]
