@@ -218,6 +218,9 @@ fn until(is_so: impl Fn() -> bool, otherwise: &str) {
 fn spawn(port: u16, folder: &Path) -> Child {
     Command::new("temporal")
         .args(["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--log-level", "never"])
+        // What is deleted waits for these: half a minute otherwise.
+        .args(["--dynamic-config-value", "history.transferProcessorUpdateAckInterval=\"1s\""])
+        .args(["--dynamic-config-value", "history.visibilityProcessorUpdateAckInterval=\"1s\""])
         .args(["--port", &port.to_string(), "--db-filename"])
         .arg(folder.join("server.db"))
         .stdin(Stdio::null())
