@@ -222,13 +222,15 @@ fn words(mut failure: Option<&Failure>) -> String {
 
 /// Whether it may be over in a while.
 fn is_passing(error: &WorkflowInteractionError) -> bool {
-    const PASSING: [Code; 6] = [
+    // A connection that broke is unknown to the client in the SDK.
+    const PASSING: [Code; 7] = [
         Code::Aborted,
         Code::Cancelled,
         Code::DeadlineExceeded,
         Code::Internal,
         Code::ResourceExhausted,
         Code::Unavailable,
+        Code::Unknown,
     ];
     matches!(error, WorkflowInteractionError::Rpc(status) if PASSING.contains(&status.code()))
 }

@@ -481,6 +481,22 @@ fn a_cluster_that_restarts_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_client_that_waits_in_silence_survives_a_restart() {
+    let Some(mut server) = Server::start() else { return };
+    let cluster = server.connect();
+    let workflow = cluster.study(&plan(SPEC), SPEC, "s.toml").unwrap().workflow().to_owned();
+    let out = TempDir::new().unwrap();
+    let client = server.process("client", &[("CDPR_OUT", out.path().to_str().unwrap())]);
+    until(|| server.command("describe", &workflow, &[]).is_some(), "it did not start");
+    // The SDK repeats a call for ten seconds after it began, and hands on how an older one ends.
+    std::thread::sleep(Duration::from_secs(12));
+    server.restart();
+    let _worker = server.worker(u64::MAX);
+    client.next("client done");
+    assert!(bytes(out.path()) == here(SPEC), "a restart changed the bytes");
+}
+
+#[test]
 fn what_does_not_fit_a_message_is_refused_before_anything_starts() {
     let Some(server) = Server::start() else { return };
     let cluster = server.connect();
