@@ -244,17 +244,13 @@ fn bad(error: anyhow::Error) -> Failure {
 }
 
 fn failure(error: study::study::Error) -> Failure {
-    match error {
-        study::study::Error::Chunk(study::chunk::Error::Elsewhere(cause)) => {
-            match cause.downcast::<temporal::Error>() {
-                Ok(error) => cluster_failure(*error),
-                Err(cause) => Failure::Internal(anyhow::Error::from_boxed(cause)),
-            }
-        }
-        error => {
-            let hint = error.hint();
-            ended("the study did not run", error.into(), hint, hint.is_some())
-        }
+    let study::study::Error::Chunk(study::chunk::Error::Elsewhere(cause)) = error else {
+        let hint = error.hint();
+        return ended("the study did not run", error.into(), hint, hint.is_some());
+    };
+    match cause.downcast::<temporal::Error>() {
+        Ok(error) => cluster_failure(*error),
+        Err(cause) => Failure::Internal(anyhow::Error::from_boxed(cause)),
     }
 }
 
