@@ -56,7 +56,21 @@ pub struct Tables {
     axes: Vec<String>,
     policies: Vec<String>,
     parquet: SerializedFileWriter<BufWriter<File>>,
+    group: Group,
     csv: BufWriter<File>,
+}
+
+/// Rows of a Parquet row group: its description stays in memory until the file ends, so groups are few.
+const GROUP_ROWS: usize = 1 << 15;
+
+/// Rows that wait for a row group of their own, by column.
+#[derive(Default)]
+struct Group {
+    point: Vec<i64>,
+    replication: Vec<i64>,
+    policy: Vec<ByteArray>,
+    axes: Vec<Vec<ByteArray>>,
+    columns: Vec<Vec<f64>>,
 }
 
 impl std::fmt::Debug for Tables {
@@ -87,7 +101,8 @@ impl Tables {
             .chain(axes.iter().map(String::as_str))
             .chain(columns.iter().map(|column| column.name));
         writeln!(csv, "{}", names.map(quoted).collect::<Vec<_>>().join(","))?;
-        Ok(Self { columns, axes, policies: plan.policies(), parquet, csv })
+        let group = Group::new(axes.len(), columns.len());
+        Ok(Self { columns, axes, policies: plan.policies(), parquet, group, csv })
     }
 
     /// Appends rows of one point, from replication `from`, in the order of [`Plan::compute`].
@@ -102,7 +117,10 @@ impl Tables {
         rows: &[Vec<f64>],
     ) -> std::io::Result<()> {
         let values: Vec<String> = plan.values(point).iter().map(crate::quantity::join).collect();
-        self.append_parquet(point, from, rows, &values).map_err(std::io::Error::other)?;
+        self.gather(point, from, rows, &values);
+        if self.group.point.len() >= GROUP_ROWS {
+            self.flush().map_err(std::io::Error::other)?;
+        }
         let width = self.policies.len() as u64;
         let fixed: String = values.iter().map(|value| format!("{},", quoted(value))).collect();
         for (index, row) in rows.iter().enumerate() {
@@ -124,49 +142,63 @@ impl Tables {
         Ok(())
     }
 
-    fn append_parquet(
-        &mut self,
-        point: usize,
-        from: u64,
-        rows: &[Vec<f64>],
-        values: &[String],
-    ) -> Result<(), ParquetError> {
-        let width = self.policies.len();
-        let n = rows.len();
-        let mut group = self.parquet.next_row_group()?;
-        let mut whole = |values: Vec<i64>| -> Result<(), ParquetError> {
-            let mut column = group.next_column()?.expect("the schema has it");
-            column.typed::<Int64Type>().write_batch(&values, None, None)?;
-            column.close()
-        };
-        whole(vec![signed(point as u64); n])?;
-        whole((0..n).map(|index| signed(from + (index / width) as u64)).collect())?;
-        let mut text = |values: Vec<ByteArray>| -> Result<(), ParquetError> {
-            let mut column = group.next_column()?.expect("the schema has it");
-            column.typed::<ByteArrayType>().write_batch(&values, None, None)?;
-            column.close()
-        };
-        text((0..n).map(|index| ByteArray::from(self.policies[index % width].as_str())).collect())?;
-        for value in values {
-            text(vec![ByteArray::from(value.as_str()); n])?;
+    fn gather(&mut self, point: usize, from: u64, rows: &[Vec<f64>], values: &[String]) {
+        let (width, n) = (self.policies.len(), rows.len());
+        let policies: Vec<ByteArray> =
+            self.policies.iter().map(|name| ByteArray::from(name.as_str())).collect();
+        let group = &mut self.group;
+        group.point.extend(std::iter::repeat_n(signed(point as u64), n));
+        group.replication.extend((0..n).map(|index| signed(from + (index / width) as u64)));
+        group.policy.extend((0..n).map(|index| policies[index % width].clone()));
+        for (axis, value) in group.axes.iter_mut().zip(values) {
+            axis.extend(std::iter::repeat_n(ByteArray::from(value.as_str()), n));
         }
-        for (place, column) in self.columns.iter().enumerate() {
-            let values = rows.iter().map(|row| row[place]);
+        for (place, column) in group.columns.iter_mut().enumerate() {
+            column.extend(rows.iter().map(|row| row[place]));
+        }
+    }
+
+    /// Writes what waits as one row group.
+    fn flush(&mut self) -> Result<(), ParquetError> {
+        let fresh = Group::new(self.axes.len(), self.columns.len());
+        let rows = std::mem::replace(&mut self.group, fresh);
+        if rows.point.is_empty() {
+            return Ok(());
+        }
+        let mut group = self.parquet.next_row_group()?;
+        let mut whole = |values: &[i64]| -> Result<(), ParquetError> {
+            let mut column = group.next_column()?.expect("the schema has it");
+            column.typed::<Int64Type>().write_batch(values, None, None)?;
+            column.close()
+        };
+        whole(&rows.point)?;
+        whole(&rows.replication)?;
+        let mut text = |values: &[ByteArray]| -> Result<(), ParquetError> {
+            let mut column = group.next_column()?.expect("the schema has it");
+            column.typed::<ByteArrayType>().write_batch(values, None, None)?;
+            column.close()
+        };
+        text(&rows.policy)?;
+        for axis in &rows.axes {
+            text(axis)?;
+        }
+        for (values, column) in rows.columns.iter().zip(self.columns) {
             let mut writer = group.next_column()?.expect("the schema has it");
             match column.kind {
                 Kind::Flag => {
-                    let values: Vec<bool> = values.map(|value| value != 0.0).collect();
+                    let values: Vec<bool> = values.iter().map(|value| *value != 0.0).collect();
                     writer.typed::<BoolType>().write_batch(&values, None, None)?;
                 }
                 Kind::Count => {
                     #[allow(clippy::cast_possible_truncation, reason = "counts are whole numbers")]
-                    let values: Vec<i64> = values.map(|value| value as i64).collect();
+                    let values: Vec<i64> = values.iter().map(|value| *value as i64).collect();
                     writer.typed::<Int64Type>().write_batch(&values, None, None)?;
                 }
                 Kind::Real => {
+                    let is_there = |value: &f64| value.is_finite();
                     let levels: Vec<i16> =
-                        values.clone().map(|value| i16::from(value.is_finite())).collect();
-                    let values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+                        values.iter().map(|value| i16::from(is_there(value))).collect();
+                    let values: Vec<f64> = values.iter().copied().filter(is_there).collect();
                     writer.typed::<DoubleType>().write_batch(&values, Some(&levels), None)?;
                 }
             }
@@ -181,8 +213,15 @@ impl Tables {
     /// # Errors
     /// When a file cannot be written.
     pub fn finish(mut self) -> std::io::Result<()> {
+        self.flush().map_err(std::io::Error::other)?;
         self.parquet.finish().map_err(std::io::Error::other)?;
         self.csv.flush()
+    }
+}
+
+impl Group {
+    fn new(axes: usize, columns: usize) -> Self {
+        Self { axes: vec![Vec::new(); axes], columns: vec![Vec::new(); columns], ..Self::default() }
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     /// Threads; every core by default. Results do not depend on it.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-    /// Have chunks made by the workers of a Temporal cluster, temporal://HOST:PORT[/NAMESPACE][?queue=QUEUE]; the same
+    /// Have chunks made by the workers of a Temporal cluster, `temporal://HOST:PORT[/NAMESPACE][?queue=QUEUE]`; the same
     /// bytes as here. Ctrl-C cancels; running again goes on.
     #[arg(long, value_name = "ADDRESS")]
     workers: Option<String>,
