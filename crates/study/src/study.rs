@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use crate::execute::{self, Extent, Makers, Progress};
@@ -143,6 +144,8 @@ fn merge(
     let mut points = Vec::with_capacity(plan.points());
     let mut runs = 0;
     let pool = execute::pool(jobs);
+    // Read one after the other, and summed up several at once: as many as there are threads stay in memory.
+    let mut read = Vec::with_capacity(jobs);
     for point in 0..plan.points() {
         let mut sums = PointSums::new(plan);
         for block in 0..extent.blocks[point] {
@@ -157,7 +160,14 @@ fn merge(
             tables.append(plan, point, from, &rows).map_err(file)?;
             sums.add(&rows);
         }
-        points.push(pool.install(|| sums.finish(plan, point)));
+        read.push((point, sums));
+        if read.len() >= jobs || point + 1 == plan.points() {
+            let finished = read.drain(..).collect::<Vec<_>>();
+            points.extend(pool.install(|| {
+                let finish = |(point, sums): (usize, PointSums)| sums.finish(plan, point);
+                finished.into_par_iter().map(finish).collect::<Vec<_>>()
+            }));
+        }
     }
     tables.finish().map_err(file)?;
     let spec = plan.spec();
