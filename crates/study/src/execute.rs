@@ -80,7 +80,8 @@ impl Makers for Threads {
         made: &(dyn Fn(u64) + Sync),
     ) -> Result<(), Error> {
         pool(self.0).install(|| {
-            indices.par_iter().try_for_each(|index| {
+            // A chunk is long enough to be stolen by itself; rayon would hand out long stretches, and wait for the last.
+            indices.par_iter().with_max_len(1).try_for_each(|index| {
                 chunk::make(plan, *index, folder)?;
                 made(*index);
                 Ok(())
