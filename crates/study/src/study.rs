@@ -162,7 +162,7 @@ fn merge(
         }
         read.push((point, sums));
         if read.len() >= jobs || point + 1 == plan.points() {
-            let finished = read.drain(..).collect::<Vec<_>>();
+            let finished = std::mem::take(&mut read);
             points.extend(pool.install(|| {
                 let finish = |(point, sums): (usize, PointSums)| sums.finish(plan, point);
                 finished.into_par_iter().map(finish).collect::<Vec<_>>()

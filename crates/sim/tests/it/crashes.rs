@@ -30,7 +30,7 @@ fn a_run_that_crashes_everywhere_ends_as_one_that_never_did() {
                 disks.crash(torn_len);
                 restarts += 1;
             }
-            Err(error) => panic!("after {restarts} restarts: {error}"),
+            Err(error) => panic!("after {restarts} restarts: {error:?}"),
         }
         assert!(restarts < 1_000, "every restart makes progress");
     };
@@ -59,7 +59,7 @@ fn disturbed(inputs: &dyn Fn() -> Inputs, pull: &dyn Fn(u64) -> bool) -> (Report
                 disks.crash(0);
                 restarts += 1;
             }
-            Err(error) => panic!("after {restarts} restarts: {error}"),
+            Err(error) => panic!("after {restarts} restarts: {error:?}"),
         }
     }
 }
