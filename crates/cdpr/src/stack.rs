@@ -55,8 +55,8 @@ impl study::level::Stack for Stack {
         level::identity()
     }
 
-    fn seconds(&self, scenario: &risk::Scenario) -> f64 {
-        level::Stack::seconds(scenario)
+    fn seconds(&self, scenario: &risk::Scenario, policy: &risk::Policy) -> f64 {
+        level::Stack::seconds(scenario, policy)
     }
 }
 

@@ -84,9 +84,16 @@ impl Stack {
         Self { proving_key }
     }
 
-    /// About how long a replication takes on one core, seconds: a start, its ticks, and some rounds to prove.
-    pub fn seconds(scenario: &risk::Scenario) -> f64 {
-        4.0 + 0.03 * f64::from(scenario.steps())
+    /// About how long a replication takes on one core, seconds: a start, its ticks, and its proofs. Sealed, every
+    /// round of every epoch has one, full or empty; else a round or so. Measured on one machine.
+    pub fn seconds(scenario: &risk::Scenario, policy: &Policy) -> f64 {
+        let is_sealed = policy.disclosure == risk::Disclosure::None;
+        let mut proofs = 1.0;
+        if let (true, Mechanism::CdprWorkflow(workflow)) = (is_sealed, &policy.mechanism) {
+            let epochs = scenario.horizon.hours() / workflow.timeout.hours();
+            proofs = epochs * f64::from(workflow.rounds);
+        }
+        1.5 + 0.03 * f64::from(scenario.steps()) + 1.7 * proofs
     }
 
     /// Plays a replication.

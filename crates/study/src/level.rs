@@ -36,7 +36,7 @@ pub trait Stack: fmt::Debug + Send + Sync {
     fn identity(&self) -> String;
 
     /// About how long one takes on one core, seconds.
-    fn seconds(&self, scenario: &Scenario) -> f64;
+    fn seconds(&self, scenario: &Scenario, policy: &Policy) -> f64;
 }
 
 /// Minutes of so many runs, rounded **up**.

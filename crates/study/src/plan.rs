@@ -88,7 +88,7 @@ impl Plan {
         for point in 0..self.points.len().min(CHECKED_MAX) {
             let (scenario, policies) =
                 self.worlds(point).map_err(|(key, reason)| refuse(key, reason))?;
-            seconds = seconds.max(stack.seconds(&scenario));
+            seconds = seconds.max(mean_seconds(&*stack, &scenario, &policies));
             for policy in &policies {
                 stack.check(&scenario, policy).map_err(|(key, reason)| refuse(key, reason))?;
             }
@@ -106,8 +106,8 @@ impl Plan {
 
     /// About how long a run takes on one core, if it is on a stack.
     pub fn seconds_on_stack(&self) -> Option<f64> {
-        let (scenario, _) = self.worlds(0).ok()?;
-        Some(self.stack.as_ref()?.seconds(&scenario))
+        let (scenario, policies) = self.worlds(0).ok()?;
+        Some(mean_seconds(&**self.stack.as_ref()?, &scenario, &policies))
     }
 
     fn prepare(
@@ -374,6 +374,12 @@ impl Plan {
         }
         Ok(rows)
     }
+}
+
+/// Of a run under each policy in turn.
+fn mean_seconds(stack: &dyn Stack, scenario: &risk::Scenario, policies: &[risk::Policy]) -> f64 {
+    let sum: f64 = policies.iter().map(|policy| stack.seconds(scenario, policy)).sum();
+    sum / len_f64(policies.len())
 }
 
 /// What decides the results, hashed.

@@ -59,7 +59,7 @@ impl Stack for Standin {
         "standin".into()
     }
 
-    fn seconds(&self, _: &Scenario) -> f64 {
+    fn seconds(&self, _: &Scenario, _: &Policy) -> f64 {
         6.0
     }
 }
