@@ -9,7 +9,7 @@ use cre::messages::sdk::{
     execute_request, execution_result, simple_consensus_inputs,
 };
 use cre::messages::{cron::Payload, pack, sdk, unpack};
-use cre::testing::{self, ScriptedHost};
+use cre::testing::{self, Saying, ScriptedHost};
 use cre::{
     Calls, Consensus, Error, Field, Handler, Restrictions, Runtime, Secrets, Tee, UserMetric,
     Value, Workflow, cron, darkpool, evm, guest, http,
@@ -286,47 +286,8 @@ fn an_answer_longer_than_its_room_is_the_hosts_error() {
     assert!(error.chain().contains("response buffer too small"), "{}", error.chain());
 }
 
-/// Says whatever it is told, as bytes.
-struct Babbling(Vec<u8>, bool);
-
-impl Babbling {
-    fn say(&self) -> Result<Vec<u8>, Vec<u8>> {
-        if self.1 { Err(self.0.clone()) } else { Ok(self.0.clone()) }
-    }
-}
-
-impl Host for Babbling {
-    fn call_capability(&mut self, _: &[u8]) -> Result<(), Vec<u8>> {
-        Ok(())
-    }
-
-    fn await_capabilities(&mut self, _: &[u8], _: usize) -> Result<Vec<u8>, Vec<u8>> {
-        self.say()
-    }
-
-    fn get_secrets(&mut self, _: &[u8]) -> Result<(), Vec<u8>> {
-        Ok(())
-    }
-
-    fn await_secrets(&mut self, _: &[u8], _: usize) -> Result<Vec<u8>, Vec<u8>> {
-        self.say()
-    }
-
-    fn log(&mut self, _: &str) {}
-
-    fn emit_metric(&mut self, _: &[u8]) -> bool {
-        false
-    }
-
-    fn switch_modes(&mut self, _: Mode) {}
-
-    fn random_seed(&mut self, _: Mode) -> u64 {
-        0
-    }
-
-    fn now(&mut self) -> Option<u64> {
-        Some(u64::MAX)
-    }
+fn babbling(bytes: Vec<u8>, fails: bool) -> impl Host {
+    Saying(move || if fails { Err(bytes.clone()) } else { Ok(bytes.clone()) })
 }
 
 proptest! {
@@ -334,7 +295,7 @@ proptest! {
     fn any_bytes_of_the_host_are_an_answer_or_a_typed_error(
         bytes in prop::collection::vec(any::<u8>(), 0..64), fails: bool,
     ) {
-        let mut runtime = Runtime::new(Babbling(bytes, fails), 64);
+        let mut runtime = Runtime::new(babbling(bytes, fails), 64);
         prop_assert!(runtime.secret("K").wait().is_err());
         prop_assert!(observe(&mut runtime).is_err());
         prop_assert!(runtime.now().is_ok());
@@ -350,7 +311,7 @@ proptest! {
         let mut bytes = answers.encode_to_vec();
         let idx = at % bytes.len();
         bytes[idx] = with;
-        let runtime = Runtime::new(Babbling(bytes, false), 512);
+        let runtime = Runtime::new(babbling(bytes, false), 512);
         let answered = runtime.call::<Value>("a@1.0.0", "Do", &Value::NOTHING).wait();
         prop_assert!(!matches!(answered, Err(Error::Workflow(_))));
     }

@@ -1,11 +1,16 @@
 //! What every transport has to pass. Whoever owns one runs [`suite`] over a real world.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+
 use cre::messages::darkpool::{
     CheckReservesRequest, CheckReservesResponse, CollateralRequest, GetRequestStatusRequest,
     RequestResponse, RequestStatus,
 };
 
-use crate::{Code, DarkPool, Fault};
+use crate::{Code, DarkPool, Fault, Host};
 
 /// A world in which a request can be made.
 #[derive(Debug, Clone)]
@@ -83,4 +88,47 @@ pub fn suite(client: &mut impl DarkPool<Error = Fault>, case: &Case) -> Outcome 
     let elsewhere = GetRequestStatusRequest { dark_pool: vec![7; 20], ..status };
     assert_eq!(code(client.get_request_status(elsewhere).map(drop)), Code::InvalidArgument);
     Outcome { check, response }
+}
+
+/// A reactor on a thread of its own, so that a test may block on what it serves.
+///
+/// # Panics
+/// If the system has no event loop to give.
+#[cfg(feature = "http")]
+pub fn reactor() -> tokio::runtime::Handle {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+    handle
+}
+
+/// Reaches an endpoint by HTTP/1.1, one request to a connection. It stops at anything unexpected.
+#[derive(Debug)]
+pub struct Post {
+    /// Where the endpoint listens.
+    pub address: SocketAddr,
+    /// The caller's token.
+    pub token: &'static str,
+}
+
+impl Host for Post {
+    fn post(&mut self, path: &str, body: Vec<u8>) -> Result<(u32, Vec<u8>), Fault> {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
+             connection: close\r\ncontent-length: {}\r\n\r\n",
+            self.address,
+            self.token,
+            body.len()
+        )
+        .unwrap();
+        stream.write_all(&body).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Ok((status, answer[end + 4..].to_vec()))
+    }
 }

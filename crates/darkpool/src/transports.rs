@@ -7,8 +7,6 @@
     reason = "a test that cannot go on should say where, and one that is skipped why"
 )]
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 
 use cre::messages::darkpool::{FILL, Fill, FillTriggerConfig};
@@ -18,12 +16,12 @@ use cre::messages::evm::{
 };
 use cre::messages::{Any, pack, unpack};
 use evm::report::SignedReport;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Handle;
 
 use crate::grpc::messages::{AckEventRequest, TriggerMessage, TriggerRegistrationRequest};
 use crate::grpc::{Caller, Server};
 use crate::scripted::{ID, Scripted, case, scope};
-use crate::testing::suite;
+use crate::testing::{Post, reactor, suite};
 use crate::{
     Backend as _, COLLATERAL_REQUESTED, Chain, Client, Code, Delivery, Fallback, Fault, Host,
     Service, Shared,
@@ -31,14 +29,6 @@ use crate::{
 
 fn shared() -> Shared<Scripted> {
     Shared::new(Service::new(scope(), Scripted::default()))
-}
-
-/// A reactor on a thread of its own, so that a test may block on what it serves.
-fn reactor() -> Handle {
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let handle = runtime.handle().clone();
-    std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
-    handle
 }
 
 fn socket(name: &str) -> PathBuf {
@@ -186,34 +176,6 @@ async fn next(
     match stream.message().await.unwrap().unwrap().message {
         Some(TriggerMessage::Response(response)) => response.event.unwrap(),
         other => panic!("{other:?}"),
-    }
-}
-
-/// HTTP/1.1, one request to a connection.
-struct Post {
-    address: SocketAddr,
-    token: &'static str,
-}
-
-impl Host for Post {
-    fn post(&mut self, path: &str, body: Vec<u8>) -> Result<(u32, Vec<u8>), Fault> {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        write!(
-            stream,
-            "POST {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
-             connection: close\r\ncontent-length: {}\r\n\r\n",
-            self.address,
-            self.token,
-            body.len()
-        )
-        .unwrap();
-        stream.write_all(&body).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Ok((status, answer[end + 4..].to_vec()))
     }
 }
 

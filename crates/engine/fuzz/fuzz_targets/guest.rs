@@ -1,17 +1,21 @@
 //! A workflow whose host says whatever it likes: `cargo fuzz run -s none guest`, in `crates/engine`.
 #![no_main]
 
-use std::cell::Cell;
-
-use cre::host::{Host, Mode};
 use cre::messages::sdk::{ExecuteRequest, Trigger, execute_request};
 use cre::messages::{cron::Payload, pack};
 use cre::{Consensus, Error, Runtime, Workflow, cron, evm, guest, http, testing};
 use prost::Message as _;
 
 libfuzzer_sys::fuzz_target!(|said: &[u8]| {
-    let host = Said { bytes: said.to_vec(), at: Cell::new(0) };
-    let argument = match host.say() {
+    // The input, piece by piece: a byte says how long the next is, its highest bit that it is an error.
+    let (bytes, mut at) = (said.to_vec(), 0);
+    let mut say = move || {
+        let Some((head, rest)) = bytes[at..].split_first() else { return Ok(Vec::new()) };
+        let said = &rest[..usize::from(head & 0x7f).min(rest.len())];
+        at += 1 + said.len();
+        if head & 0x80 == 0 { Ok(said.to_vec()) } else { Err(said.to_vec()) }
+    };
+    let argument = match say() {
         // Nothing said, and the guest is triggered as it should be.
         Ok(nothing) if nothing.is_empty() => {
             let trigger = Trigger { id: 0, payload: Some(pack(&Payload::default())) };
@@ -22,7 +26,7 @@ libfuzzer_sys::fuzz_target!(|said: &[u8]| {
             .map_or(request, |request| testing::argument(&request)),
         Err(argument) => argument,
     };
-    guest::execute(setup, &argument, host);
+    guest::execute(setup, &argument, testing::Saying(say));
 });
 
 fn setup(_: &[u8]) -> Result<Workflow<()>, Error> {
@@ -44,55 +48,4 @@ fn everything(_: &(), runtime: &mut Runtime, _: Payload) -> Result<f64, Error> {
         let _ = chain.write_report(runtime, [7; 20], report, None).wait();
     }
     Ok(0.0)
-}
-
-/// The input, piece by piece: a byte says how long the next is, its highest bit that it is an error.
-struct Said {
-    bytes: Vec<u8>,
-    at: Cell<usize>,
-}
-
-impl Said {
-    fn say(&self) -> Result<Vec<u8>, Vec<u8>> {
-        let Some((head, rest)) = self.bytes[self.at.get()..].split_first() else {
-            return Ok(Vec::new());
-        };
-        let said = &rest[..usize::from(head & 0x7f).min(rest.len())];
-        self.at.set(self.at.get() + 1 + said.len());
-        if head & 0x80 == 0 { Ok(said.to_vec()) } else { Err(said.to_vec()) }
-    }
-}
-
-impl Host for Said {
-    fn call_capability(&mut self, _: &[u8]) -> Result<(), Vec<u8>> {
-        Ok(())
-    }
-
-    fn await_capabilities(&mut self, _: &[u8], _: usize) -> Result<Vec<u8>, Vec<u8>> {
-        self.say()
-    }
-
-    fn get_secrets(&mut self, _: &[u8]) -> Result<(), Vec<u8>> {
-        Ok(())
-    }
-
-    fn await_secrets(&mut self, _: &[u8], _: usize) -> Result<Vec<u8>, Vec<u8>> {
-        self.say()
-    }
-
-    fn log(&mut self, _: &str) {}
-
-    fn emit_metric(&mut self, _: &[u8]) -> bool {
-        false
-    }
-
-    fn switch_modes(&mut self, _: Mode) {}
-
-    fn random_seed(&mut self, _: Mode) -> u64 {
-        0
-    }
-
-    fn now(&mut self) -> Option<u64> {
-        Some(u64::MAX)
-    }
 }

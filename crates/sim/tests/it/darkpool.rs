@@ -1,13 +1,10 @@
 //! The capability over the real thing, chain, enclave and DON of a world, by each of its transports.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-
 use cre::messages::darkpool::{
     CheckReservesRequest, CollateralRequest, FillTriggerConfig, GetRequestStatusRequest,
 };
 use cre::messages::{Any, evm as wire, pack, unpack};
-use darkpool::testing::{Case, suite};
+use darkpool::testing::{Case, Post, reactor, suite};
 use darkpool::{Client, Fallback, Fault, Service, Shared, grpc, http};
 use don::chain::Transmitter;
 use don::{Caller, Capability as _};
@@ -22,7 +19,7 @@ use protocol::{Call, Write};
 use recovery::DisclosureMode;
 use sim::{Faults, PoolHost, World};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Handle;
 
 use crate::{inputs, quick};
 
@@ -64,14 +61,6 @@ fn short() -> (Shared<PoolHost>, Case) {
     (Shared::new(service), Case { check, request, forged, second })
 }
 
-/// A reactor on a thread of its own, so that a test may block on what it serves.
-fn reactor() -> Handle {
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let handle = runtime.handle().clone();
-    std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
-    handle
-}
-
 #[test]
 fn grpc_over_the_real_world_passes_the_suite() {
     let (shared, case) = short();
@@ -100,7 +89,8 @@ fn the_fallback_over_the_real_world_passes_the_suite() {
     let provider = shared.with(|service| service.backend().provider());
     let limits = engine::Limits::production();
     let chain = don::chain::Chain::new(provider, Delivers(shared.clone()), limits).unwrap();
-    suite(&mut Fallback { host: Post(server.address()), chain: Evm(chain) }, &case);
+    let host = Post { address: server.address(), token: "token" };
+    suite(&mut Fallback { host, chain: Evm(chain) }, &case);
     drop(server);
     settle(&handle);
 }
@@ -113,30 +103,6 @@ fn settle(handle: &Handle) {
         }
     };
     handle.block_on(handle.spawn(turns)).unwrap();
-}
-
-/// HTTP/1.1, one request to a connection.
-struct Post(SocketAddr);
-
-impl darkpool::Host for Post {
-    fn post(&mut self, path: &str, body: Vec<u8>) -> Result<(u32, Vec<u8>), Fault> {
-        let mut stream = TcpStream::connect(self.0).unwrap();
-        write!(
-            stream,
-            "POST {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer token\r\n\
-             connection: close\r\ncontent-length: {}\r\n\r\n",
-            self.0,
-            body.len()
-        )
-        .unwrap();
-        stream.write_all(&body).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Ok((status, answer[end + 4..].to_vec()))
-    }
 }
 
 /// The EVM capability of a DON.
