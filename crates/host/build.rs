@@ -62,7 +62,7 @@ fn build(package: &str, workspace: &Path, target: &Path, triple: &str) {
         .env_clear()
         .envs(env::vars_os().filter(|(name, _)| is_inherited(name)))
         .env("RUSTC", &rustc)
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(workspace, target, &rustc).join(OsStr::new("\u{1f}")))
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(target, &rustc).join(OsStr::new("\u{1f}")))
         .status()
         .expect("cargo runs: it runs us");
     assert!(
@@ -103,9 +103,10 @@ fn is_inherited(name: &OsStr) -> bool {
     })
 }
 
-/// Static, so that the file is the whole program, and without the names of this machine's folders.
-/// Of several prefixes that match a path, the compiler takes the last.
-fn flags(workspace: &Path, target: &Path, rustc: &OsStr) -> Vec<OsString> {
+/// Static, so that the file is the whole program, and without the names of this machine's folders. The workspace's own
+/// needs no hiding: cargo compiles its members from there, by relative paths. Named in a flag it would have every
+/// dependency compiled anew for each clone.
+fn flags(target: &Path, rustc: &OsStr) -> Vec<OsString> {
     let mut flags: Vec<OsString> = vec!["-Ctarget-feature=+crt-static".into()];
     let mut remap = |from: &Path, to: &str| {
         let mut flag = OsString::from("--remap-path-prefix=");
@@ -114,8 +115,6 @@ fn flags(workspace: &Path, target: &Path, rustc: &OsStr) -> Vec<OsString> {
         flag.push(to);
         flags.push(flag);
     };
-    remap(workspace, "/cdpr");
-    // Inside the workspace by default, so it comes after it.
     remap(target, "/target");
     // One folder per registry or mirror, named after it.
     let registries = cargo_home().join("registry/src");

@@ -33,13 +33,13 @@ pub(crate) fn engines() -> Result<()> {
     )
     .run()?;
     let modules = crate::ci::target_dir()?.join("wasm32-unknown-unknown/workflow/examples");
-    Call::new("cargo test --locked --package engine --features wasmi,deploy")
-        .env("CRE_STANDARD_DIR", modules.to_string_lossy())
-        .run()?;
-    // What `cargo test` skips: projects that are built, and TypeScript.
-    Call::new("cargo test --workspace --locked --test workflow")
-        .env("CDPR_BUILD_PROJECTS", "1")
-        .run()
+    // Both engines; and what `cargo test` skips: projects that are built, and TypeScript.
+    Call::new(
+        "cargo test --locked --features cdpr/compiler --test abi --test standard --test typescript --test workflow",
+    )
+    .env("CRE_STANDARD_DIR", modules.to_string_lossy())
+    .env("CDPR_BUILD_PROJECTS", "1")
+    .run()
 }
 
 /// Chainlink's own host over our modules. False where the module proxy does not serve it; it has printed why.

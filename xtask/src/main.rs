@@ -24,8 +24,8 @@ use anyhow::Result;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  ci [--quick | --full] [--skip-tests]
-                        the gate; --quick: fmt, tidy, clippy, tests; --full: a clean release build too, and Node is a must
+  ci [--quick | --full] [--skip-tests] [--only STEP,STEP]
+                        the gate; --quick: fmt, tidy, clippy, tests; --full: fuzzing and a clean release build too
   tidy [--bless]        check crate graph, purity, sources, licences, enclave closure, stages, pins, files and links;
                         --bless rewrites crates/enclave/closure.txt
   artifacts [--check]   regenerate verifier and contract artifacts; --check: only compare with the committed ones
@@ -47,8 +47,10 @@ fn main() -> ExitCode {
 
 fn run(args: &[&str]) -> Result<ExitCode> {
     let (command, flags) = args.split_first().unwrap_or((&"help", &[]));
+    if *command == "ci" {
+        return gate(flags);
+    }
     let known: &[&str] = match *command {
-        "ci" => &["--quick", "--full", "--skip-tests"],
         "tidy" => &["--bless"],
         "artifacts" | "guests" => &["--check"],
         "fix" | "fuzz" => &[],
@@ -63,15 +65,6 @@ fn run(args: &[&str]) -> Result<ExitCode> {
     }
     let has = |flag| flags.contains(&flag);
     match *command {
-        "ci" => {
-            let scope = match (has("--quick"), has("--full")) {
-                (true, true) => return Ok(misused("--quick with --full")),
-                (true, false) => ci::Scope::Quick,
-                (false, true) => ci::Scope::Full,
-                (false, false) => ci::Scope::Default,
-            };
-            return ci::run(scope, has("--skip-tests"));
-        }
         "tidy" => tidy::run(has("--bless"))?,
         "artifacts" => artifacts::run(has("--check"))?,
         "guests" => guests::run(has("--check"))?,
@@ -79,6 +72,30 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         _fix => fix()?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads what is asked of the gate. `--after FILE` is `.ci/run`'s: what it did itself, with its seconds.
+fn gate(flags: &[&str]) -> Result<ExitCode> {
+    let mut options =
+        ci::Options { scope: ci::Scope::Default, skip_tests: false, only: None, after: None };
+    let mut flags = flags.iter();
+    while let Some(flag) = flags.next() {
+        match *flag {
+            "--quick" if options.scope == ci::Scope::Default => options.scope = ci::Scope::Quick,
+            "--full" if options.scope == ci::Scope::Default => options.scope = ci::Scope::Full,
+            "--skip-tests" => options.skip_tests = true,
+            "--only" => match flags.next() {
+                Some(names) => options.only = Some(names.split(',').collect()),
+                None => return Ok(misused("--only without names")),
+            },
+            "--after" => match flags.next() {
+                Some(file) => options.after = Some(file),
+                None => return Ok(misused("--after without a file")),
+            },
+            other => return Ok(misused(other)),
+        }
+    }
+    ci::run(&options)
 }
 
 fn misused(what: &str) -> ExitCode {

@@ -291,8 +291,13 @@ fn bad_input_is_named_and_hinted_at() {
     refused(&["simulate", &file("main.go", "package main")], &["source"]);
     refused(&["simulate", "no/such/folder"], &["no such file or folder"]);
     refused(&["simulate", &folder.display().to_string()], &["no workflow.yaml"]);
-    refused(&["simulate", &file("main.ts", "")], &["npm install @chainlink/cre-sdk"]);
-    refused(&["simulate", &file("main.js", "")], &["Javy plugin", "npm install"]);
+    let [typescript, javascript] = if cfg!(feature = "compiler") {
+        [["@chainlink/cre-sdk", "npm install"], ["Javy plugin", "npm install"]]
+    } else {
+        [["not in this build", "--features compiler"]; 2]
+    };
+    refused(&["simulate", &file("main.ts", "")], &typescript);
+    refused(&["simulate", &file("main.js", "")], &javascript);
     refused(&["simulate", RECOVERY, "--target", "mainnet"], &["mainnet", "staging-settings"]);
     refused(
         &["simulate", RECOVERY, "--trigger-index", "7"],

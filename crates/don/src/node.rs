@@ -46,7 +46,7 @@ where
     }
 }
 
-/// A compiled module is the program that a DON is given.
+/// A module is the program that a DON is given.
 impl Program for engine::Module {
     fn run(
         &self,

@@ -1,20 +1,14 @@
-//! Runs CRE workflow modules: Chainlink's guest ABI, version 2, over wasmtime or, inside a TEE, over wasmi.
-//! It is a crate because its dependencies are heavy, and because the TEE's runner links it without them.
+//! Runs CRE workflow modules: Chainlink's guest ABI, version 2, over wasmi, an interpreter, or over wasmtime, the
+//! compiler that Chainlink uses, behind feature `wasmtime`. It is a crate because its dependencies are heavy.
 //!
-//! Nouns: [`Module`] (compiled, run as often as one likes), [`World`] (what a module may ask for; whoever runs
+//! Nouns: [`Module`] (of the faster engine that is compiled in, run as often as one likes), [`World`] (what a module may ask for; whoever runs
 //! one implements it), [`Mode`], [`Limits`].
 //!
 //! A module is refused before it runs, or its run has no result: [`Error`] says which and why. What the ABI
 //! means is written once, in `env` and `wasi`; an engine only links it.
 
-#![cfg_attr(
-    not(any(feature = "wasmtime", feature = "wasmi")),
-    allow(dead_code, unused_imports, reason = "without an engine there is the trait alone")
-)]
-
 #[cfg(feature = "wasmtime")]
 mod compiled;
-#[cfg(feature = "wasmi")]
 pub mod wasmi;
 
 mod binary;
@@ -39,6 +33,8 @@ pub use binary::unpack;
 pub use compiled::Module;
 pub use error::Error;
 pub use limits::{HttpLimits, Limits};
+#[cfg(not(feature = "wasmtime"))]
+pub use wasmi::Module;
 
 use cre::messages::sdk;
 

@@ -1,6 +1,7 @@
-//! Modules over wasmi: an interpreter, for where a compiler and executable pages are not wanted, as in a TEE.
+//! Modules over wasmi: an interpreter, for where a compiler and executable pages are not wanted, as in a TEE, and for
+//! small modules, which have run before a compiler is done.
 //!
-//! The same functions, limits and errors as [`engine::Module`](crate::Module) over wasmtime. What differs:
+//! The same functions, limits and errors as over wasmtime. What differs:
 //! there is no SIMD and no JavaScript, and a module's own start section, which SDKs do not make, has to end
 //! within [`SLICE`].
 
@@ -51,7 +52,7 @@ impl Module {
     /// Validates and translates a module, raw or brotli.
     ///
     /// # Errors
-    /// As [`engine::Module::compile`](crate::Module::compile).
+    /// What is wrong with the module; the variants of [`Error`] up to the blank line.
     pub fn compile(wasm: &[u8], limits: &Limits) -> Result<Self, Error> {
         let wasm = binary::unpack(wasm, limits)?;
         let mut config = Config::default();
@@ -105,7 +106,7 @@ impl Module {
     /// Executes the module once, in a fresh instance.
     ///
     /// # Errors
-    /// As [`engine::Module::execute`](crate::Module::execute).
+    /// Why there is no result; the variants of [`Error`] after the blank line. The module's own failure is a result.
     pub fn execute(
         &self,
         request: &sdk::ExecuteRequest,

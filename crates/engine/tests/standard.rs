@@ -203,7 +203,6 @@ mod over_wasmtime {
     include!("standard/cases.rs");
 }
 
-#[cfg(feature = "wasmi")]
 mod over_wasmi {
     use super::*;
     use engine::wasmi::Module;

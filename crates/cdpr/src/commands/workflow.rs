@@ -10,6 +10,11 @@ mod init;
 mod limits;
 mod program;
 mod project;
+#[cfg(feature = "compiler")]
+mod script;
+#[cfg(not(feature = "compiler"))]
+#[path = "workflow/no_script.rs"]
+mod script;
 mod show;
 mod simulate;
 mod trigger;

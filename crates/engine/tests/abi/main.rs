@@ -11,7 +11,6 @@ mod over_wasmtime {
     include!("cases.rs");
 }
 
-#[cfg(feature = "wasmi")]
 mod over_wasmi {
     use engine::wasmi::Module;
 

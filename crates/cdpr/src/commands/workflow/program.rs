@@ -1,18 +1,14 @@
 //! A workflow's code as something that runs: a module, a JavaScript bundle, or TypeScript to bundle.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use cre::messages::sdk::{ExecuteRequest, ExecutionResult, TeeType, TeeTypeAndRegions};
 use don::confidential::Confidential;
 use don::{Program, ProgramError, TeeRunner};
 use engine::{Error, Limits, Module, World};
 
-use super::refuse;
+use super::{refuse, script};
 use crate::Failure;
-
-/// What npm has to bring.
-const NPM: &str = "npm install @chainlink/cre-sdk @chainlink/cre-sdk-javy-plugin bun typescript";
 
 /// A workflow's code, ready to run.
 pub(crate) struct Loaded {
@@ -26,27 +22,9 @@ pub(crate) struct Loaded {
 /// Compiles whatever the file is.
 pub(crate) fn load(path: &Path, limits: &Limits) -> Result<Loaded, Failure> {
     let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
-    let names = |bytes: &[u8]| {
-        let id = cre::messages::darkpool::ID.as_bytes();
-        bytes.windows(id.len()).any(|window| window == id)
-    };
-    let refused = |error: Error| {
-        let words = format!("{}: {error}", path.display());
-        refuse(words, hint(&error))
-    };
-    let script = |plugin: &Path, bundle: &[u8]| {
-        let module = Module::javascript(&read(plugin)?, bundle, limits).map_err(refused)?;
-        Ok(Loaded { module, wasm: None, names_dark_pool: names(bundle) })
-    };
+    let refused = |error| refused(path, &error);
     match kind {
-        "ts" | "tsx" => {
-            let (npm, scratch) = (Npm::above(path)?, Scratch::new()?);
-            script(&npm.plugin, &npm.bundle(path, &scratch)?)
-        }
-        "js" | "mjs" => {
-            let plugin = plugin_above(path).ok_or_else(|| absent(path, "the Javy plugin"))?;
-            script(&plugin, &read(path)?)
-        }
+        "ts" | "tsx" | "js" | "mjs" => script::load(path, limits),
         "go" | "rs" => {
             let hint = "build it first (`cdpr workflow build`, or its Makefile) and give the .wasm";
             Err(refuse(format!("{}: this is source", path.display()), hint))
@@ -55,10 +33,19 @@ pub(crate) fn load(path: &Path, limits: &Limits) -> Result<Loaded, Failure> {
             let bytes = read(path)?;
             let wasm = engine::unpack(&bytes, limits).map_err(refused)?;
             let module = Module::compile(&wasm, limits).map_err(refused)?;
-            let names_dark_pool = names(&wasm);
+            let names_dark_pool = names_dark_pool(&wasm);
             Ok(Loaded { module, wasm: Some(wasm.into()), names_dark_pool })
         }
     }
+}
+
+pub(super) fn names_dark_pool(bytes: &[u8]) -> bool {
+    let id = cre::messages::darkpool::ID.as_bytes();
+    bytes.windows(id.len()).any(|window| window == id)
+}
+
+pub(super) fn refused(path: &Path, error: &Error) -> Failure {
+    refuse(format!("{}: {error}", path.display()), hint(error))
 }
 
 /// What to do about a module that is refused.
@@ -92,109 +79,11 @@ pub(crate) const fn hint(error: &Error) -> &'static str {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| {
         let hint = "build the workflow first: `cdpr workflow build`, or `make build` in its folder";
         refuse(format!("{}: {error}", path.display()), hint)
     })
-}
-
-fn absent(path: &Path, what: &str) -> Failure {
-    refuse(format!("{}: no {what} in a node_modules here or above", path.display()), NPM)
-}
-
-/// The packages of a TypeScript project.
-struct Npm {
-    plugin: PathBuf,
-    script: PathBuf,
-    bun: PathBuf,
-}
-
-fn find_above(path: &Path, find: impl Fn(&Path) -> Option<PathBuf>) -> Option<PathBuf> {
-    let absolute = std::fs::canonicalize(path).ok()?;
-    absolute.ancestors().find_map(|folder| find(&folder.join("node_modules")))
-}
-
-fn plugin_above(path: &Path) -> Option<PathBuf> {
-    let file = "@chainlink/cre-sdk-javy-plugin/dist/javy-chainlink-sdk.plugin.wasm";
-    find_above(path, |modules| Some(modules.join(file)).filter(|file| file.exists()))
-}
-
-impl Npm {
-    fn above(path: &Path) -> Result<Self, Failure> {
-        let script = find_above(path, |modules| {
-            Some(modules.join("@chainlink/cre-sdk/scripts/run.ts")).filter(|file| file.exists())
-        });
-        // bun's postinstall moves the platform's program into the package; npm may have blocked that, and
-        // then the program is where it came in. What stands in its place meanwhile is a small script.
-        let is_program = |file: &PathBuf| file.metadata().is_ok_and(|file| file.len() > 1_000_000);
-        let bun = find_above(path, |modules| {
-            let platforms =
-                std::fs::read_dir(modules.join("@oven")).into_iter().flatten().flatten();
-            let mut files: Vec<_> = platforms.map(|entry| entry.path().join("bin/bun")).collect();
-            files.sort();
-            files.push(modules.join("bun/bin/bun.exe"));
-            files.into_iter().find(is_program)
-        });
-        let on_path = || {
-            let folders = std::env::var_os("PATH")?;
-            std::env::split_paths(&folders).map(|folder| folder.join("bun")).find(is_program)
-        };
-        Ok(Self {
-            plugin: plugin_above(path).ok_or_else(|| absent(path, "the Javy plugin"))?,
-            script: script.ok_or_else(|| absent(path, "@chainlink/cre-sdk"))?,
-            bun: bun.or_else(on_path).ok_or_else(|| absent(path, "bun"))?,
-        })
-    }
-
-    /// One JavaScript file of a workflow and all it imports, by the official SDK's own script.
-    fn bundle(&self, source: &Path, scratch: &Scratch) -> Result<Vec<u8>, Failure> {
-        let failed = |what: String| refuse(what, "the SDK's compiler printed why, above");
-        // The script calls `bun` by name.
-        let link = scratch.0.join("bun");
-        std::os::unix::fs::symlink(&self.bun, &link).map_err(|error| failed(error.to_string()))?;
-        let folders = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(scratch.0.clone()).chain(std::env::split_paths(&folders));
-        let folders = std::env::join_paths(folders).map_err(|error| failed(error.to_string()))?;
-        let (source, out) = (absolute(source), scratch.0.join("bundle.js"));
-        let status = Command::new(&link)
-            .arg(&self.script)
-            .arg("compile-to-js")
-            .args([&source, &out])
-            .arg("--skip-type-checks")
-            .current_dir(source.parent().unwrap_or(Path::new("/")))
-            .env("PATH", folders)
-            .stdout(std::process::Stdio::null())
-            .status()
-            .map_err(|error| failed(format!("bun does not start: {error}")))?;
-        if !status.success() {
-            return Err(failed(format!("{}: does not bundle: {status}", source.display())));
-        }
-        read(&out)
-    }
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// A folder that is gone when dropped.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self, Failure> {
-        let folder = std::env::temp_dir().join(format!("cdpr-bundle-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| refuse(format!("{}: {error}", folder.display()), "set TMPDIR"))?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What stays behind is a bundle in a temporary folder.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Where a trigger that requires a TEE is handled: a measured runner, a process of its own that the nodes check.

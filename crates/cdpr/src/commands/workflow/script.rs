@@ -1,0 +1,127 @@
+//! JavaScript and TypeScript: bundled by the official SDK's own script, run by its QuickJS plugin, which takes the compiler.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use engine::{Limits, Module};
+
+use super::program::{Loaded, names_dark_pool, read, refused};
+use super::refuse;
+use crate::Failure;
+
+/// What npm has to bring.
+const NPM: &str = "npm install @chainlink/cre-sdk @chainlink/cre-sdk-javy-plugin bun typescript";
+
+/// Bundles a workflow if it is TypeScript, and compiles it.
+pub(super) fn load(path: &Path, limits: &Limits) -> Result<Loaded, Failure> {
+    let is_typescript = path.extension().is_some_and(|kind| kind == "ts" || kind == "tsx");
+    let (plugin, bundle) = if is_typescript {
+        let (npm, scratch) = (Npm::above(path)?, Scratch::new()?);
+        let bundle = npm.bundle(path, &scratch)?;
+        (npm.plugin, bundle)
+    } else {
+        let plugin = plugin_above(path).ok_or_else(|| absent(path, "the Javy plugin"))?;
+        (plugin, read(path)?)
+    };
+    let module = Module::javascript(&read(&plugin)?, &bundle, limits)
+        .map_err(|error| refused(path, &error))?;
+    Ok(Loaded { module, wasm: None, names_dark_pool: names_dark_pool(&bundle) })
+}
+
+fn absent(path: &Path, what: &str) -> Failure {
+    refuse(format!("{}: no {what} in a node_modules here or above", path.display()), NPM)
+}
+
+/// The packages of a TypeScript project.
+struct Npm {
+    plugin: PathBuf,
+    script: PathBuf,
+    bun: PathBuf,
+}
+
+fn find_above(path: &Path, find: impl Fn(&Path) -> Option<PathBuf>) -> Option<PathBuf> {
+    let absolute = std::fs::canonicalize(path).ok()?;
+    absolute.ancestors().find_map(|folder| find(&folder.join("node_modules")))
+}
+
+fn plugin_above(path: &Path) -> Option<PathBuf> {
+    let file = "@chainlink/cre-sdk-javy-plugin/dist/javy-chainlink-sdk.plugin.wasm";
+    find_above(path, |modules| Some(modules.join(file)).filter(|file| file.exists()))
+}
+
+impl Npm {
+    fn above(path: &Path) -> Result<Self, Failure> {
+        let script = find_above(path, |modules| {
+            Some(modules.join("@chainlink/cre-sdk/scripts/run.ts")).filter(|file| file.exists())
+        });
+        // bun's postinstall moves the platform's program into the package; npm may have blocked that, and
+        // then the program is where it came in. What stands in its place meanwhile is a small script.
+        let is_program = |file: &PathBuf| file.metadata().is_ok_and(|file| file.len() > 1_000_000);
+        let bun = find_above(path, |modules| {
+            let platforms =
+                std::fs::read_dir(modules.join("@oven")).into_iter().flatten().flatten();
+            let mut files: Vec<_> = platforms.map(|entry| entry.path().join("bin/bun")).collect();
+            files.sort();
+            files.push(modules.join("bun/bin/bun.exe"));
+            files.into_iter().find(is_program)
+        });
+        let on_path = || {
+            let folders = std::env::var_os("PATH")?;
+            std::env::split_paths(&folders).map(|folder| folder.join("bun")).find(is_program)
+        };
+        Ok(Self {
+            plugin: plugin_above(path).ok_or_else(|| absent(path, "the Javy plugin"))?,
+            script: script.ok_or_else(|| absent(path, "@chainlink/cre-sdk"))?,
+            bun: bun.or_else(on_path).ok_or_else(|| absent(path, "bun"))?,
+        })
+    }
+
+    /// One JavaScript file of a workflow and all it imports, by the official SDK's own script.
+    fn bundle(&self, source: &Path, scratch: &Scratch) -> Result<Vec<u8>, Failure> {
+        let failed = |what: String| refuse(what, "the SDK's compiler printed why, above");
+        // The script calls `bun` by name.
+        let link = scratch.0.join("bun");
+        std::os::unix::fs::symlink(&self.bun, &link).map_err(|error| failed(error.to_string()))?;
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(scratch.0.clone()).chain(std::env::split_paths(&folders));
+        let folders = std::env::join_paths(folders).map_err(|error| failed(error.to_string()))?;
+        let (source, out) = (absolute(source), scratch.0.join("bundle.js"));
+        let status = Command::new(&link)
+            .arg(&self.script)
+            .arg("compile-to-js")
+            .args([&source, &out])
+            .arg("--skip-type-checks")
+            .current_dir(source.parent().unwrap_or(Path::new("/")))
+            .env("PATH", folders)
+            .stdout(std::process::Stdio::null())
+            .status()
+            .map_err(|error| failed(format!("bun does not start: {error}")))?;
+        if !status.success() {
+            return Err(failed(format!("{}: does not bundle: {status}", source.display())));
+        }
+        read(&out)
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// A folder that is gone when dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Self, Failure> {
+        let folder = std::env::temp_dir().join(format!("cdpr-bundle-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| refuse(format!("{}: {error}", folder.display()), "set TMPDIR"))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What stays behind is a bundle in a temporary folder.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
