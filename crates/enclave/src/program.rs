@@ -301,4 +301,4 @@ fn receipt_digest(envelope: &[u8]) -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,6 @@
 //! Everything an enclave knows, as a function of the commands it has heard.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use k256::ecdsa::signature::Verifier as _;
 use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
@@ -34,6 +34,10 @@ use crate::{context, pool_id};
 /// Requests that could still be made from recent ticks' commitments: a day of the seed's cron.
 const DEFICITS_MAX: usize = 288;
 
+/// Lines whose notes are still to come, of 0.6 kB each. A deposit takes minutes to be seen; whoever floods this
+/// with notes that never come shuts out those that wait, and no line that stands.
+const WAITING_MAX: usize = 4_096;
+
 pub(crate) struct State {
     pub(crate) configuration: Configuration,
     pub(crate) entropy: Entropy,
@@ -52,6 +56,10 @@ pub(crate) struct State {
     /// Commitments of lines that a settlement spent: their envelopes are worth nothing any more.
     spent: BTreeSet<CommitmentHash>,
     book: BTreeMap<CommitmentHash, Line>,
+    /// Lines whose place in the tree does not exist yet, as they came.
+    waiting: VecDeque<Line>,
+    /// SHA-256 of every envelope taken in: hearing one again changes nothing, and is answered the same.
+    envelopes: BTreeSet<[u8; 32]>,
     queue: Option<Queue<Fill>>,
     places: BTreeMap<CommitmentHash, u64>,
 }
@@ -132,6 +140,8 @@ impl State {
             known: BTreeSet::new(),
             spent: BTreeSet::new(),
             book: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            envelopes: BTreeSet::new(),
             queue: None,
             places: BTreeMap::new(),
         }
@@ -194,12 +204,18 @@ impl State {
             return Err(unusable("a position starts empty: collateral comes by settlements"));
         }
         let asset = mandate.consideration_asset;
-        let consideration = self.held(&brief.consideration, asset, mandate.commitment(), WHAT)?;
+        let consideration = held(&brief.consideration, asset, mandate.commitment(), WHAT)?;
+        if !self.is_in_tree(&consideration) {
+            return Err(unusable("the note is not in the tree under these terms"));
+        }
         self.issuer =
             Some(Issuer { mandate, position, consideration, viewing_key: brief.viewing_key });
         Ok(true)
     }
 
+    /// Takes an envelope in. Whoever holds a published journal can send every envelope of it again, and looks
+    /// at what comes back and at whether an entry is sealed. So both depend on the envelope's bytes alone, and
+    /// on nothing that its note went through: not there yet, standing, filled, spent or never to come.
     fn order(&mut self, envelope: &[u8]) -> Result<bool, Error> {
         const WHAT: &str = "order";
         let unusable = |reason| Error::Unusable { what: WHAT, reason };
@@ -212,48 +228,34 @@ impl State {
         let order: Order = decode(message).map_err(|_| unusable("not an order"))?;
         let terms = Terms::from_bytes(&order.terms).map_err(|_| unusable("not terms"))?;
         let asset = field::from_address(&self.configuration.collateral.0);
-        let held = self.held(&order.note, asset, terms.hash(), WHAT)?;
-        let id = CommitmentHash(field::to_bytes(&held.note.commitment()));
+        let held = held(&order.note, asset, terms.hash(), WHAT)?;
         let line = Line { held, terms, viewing_key: order.viewing_key };
-        if self.spent.contains(&id) {
-            return Err(unusable("a settlement has spent its note"));
-        }
-        let is_news = !self.book.contains_key(&id);
+        let is_news = self.envelopes.insert(sha256(&[envelope]));
         if is_news {
-            self.book.insert(id, line);
+            if line.held.index < self.tree.len() {
+                self.stand(line);
+            } else {
+                self.waiting.push_back(line);
+                if self.waiting.len() > WAITING_MAX {
+                    self.waiting.pop_front();
+                }
+            }
         }
         Ok(is_news)
     }
 
-    /// Rebuilds a note from its opening and finds it in the tree. Whoever altered its terms after
+    /// Puts a line into the book if its note is in the tree and unspent. Whoever altered its terms after
     /// locking it has another commitment, which is not there.
-    fn held(
-        &self,
-        locked: &LockedNote,
-        asset: Fr,
-        order_hash: Fr,
-        what: &'static str,
-    ) -> Result<Held, Error> {
-        let unusable = |reason| Error::Unusable { what, reason };
-        let scalar =
-            |bytes| field::from_bytes(bytes).map_err(|_| unusable("a number is not a scalar"));
-        let nsk = NullifierSecret::from_bytes(&locked.nsk)
-            .map_err(|_| unusable("a number is not a scalar"))?;
-        let ak = scalar(&locked.ak)?;
-        let owner = keys::owner(ak, nsk.nullifier_key());
-        let note = Note {
-            asset,
-            amount: locked.amount.units(),
-            owner,
-            order_hash,
-            rho: scalar(&locked.rho)?,
-        };
-        if locked.index >= self.tree.len() || self.tree.leaf(locked.index) != note.commitment() {
-            return Err(unusable("the note is not in the tree under these terms"));
+    fn stand(&mut self, line: Line) {
+        let id = CommitmentHash(field::to_bytes(&line.held.note.commitment()));
+        if self.is_in_tree(&line.held) && !self.spent.contains(&id) {
+            self.book.entry(id).or_insert(line);
         }
-        Ok(Held { ak, nsk, note, index: locked.index })
     }
 
+    fn is_in_tree(&self, held: &Held) -> bool {
+        held.index < self.tree.len() && self.tree.leaf(held.index) == held.note.commitment()
+    }
     fn observe(
         &mut self,
         tick: u32,
@@ -424,11 +426,18 @@ impl State {
         for (leaf, index) in leaves.iter().zip(start..) {
             self.places.insert(CommitmentHash(field::to_bytes(leaf)), index);
         }
-        if is_settlement {
+        let is_appended = if is_settlement {
             self.tree.append_batch(&leaves).is_ok()
         } else {
             leaves.iter().all(|leaf| self.tree.append(*leaf).is_ok())
-        }
+        };
+        // Those whose place exists now stand, or never will.
+        let len = self.tree.len();
+        let (due, waiting) = self.waiting.drain(..).partition(|line| line.held.index < len);
+        self.waiting = waiting;
+        let due: VecDeque<Line> = due;
+        due.into_iter().for_each(|line| self.stand(line));
+        is_appended
     }
 
     /// The round is final on chain: what it spent is gone, what it made is held.
@@ -588,6 +597,17 @@ impl State {
     }
 }
 
+/// Rebuilds a note from its opening.
+fn held(locked: &LockedNote, asset: Fr, order_hash: Fr, what: &'static str) -> Result<Held, Error> {
+    let unusable = |_| Error::Unusable { what, reason: "a number is not a scalar" };
+    let nsk = NullifierSecret::from_bytes(&locked.nsk).map_err(unusable)?;
+    let ak = field::from_bytes(&locked.ak).map_err(unusable)?;
+    let rho = field::from_bytes(&locked.rho).map_err(unusable)?;
+    let owner = keys::owner(ak, nsk.nullifier_key());
+    let note = Note { asset, amount: locked.amount.units(), owner, order_hash, rho };
+    Ok(Held { ak, nsk, note, index: locked.index })
+}
+
 /// The account behind a 65-byte signature.
 fn recover(digest: &[u8; 32], signature: &[u8]) -> Option<Address> {
     let (rs, [v]) = signature.split_last_chunk::<1>()?;
@@ -630,3 +650,6 @@ fn affordable(consideration: u128, price: Price, premium: Premium) -> Amount {
     Amount::new(units.unwrap_or(u128::MAX).saturating_sub(pool::SLOTS as u128))
         .unwrap_or(Amount::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,7 +40,7 @@ fn issuer() -> SigningKey {
     SigningKey::from_slice(&[5; 32]).unwrap()
 }
 
-fn configuration() -> Configuration {
+pub(crate) fn configuration() -> Configuration {
     Configuration {
         chain_id: 31_337,
         dark_pool: Address([1; 20]),
