@@ -28,6 +28,7 @@ abstract contract CREReceiver is IReceiver, Ownable {
     error ReportForAnotherChain(uint256 chainId, uint256 expected);
     error ReportForAnotherReceiver(address receiver, address expected);
     error ReportStale(uint64 epoch, uint64 lastEpoch);
+    error EpochAheadOfTime(uint64 epoch, uint256 timestamp);
     error ReportExpired(uint64 expiry, uint256 timestamp);
     error SelectorNotAllowed(bytes4 selector);
     error WorkflowIncomplete(address forwarder, bytes32 workflowId, address workflowOwner);
@@ -41,8 +42,11 @@ abstract contract CREReceiver is IReceiver, Ownable {
     bytes32 public workflowId;
     /// @notice Its owner, as the CRE workflow registry has it.
     address public workflowOwner;
-    /// @notice The epoch of the last report carried out; the next one's must be greater.
-    /// @dev Beside `workflowOwner` in one slot, so that the first report costs what the others do.
+    /// @notice The epoch of the last report carried out since the workflow was bound; the next one's must be
+    /// greater, and not above the block's time in Unix seconds.
+    /// @dev A workflow counts its reports and sends a handful every few minutes, so its epochs never meet the
+    /// clock; whoever signs a far one in its place moves it no further than to the clock, which is past it a
+    /// second later, for every receiver alike. Without the bound 2^64 - 1 would be the last report ever. Beside `workflowOwner` in one slot, so that the first report costs what the others do.
     uint64 public lastEpoch;
 
     /// @dev For what nobody but the workflow may do.
@@ -56,8 +60,9 @@ abstract contract CREReceiver is IReceiver, Ownable {
         _bindWorkflow(forwarder_, workflowId_, workflowOwner_);
     }
 
-    /// @notice Names the forwarder and the workflow to listen to. Only the owner.
-    /// @dev A workflow's id covers its code and configuration, so every upgrade of it comes here.
+    /// @notice Names the forwarder and the workflow to listen to, whose epochs start over. Only the owner.
+    /// @dev A workflow's id covers its code and configuration, so every upgrade of it comes here. A report that
+    /// the same workflow signed before lives no longer than its `expiry`.
     function bindWorkflow(address forwarder_, bytes32 workflowId_, address workflowOwner_) external onlyOwner {
         _bindWorkflow(forwarder_, workflowId_, workflowOwner_);
     }
@@ -77,6 +82,7 @@ abstract contract CREReceiver is IReceiver, Ownable {
         if (chainId != block.chainid) revert ReportForAnotherChain(chainId, block.chainid);
         if (receiver != address(this)) revert ReportForAnotherReceiver(receiver, address(this));
         if (epoch <= lastEpoch) revert ReportStale(epoch, lastEpoch);
+        if (epoch > block.timestamp) revert EpochAheadOfTime(epoch, block.timestamp);
         if (block.timestamp > expiry) revert ReportExpired(expiry, block.timestamp);
         bytes4 selector = bytes4(call_);
         if (call_.length < 4 || !_isAllowed(selector)) revert SelectorNotAllowed(selector);
@@ -108,6 +114,7 @@ abstract contract CREReceiver is IReceiver, Ownable {
         forwarder = forwarder_;
         workflowId = workflowId_;
         workflowOwner = workflowOwner_;
+        lastEpoch = 0;
         emit WorkflowBound(forwarder_, workflowId_, workflowOwner_);
     }
 }

@@ -74,6 +74,27 @@ contract CREReceiverTest is Fixture(address(0xf0), IDarkPool.Disclosure.Immediat
         expectRevertOf(metadata(), zeroth, abi.encodeWithSelector(CREReceiver.ReportStale.selector, 0, 1));
     }
 
+    function test_onReport_revertsWhenEpochIsAheadOfTime() public {
+        uint64[3] memory epochs = [uint64(block.timestamp + 1), 1 << 32, type(uint64).max];
+        for (uint256 i = 0; i < epochs.length; i++) {
+            expectRevertOf(
+                metadata(),
+                payloadAt(epochs[i]),
+                abi.encodeWithSelector(CREReceiver.EpochAheadOfTime.selector, epochs[i], block.timestamp)
+            );
+        }
+        assertEq(por.lastEpoch(), 0);
+    }
+
+    /// @dev The furthest that f + 1 nodes can push a receiver is where the next tick's reports are again.
+    function test_onReport_goesOnAfterTheHighestEpochThereIs() public {
+        deliver(payloadAt(uint64(block.timestamp)));
+        uint64 next = por.lastEpoch() + 1;
+        vm.warp(block.timestamp + 300);
+        deliver(payloadAt(next));
+        assertEq(por.lastEpoch(), next);
+    }
+
     function test_onReport_revertsWhenReportIsExpired() public {
         bytes memory payload_ = payload(address(por), reportStatusCall());
         uint256 expiry = block.timestamp;
@@ -138,6 +159,15 @@ contract CREReceiverTest is Fixture(address(0xf0), IDarkPool.Disclosure.Immediat
         por.onReport(metadata(), payload_);
     }
 
+    function test_bindWorkflow_startsEpochsOver() public {
+        deliver(payloadAt(uint64(block.timestamp)));
+        vm.prank(OWNER);
+        por.bindWorkflow(forwarder, WORKFLOW_ID, WORKFLOW_OWNER);
+        assertEq(por.lastEpoch(), 0);
+        deliver(payloadAt(1));
+        assertEq(por.lastEpoch(), 1);
+    }
+
     function test_bindWorkflow_revertsWhenCallerIsNotTheOwner() public {
         vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, STRANGER));
         vm.prank(STRANGER);
@@ -154,6 +184,15 @@ contract CREReceiverTest is Fixture(address(0xf0), IDarkPool.Disclosure.Immediat
 
     function reportStatusCall() private view returns (bytes memory) {
         return abi.encodeCall(por.reportStatus, (bytes32(uint256(7))));
+    }
+
+    function payloadAt(uint64 epoch) private view returns (bytes memory) {
+        return abi.encode(block.chainid, address(por), epoch, uint64(block.timestamp), reportStatusCall());
+    }
+
+    function deliver(bytes memory payload_) private {
+        vm.prank(forwarder);
+        por.onReport(metadata(), payload_);
     }
 
     function expectRevertOf(bytes memory metadata_, bytes memory payload_, bytes memory data) private {

@@ -188,6 +188,14 @@ pub enum Refused {
         /// The event's.
         got: CommitmentHash,
     },
+    /// The receivers stand so near the last epoch that this tick's writes would pass it.
+    #[error("{wanted} writes after epoch {epoch} would need epochs beyond the last")]
+    EpochsUsedUp {
+        /// The highest that a receiver has carried out.
+        epoch: u64,
+        /// The tick's writes.
+        wanted: usize,
+    },
     /// A round that was not asked for.
     #[error("round {got} is ready, round {expected} was asked for")]
     WrongRound {
@@ -266,8 +274,9 @@ impl Mission {
                 if awaits.is_some() {
                     return Err(unexpected("a tick"));
                 }
-                if *tick != self.tick + 1 {
-                    return Err(Refused::WrongTick { expected: self.tick + 1, got: *tick });
+                if self.tick.checked_add(1) != Some(*tick) {
+                    let expected = self.tick.saturating_add(1);
+                    return Err(Refused::WrongTick { expected, got: *tick });
                 }
                 self.tick = *tick;
                 self.outstanding.push_back(Effect::Observe { tick: *tick });
@@ -294,11 +303,15 @@ impl Mission {
                 if observed.position != expected {
                     return Err(Refused::WrongPosition { expected, got: observed.position });
                 }
-                self.position = Some(expected);
                 let calls = self.interpret(now, observed);
+                if self.epoch.checked_add(calls.len() as u64).is_none() {
+                    return Err(Refused::EpochsUsedUp { epoch: self.epoch, wanted: calls.len() });
+                }
+                self.position = Some(expected);
                 let expiry = now + REPORT_LIFETIME;
                 self.outstanding.pop_front();
-                for (epoch, (contract, call)) in (self.epoch + 1..).zip(calls) {
+                for ((contract, call), nth) in calls.into_iter().zip(1..) {
+                    let epoch = self.epoch + nth;
                     let write = Write { tick: self.tick, contract, call, epoch, expiry };
                     self.outstanding.push_back(Effect::Write(write));
                 }
@@ -426,7 +439,7 @@ impl Mission {
                 self.position = Some(*position);
                 self.rounds += 1;
                 if let Some(request) = self.request.as_mut().filter(|request| request.id == *id) {
-                    request.rounds += 1;
+                    request.rounds = request.rounds.saturating_add(1);
                     request.status = *status;
                 }
             }
@@ -462,7 +475,8 @@ impl Mission {
             self.request.as_ref().filter(|request| request.is_live() && now < request.expires)?;
         let due = match self.setup.disclosure {
             Disclosure::Immediate => {
-                let age = self.tick - request.opened_tick;
+                // Whoever reads the chain late finds a request that a later tick opened.
+                let age = self.tick.saturating_sub(request.opened_tick);
                 age > 0
                     && (age.is_multiple_of(self.setup.schedule.call_every.max(1))
                         || self.queue_may_hold_more)
@@ -473,9 +487,10 @@ impl Mission {
                 .round_ticks
                 .contains(&self.setup.schedule.epoch_offset(self.tick)),
         };
+        let round = request.rounds.checked_add(1)?;
         (due && self.ready.is_none() && !self.halted).then_some(Effect::Clear {
             request: request.id,
-            round: request.rounds + 1,
+            round,
             closed_at: now,
         })
     }

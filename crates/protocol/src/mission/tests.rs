@@ -499,3 +499,45 @@ proptest! {
         }
     }
 }
+
+/// Invariant 3 has an end: near the last epoch there is none above.
+#[test]
+fn a_tick_whose_writes_would_pass_the_last_epoch_is_refused_and_changes_nothing() {
+    for (epoch, fits) in [(u64::MAX, false), (u64::MAX - 1, false), (u64::MAX - 2, true)] {
+        let mut world = World::new(Disclosure::Immediate);
+        world.stored.epoch = epoch;
+        let mut mission = Mission::resume(world.mission.setup.clone(), world.stored.clone());
+        mission.step(at(1), &Event::Ticked { tick: 1 }).unwrap();
+        // A shortfall's first tick writes twice.
+        let observed = world.answer(&Effect::Observe { tick: 1 }, 1, false);
+        let before = mission.clone();
+        match mission.step(at(1), &observed) {
+            Ok(effects) => assert!(fits && effects.len() == 2, "{effects:?}"),
+            Err(refused) => {
+                assert_eq!(refused, Refused::EpochsUsedUp { epoch, wanted: 2 });
+                assert_eq!((mission, fits), (before, false));
+            }
+        }
+    }
+}
+
+#[test]
+fn numbers_that_the_chain_alone_chooses_overflow_nothing() {
+    let mut world = World::new(Disclosure::Immediate);
+    let request = Request {
+        id: RequestId([1; 32]),
+        premium: bps(50),
+        opened_tick: u32::MAX,
+        expires: Timestamp(u64::MAX),
+        rounds: u32::MAX,
+        status: RequestStatus::PartiallyFilled,
+    };
+    world.stored =
+        View { tick: u32::MAX - 1, request: Some(request), attempts: u8::MAX, ..world.stored };
+    let mut mission = Mission::resume(world.mission.setup.clone(), world.stored.clone());
+    let now = Timestamp(u64::MAX);
+    mission.step(now, &Event::Ticked { tick: u32::MAX }).unwrap();
+    mission.step(now, &Event::Unobserved { tick: u32::MAX }).unwrap();
+    let refused = mission.step(now, &Event::Ticked { tick: u32::MAX }).unwrap_err();
+    assert_eq!(refused, Refused::WrongTick { expected: u32::MAX, got: u32::MAX });
+}

@@ -81,7 +81,9 @@ impl Facts {
         });
         // A round that is not the request's next one is not for this request.
         let is_next = |ready: &Ready| {
-            request.is_some_and(|it| ready.request == it.id && ready.round == it.rounds + 1)
+            request.is_some_and(|it| {
+                ready.request == it.id && it.rounds.checked_add(1) == Some(ready.round)
+            })
         };
         View {
             tick,
