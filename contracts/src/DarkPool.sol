@@ -12,6 +12,7 @@ import {IDarkPool} from "./interfaces/IDarkPool.sol";
 import {IEnclaveRegistry} from "./interfaces/IEnclaveRegistry.sol";
 import {IRecoveryGuard} from "./interfaces/IRecoveryGuard.sol";
 import {IShieldedPool} from "./interfaces/IShieldedPool.sol";
+import {Devnet} from "./libraries/Devnet.sol";
 
 /// @title The dark pool of one issuer.
 /// @dev `PENDING` and `PARTIALLY_FILLED` are the open statuses. One request is open at a time, the
@@ -24,7 +25,7 @@ contract DarkPool is IDarkPool, CREReceiver, EIP712, ReentrancyGuardTransient {
     /// @param workflowId The workflow that may act.
     /// @param workflowOwner Its owner.
     /// @param pool The notes. Wired to this contract afterwards.
-    /// @param verifier Verifier of the clearing statement.
+    /// @param verifier Verifier of the clearing statement; a development one is refused off chain 31337.
     /// @param registry Active enclave keys.
     /// @param guard Premium cap and attempts. Wired to this contract afterwards.
     /// @param priceFeed Consideration units per collateral unit, 8 decimals.
@@ -102,7 +103,8 @@ contract DarkPool is IDarkPool, CREReceiver, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IDarkPool
     Disclosure public immutable override disclosure;
     IShieldedPool public immutable pool;
-    IClearingVerifier public immutable verifier;
+    /// @inheritdoc IDarkPool
+    IClearingVerifier public immutable override verifier;
     IEnclaveRegistry public immutable registry;
     IRecoveryGuard public immutable guard;
     AggregatorV3Interface public immutable priceFeed;
@@ -129,6 +131,7 @@ contract DarkPool is IDarkPool, CREReceiver, EIP712, ReentrancyGuardTransient {
             d.issuer == address(0) || address(d.pool) == address(0) || address(d.verifier) == address(0)
                 || address(d.registry) == address(0) || address(d.guard) == address(0)
         ) revert ZeroAddress();
+        Devnet.check(d.verifier);
         uint8 decimals = d.priceFeed.decimals();
         if (decimals != FEED_DECIMALS) revert FeedDecimalsMismatch(decimals, FEED_DECIMALS);
         issuer = d.issuer;

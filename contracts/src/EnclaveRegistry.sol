@@ -3,12 +3,13 @@ pragma solidity 0.8.37;
 
 import {CREReceiver} from "./CREReceiver.sol";
 import {IEnclaveRegistry} from "./interfaces/IEnclaveRegistry.sol";
+import {Devnet} from "./libraries/Devnet.sol";
 
 /// @title Keys of attested enclaves.
 /// @dev Nitro evidence is checked by the DON's nodes: P-384 on chain costs 14–50 M gas.
 contract EnclaveRegistry is IEnclaveRegistry, CREReceiver {
     /// @notice The only chain on which development enclaves may register.
-    uint256 public constant DEVNET_CHAIN_ID = 31337;
+    uint256 public constant DEVNET_CHAIN_ID = Devnet.CHAIN_ID;
 
     /// @notice May revoke keys and withdraw workloads, nothing else.
     address public immutable guardian;

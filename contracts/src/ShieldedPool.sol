@@ -4,7 +4,9 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {IDarkPool} from "./interfaces/IDarkPool.sol";
 import {IShieldedPool} from "./interfaces/IShieldedPool.sol";
+import {Devnet} from "./libraries/Devnet.sol";
 import {Poseidon2} from "./libraries/Poseidon2.sol";
 import {ZeroHashes} from "./libraries/ZeroHashes.sol";
 
@@ -50,12 +52,13 @@ contract ShieldedPool is IShieldedPool, ReentrancyGuardTransient {
         _roots[0] = ZeroHashes.EMPTY_ROOT;
     }
 
-    /// @notice Names the DarkPool, once. Only the deployer.
+    /// @notice Names the DarkPool, once. Only the deployer. Off chain 31337 its verifier is no development one.
     /// @dev The two contracts need each other's address; this one is deployed first.
     function wire(address darkPool_) external {
         if (msg.sender != _deployer) revert CallerNotDeployer(msg.sender, _deployer);
         if (darkPool != address(0)) revert AlreadyWired(darkPool);
         if (darkPool_ == address(0)) revert ZeroAddress();
+        if (block.chainid != Devnet.CHAIN_ID) Devnet.check(IDarkPool(darkPool_).verifier());
         darkPool = darkPool_;
         emit Wired(darkPool_);
     }

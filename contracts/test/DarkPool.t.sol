@@ -4,8 +4,13 @@ pragma solidity 0.8.37;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {Fixture} from "./Fixture.sol";
 import {TestVerifier} from "./TestVerifier.sol";
+import {DarkPool} from "../src/DarkPool.sol";
 import {RequestStatus} from "../src/ICREDarkPool.sol";
+import {ShieldedPool} from "../src/ShieldedPool.sol";
+import {IClearingVerifier} from "../src/interfaces/IClearingVerifier.sol";
 import {IDarkPool} from "../src/interfaces/IDarkPool.sol";
+import {Devnet} from "../src/libraries/Devnet.sol";
+import {ClearingVerifier} from "../src/verifiers/ClearingVerifier.sol";
 import {IShieldedPool} from "../src/interfaces/IShieldedPool.sol";
 
 contract DarkPoolTest is Fixture(address(0xf0), IDarkPool.Disclosure.Immediate) {
@@ -24,6 +29,35 @@ contract DarkPoolTest is Fixture(address(0xf0), IDarkPool.Disclosure.Immediate) 
         vm.warp(block.timestamp + 300);
         // Feeds beat.
         feed.setAnswer(1e8);
+    }
+
+    // Construction.
+
+    /// @dev E12: it is the chain that refuses, whatever tool deploys.
+    function test_constructor_revertsWhenADevelopmentVerifierIsOffDevnet() public {
+        IClearingVerifier development = new TestVerifier(true);
+        IClearingVerifier ceremony = new TestVerifier(false);
+        IClearingVerifier generated = IClearingVerifier(address(new ClearingVerifier()));
+        assertEq(generated.isDevelopment(), true);
+        vm.chainId(1);
+        vm.expectRevert(abi.encodeWithSelector(Devnet.DevelopmentVerifierOffDevnet.selector, 1, 31337));
+        new DarkPool(deploymentOf(development, IDarkPool.Disclosure.Immediate));
+        vm.expectRevert(abi.encodeWithSelector(Devnet.DevelopmentVerifierOffDevnet.selector, 1, 31337));
+        new DarkPool(deploymentOf(generated, IDarkPool.Disclosure.Sealed));
+        // What does not say is not asked twice.
+        vm.expectRevert();
+        new DarkPool(deploymentOf(IClearingVerifier(address(feed)), IDarkPool.Disclosure.Immediate));
+        new DarkPool(deploymentOf(ceremony, IDarkPool.Disclosure.Immediate));
+    }
+
+    /// @dev A venue that does not look is refused by the pool.
+    function test_wire_revertsWhenADevelopmentVerifierIsOffDevnet() public {
+        DarkPool ceremonial = new DarkPool(deploymentOf(new TestVerifier(false), IDarkPool.Disclosure.Immediate));
+        ShieldedPool fresh = new ShieldedPool(new address[](0));
+        vm.chainId(1);
+        vm.expectRevert(abi.encodeWithSelector(Devnet.DevelopmentVerifierOffDevnet.selector, 1, 31337));
+        fresh.wire(address(darkPool));
+        fresh.wire(address(ceremonial));
     }
 
     // Mandate.

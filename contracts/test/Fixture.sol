@@ -10,6 +10,7 @@ import {DarkPool} from "../src/DarkPool.sol";
 import {EnclaveRegistry} from "../src/EnclaveRegistry.sol";
 import {RecoveryGuard} from "../src/RecoveryGuard.sol";
 import {ShieldedPool} from "../src/ShieldedPool.sol";
+import {IClearingVerifier} from "../src/interfaces/IClearingVerifier.sol";
 import {IDarkPool} from "../src/interfaces/IDarkPool.sol";
 import {CashToken} from "../src/demo/CashToken.sol";
 import {ClaimToken} from "../src/demo/ClaimToken.sol";
@@ -69,28 +70,34 @@ abstract contract Fixture is Test {
         guard = new RecoveryGuard(OWNER, GUARDIAN, 3, 800, escalation);
         registry = new EnclaveRegistry(OWNER, GUARDIAN, forwarder, WORKFLOW_ID, WORKFLOW_OWNER);
         por = new ConfidentialPoR(OWNER, forwarder, WORKFLOW_ID, WORKFLOW_OWNER, guard);
-        darkPool = new DarkPool(
-            DarkPool.Deployment({
-                owner: OWNER,
-                issuer: ISSUER,
-                forwarder: forwarder,
-                workflowId: WORKFLOW_ID,
-                workflowOwner: WORKFLOW_OWNER,
-                pool: pool,
-                verifier: new TestVerifier(),
-                registry: registry,
-                guard: guard,
-                priceFeed: feed,
-                priceAgeMax: 1 hours,
-                ciphertextLen: CIPHERTEXT_LEN,
-                disclosure: disclosure
-            })
-        );
+        darkPool = new DarkPool(deploymentOf(new TestVerifier(true), disclosure));
         pool.wire(address(darkPool));
         guard.wire(address(darkPool), address(por));
         coin = new DemoStablecoin(ISSUER, guard);
         vm.prank(OWNER);
         registry.allowWorkload(WORKLOAD);
+    }
+
+    function deploymentOf(IClearingVerifier verifier, IDarkPool.Disclosure disclosure)
+        internal
+        view
+        returns (DarkPool.Deployment memory)
+    {
+        return DarkPool.Deployment({
+            owner: OWNER,
+            issuer: ISSUER,
+            forwarder: forwarder,
+            workflowId: WORKFLOW_ID,
+            workflowOwner: WORKFLOW_OWNER,
+            pool: pool,
+            verifier: verifier,
+            registry: registry,
+            guard: guard,
+            priceFeed: feed,
+            priceAgeMax: 1 hours,
+            ciphertextLen: CIPHERTEXT_LEN,
+            disclosure: disclosure
+        });
     }
 
     function metadata() internal pure returns (bytes memory) {

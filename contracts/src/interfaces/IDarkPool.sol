@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ICREDarkPool, RequestStatus} from "../ICREDarkPool.sol";
+import {IClearingVerifier} from "./IClearingVerifier.sol";
 
 /// @title The dark pool of one issuer: the seed's three functions and what they need around them.
 /// @notice Stages: register a mandate, request collateral, settle rounds, then open, expire or cancel.
@@ -118,6 +119,9 @@ interface IDarkPool is ICREDarkPool {
     function position() external view returns (uint256);
     function issuer() external view returns (address);
     function disclosure() external view returns (Disclosure);
+
+    /// @notice Checks the proof of every settlement.
+    function verifier() external view returns (IClearingVerifier);
 
     /// @notice What public input 0 has to be for a request's round: keccak256(abi.encode(chain id, this,
     /// requestId, round)) >> 8.

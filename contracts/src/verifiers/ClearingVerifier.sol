@@ -14,6 +14,9 @@ pragma solidity ^0.8.0;
 /// @notice See <https://2π.com/23/bn254-compression> for further explanation.
 contract ClearingVerifier {
 
+    /// Whoever knows the seed of this key, which is public, can prove anything.
+    bool public constant isDevelopment = true;
+
     /// Some of the provided public input values are larger than the field modulus.
     /// @dev Public input elements are not automatically reduced, as this is can be
     /// a dangerous source of bugs.

@@ -3,6 +3,7 @@
 //! ```solidity
 //! error PublicInputNotInField();
 //! error ProofInvalid();
+//! bool public constant isDevelopment = true;
 //! function verifyProof(uint256[8] calldata proof, uint256[26] calldata input) public view;
 //! ```
 //!
@@ -34,7 +35,14 @@ pub(crate) fn verifier(pinned: &Pinned) -> String {
     assert!(before.trim().is_empty(), "the licence comes first");
     let declaration = "\ncontract Verifier {";
     assert_eq!(after.matches(declaration).count(), 1, "the template declares one contract");
-    let body = after.replace(declaration, &format!("\ncontract {CONTRACT} {{"));
+    // The chain asks the verifier itself what its key is worth: only on the development chain is one taken
+    // whose secrets are known.
+    let declared = format!(
+        "\ncontract {CONTRACT} {{\n\n    \
+         /// Whoever knows the seed of this key, which is public, can prove anything.\n    \
+         bool public constant isDevelopment = true;"
+    );
+    let body = after.replace(declaration, &declared);
     let body: Vec<_> = body.trim_end().lines().map(str::trim_end).collect();
     format!(
         "{licence}\
