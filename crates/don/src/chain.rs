@@ -381,7 +381,8 @@ pub fn signed_report(report: &ReportResponse) -> SignedReport {
 pub fn written(receipt: &TransactionReceipt) -> wire::WriteReportReply {
     use wire::ReceiverContractExecutionStatus as Receiver;
     let fee = U256::from(receipt.gas_used) * U256::from(receipt.effective_gas_price);
-    let outcome = outcome(receipt);
+    // A transmitter sends to the forwarder and nowhere else.
+    let outcome = receipt.to.and_then(|forwarder| outcome(receipt, forwarder));
     let (status, error) = match &outcome {
         Some(outcome) if outcome.delivered => (wire::TxStatus::Success, None),
         Some(_) => (wire::TxStatus::Success, Some("the receiver refused the report")),

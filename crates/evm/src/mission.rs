@@ -1,13 +1,15 @@
 //! The core's calls as calldata, and logs as the core's facts. Translation only: no rule lives
 //! here.
 
-use alloy::primitives::{B256, Bytes, U256};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::rpc::types::TransactionReceipt;
 use alloy::sol_types::{SolCall, SolEvent};
 use primitives::{CommitmentHash, Premium, RequestId, Timestamp};
 use protocol::{Call, Fact, RequestStatus};
 
-use crate::abi::{ConfidentialPoR, DarkPool, KeystoneForwarder, RecoveryGuard, ShieldedPool};
+use crate::abi::{ConfidentialPoR, DarkPool, RecoveryGuard, ShieldedPool};
+use crate::deploy::Deployment;
+use crate::report;
 
 /// Public input that carries the round's status.
 const STATUS_INPUT: usize = 11;
@@ -58,6 +60,29 @@ pub fn calldata(call: &Call) -> Bytes {
     .into()
 }
 
+/// The contracts whose logs are facts. Anyone may deploy a contract that emits the same, and be called within
+/// the same transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Emitters {
+    /// Says what became of a report.
+    pub forwarder: Address,
+    /// Says what became of requests and rounds.
+    pub dark_pool: Address,
+    /// Says which leaves there are.
+    pub pool: Address,
+    /// Says what was attested.
+    pub por: Address,
+    /// Counts attempts.
+    pub guard: Address,
+}
+
+impl From<&Deployment> for Emitters {
+    fn from(deployment: &Deployment) -> Self {
+        let Deployment { forwarder, dark_pool, pool, por, guard, .. } = *deployment;
+        Self { forwarder, dark_pool, pool, por, guard }
+    }
+}
+
 /// What a report's transaction did to the mission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
@@ -69,22 +94,22 @@ pub struct Delivery {
 
 /// Reads the receipt of a `KeystoneForwarder.report`.
 #[must_use]
-pub fn delivery(receipt: &TransactionReceipt) -> Delivery {
-    let delivered = receipt.logs().iter().any(|log| {
-        log.log_decode::<KeystoneForwarder::ReportProcessed>()
-            .is_ok_and(|event| event.inner.data.result)
-    });
-    Delivery { delivered, facts: facts(receipt) }
+pub fn delivery(receipt: &TransactionReceipt, emitters: &Emitters) -> Delivery {
+    let outcome = report::outcome(receipt, emitters.forwarder);
+    let delivered = outcome.is_some_and(|outcome| outcome.delivered);
+    Delivery { delivered, facts: facts(receipt, emitters) }
 }
 
-/// The facts in a receipt's logs, in order. Logs that say nothing to the mission are skipped.
+/// The facts in a receipt's logs, in order. Logs that say nothing to the mission, and everybody else's, are
+/// skipped.
 #[must_use]
-pub fn facts(receipt: &TransactionReceipt) -> Vec<Fact> {
-    receipt.logs().iter().filter_map(|log| fact(log.topic0()?, &log.inner)).collect()
+pub fn facts(receipt: &TransactionReceipt, emitters: &Emitters) -> Vec<Fact> {
+    receipt.logs().iter().filter_map(|log| fact(log.topic0()?, &log.inner, emitters)).collect()
 }
 
-fn fact(topic: &B256, log: &alloy::primitives::Log) -> Option<Fact> {
+fn fact(topic: &B256, log: &alloy::primitives::Log, emitters: &Emitters) -> Option<Fact> {
     let word = |value: U256| value.to_be_bytes::<32>();
+    (log.address == emitter(topic, emitters)?).then_some(())?;
     Some(match *topic {
         DarkPool::CollateralRequested::SIGNATURE_HASH => {
             let event = DarkPool::CollateralRequested::decode_log(log).ok()?.data;
@@ -146,6 +171,24 @@ fn fact(topic: &B256, log: &alloy::primitives::Log) -> Option<Fact> {
                 start: event.index.try_into().ok()?,
                 leaves: vec![word(event.cm)],
             }
+        }
+        _ => return None,
+    })
+}
+
+/// Who alone may say it.
+fn emitter(topic: &B256, emitters: &Emitters) -> Option<Address> {
+    Some(match *topic {
+        DarkPool::CollateralRequested::SIGNATURE_HASH
+        | DarkPool::Settled::SIGNATURE_HASH
+        | DarkPool::RequestOpened::SIGNATURE_HASH => emitters.dark_pool,
+        RecoveryGuard::AttemptFailed::SIGNATURE_HASH | RecoveryGuard::Halted::SIGNATURE_HASH => {
+            emitters.guard
+        }
+        ConfidentialPoR::RecoveryAttested::SIGNATURE_HASH
+        | ConfidentialPoR::StatusReported::SIGNATURE_HASH => emitters.por,
+        ShieldedPool::LeavesInserted::SIGNATURE_HASH | ShieldedPool::Deposited::SIGNATURE_HASH => {
+            emitters.pool
         }
         _ => return None,
     })

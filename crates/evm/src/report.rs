@@ -268,10 +268,11 @@ pub struct Outcome {
     pub delivered: bool,
 }
 
-/// Reads the receipt of a `KeystoneForwarder.report`. `None` if the forwarder itself refused.
+/// Reads the receipt of a `KeystoneForwarder.report`. `None` if the forwarder itself refused. What others log
+/// in its words is not looked at.
 #[must_use]
-pub fn outcome(receipt: &TransactionReceipt) -> Option<Outcome> {
-    receipt.logs().iter().find_map(|log| {
+pub fn outcome(receipt: &TransactionReceipt, forwarder: Address) -> Option<Outcome> {
+    receipt.logs().iter().filter(|log| log.address() == forwarder).find_map(|log| {
         let event = log.log_decode::<KeystoneForwarder::ReportProcessed>().ok()?.inner.data;
         Some(Outcome {
             receiver: event.receiver,

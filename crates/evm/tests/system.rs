@@ -13,6 +13,7 @@ use evm::deploy::{
     Token, Verifier,
 };
 use evm::local::{Genesis, LocalChain, MemoryStorage};
+use evm::mission::{self, Delivery, Emitters};
 use evm::report::{self, Outcome, Payload, Report, ReportError, SignedReport, Workflow};
 use evm::settlement::{self, Settled, ZkProof, ZkProofError};
 use evm::{Call, Fees, RawTransaction, Wallet, abi, alloy, send};
@@ -131,14 +132,51 @@ async fn report_with_f_plus_one_signatures_is_carried_out_once() {
 
     let execution_id = Report::parse(&signed.raw).unwrap().execution_id;
     let expected = Outcome { receiver: por, execution_id, report_id: [0, 1], delivered: true };
-    assert_eq!(report::outcome(&receipt), Some(expected));
+    assert_eq!(report::outcome(&receipt, system.at.forwarder), Some(expected));
     let last = ConfidentialPoR::new(por, &system.provider).lastAttestation().call().await.unwrap();
     assert!(!last.recovered);
     assert_eq!(last.timestamp, U256::from(START));
 
     let replayed = system.send(system.at.forwarder, signed.calldata(por)).await;
     assert!(!replayed.status());
-    assert_eq!(report::outcome(&replayed), None);
+    assert_eq!(report::outcome(&replayed, system.at.forwarder), None);
+}
+
+/// Anyone may deploy a contract that logs what ours log, and have it run within the same transaction.
+#[tokio::test]
+async fn logs_of_other_contracts_are_no_facts() {
+    let mut system = System::deploy(Disclosure::Immediate).await;
+    let (_, _, settled) = system.settle().await;
+    let por = system.at.por;
+    let attest = system.report(por, attest(true), 1, 2);
+    let attested = system.send(system.at.forwarder, attest.calldata(por)).await;
+    let emitters = Emitters::from(&system.at);
+    for (receipt, n_facts) in [(&settled, 2), (&attested, 1)] {
+        assert_eq!(mission::facts(receipt, &emitters).len(), n_facts);
+        // The same logs, each emitter in turn a stranger's.
+        let elsewhere = Address::repeat_byte(0xee);
+        for log in receipt.logs() {
+            let mut copied = receipt.clone();
+            let logs = &mut copied.inner.as_receipt_with_bloom_mut().unwrap().receipt.logs;
+            let copy = logs.iter_mut().find(|it| it.log_index == log.log_index).unwrap();
+            copy.inner.address = elsewhere;
+            let facts = mission::facts(&copied, &emitters);
+            let lost = mission::facts(receipt, &emitters).len() - facts.len();
+            let is_fact =
+                mission::facts(receipt, &emitters).iter().any(|fact| !facts.contains(fact));
+            assert_eq!(lost, usize::from(is_fact));
+        }
+        let mut copied = receipt.clone();
+        for log in &mut copied.inner.as_receipt_with_bloom_mut().unwrap().receipt.logs {
+            log.inner.address = elsewhere;
+        }
+        assert_eq!(mission::facts(&copied, &emitters), []);
+        assert_eq!(
+            mission::delivery(&copied, &emitters),
+            Delivery { delivered: false, facts: Vec::new() }
+        );
+    }
+    assert!(mission::delivery(&attested, &emitters).delivered);
 }
 
 #[tokio::test]
@@ -243,7 +281,7 @@ async fn production_report_is_accepted_and_a_tampered_copy_refused() {
 
     assert!(!refused.status());
     assert!(error.as_decoded_error::<KeystoneForwarder::InvalidSigner>().is_some(), "{error}");
-    assert!(report::outcome(&accepted).unwrap().delivered);
+    assert!(report::outcome(&accepted, system.at.forwarder).unwrap().delivered);
     // The receiver logs its calldata: metadata and payload are the report's.
     let call =
         report::IReceiver::onReportCall::abi_decode(&accepted.logs()[0].data().data).unwrap();
@@ -494,7 +532,7 @@ impl System {
     async fn refused(&mut self, signed: &SignedReport, receiver: Address) -> Bytes {
         let receipt = self.send(self.at.forwarder, signed.calldata(receiver)).await;
         assert!(receipt.status());
-        assert!(!report::outcome(&receipt).unwrap().delivered);
+        assert!(!report::outcome(&receipt, self.at.forwarder).unwrap().delivered);
         let forwarder = self.at.forwarder;
         report::refusal(&self.provider, forwarder, receiver, &signed.raw).await.unwrap().unwrap()
     }
@@ -509,7 +547,7 @@ impl System {
         };
         let signed = self.report(dark_pool, call.abi_encode().into(), 1, 2);
         let receipt = self.send(self.at.forwarder, signed.calldata(dark_pool)).await;
-        assert!(report::outcome(&receipt).unwrap().delivered);
+        assert!(report::outcome(&receipt, self.at.forwarder).unwrap().delivered);
         let logs = receipt.logs().iter();
         let mut opened =
             logs.filter_map(|log| log.log_decode::<DarkPool::CollateralRequested>().ok());
@@ -529,7 +567,7 @@ impl System {
         };
         let registered = self.report(registry, register.abi_encode().into(), 1, 2);
         let receipt = self.send(self.at.forwarder, registered.calldata(registry)).await;
-        assert!(report::outcome(&receipt).unwrap().delivered);
+        assert!(report::outcome(&receipt, self.at.forwarder).unwrap().delivered);
         let request = self.request().await;
 
         let root = abi::ShieldedPool::new(pool, &self.provider).currentRoot().call().await.unwrap();

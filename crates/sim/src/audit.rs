@@ -18,6 +18,7 @@ use evm::alloy::eips::Decodable2718 as _;
 use evm::alloy::primitives::{Address, B256, Bytes, TxKind};
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::local::LocalChain;
+use evm::mission::Emitters;
 use evm::report::{Payload, SignedReport};
 use evm::settlement::ZkProof;
 use primitives::{Address as Account, Bytes32, Timestamp, decode, keccak256, sha256};
@@ -368,7 +369,7 @@ impl Auditor {
                     ));
                 }
                 self.carries(&ran, write)?;
-                let again = evm::mission::delivery(&ran.receipt);
+                let again = evm::mission::delivery(&ran.receipt, &self.emitters()?);
                 if again.delivered != *delivered || again.facts != *facts {
                     return Err(
                         "the logs of the re-run say something else than the journal".to_owned()
@@ -387,6 +388,17 @@ impl Auditor {
         self.now = now;
         self.n_events += 1;
         Ok(())
+    }
+
+    /// Whose logs are facts here.
+    fn emitters(&self) -> Result<Emitters, String> {
+        Ok(Emitters {
+            forwarder: self.contract("KeystoneForwarder")?,
+            dark_pool: self.contract("DarkPool")?,
+            pool: self.contract("ShieldedPool")?,
+            por: self.contract("ConfidentialPoR")?,
+            guard: self.contract("RecoveryGuard")?,
+        })
     }
 
     /// Setup is over: the contracts that were created are the ones the enclave was configured for.

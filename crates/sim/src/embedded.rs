@@ -107,7 +107,8 @@ impl Transmitter for Relay<'_> {
         };
         let mut service = self.0.service.borrow_mut();
         let receipt = service.backend().transmit(receiver, report).map_err(failed)?;
-        let facts = mission::facts(&receipt);
+        let emitters = service.backend().world().emitters();
+        let facts = mission::facts(&receipt, &emitters);
         if !facts.is_empty() {
             service.backend().inform(&facts).map_err(failed)?;
         }

@@ -214,17 +214,19 @@ impl Backend for PoolHost {
     }
 
     fn delivered(&mut self, report: &SignedReport) -> Result<Option<Vec<Fact>>, Failure> {
-        Ok(self.delivery(report)?.map(|receipt| evm::mission::facts(&receipt)))
+        let emitters = self.world.emitters();
+        Ok(self.delivery(report)?.map(|receipt| evm::mission::facts(&receipt, &emitters)))
     }
 
     fn deliver(&mut self, report: &SignedReport) -> Result<Delivery, Failure> {
         let contracts = self.world.contracts;
         let receipt = self.transmit(contracts.dark_pool, report)?;
-        let Some(outcome) = evm::report::outcome(&receipt).filter(|_| receipt.status()) else {
+        let outcome = evm::report::outcome(&receipt, contracts.forwarder);
+        let Some(outcome) = outcome.filter(|_| receipt.status()) else {
             return Ok(Delivery::Rejected);
         };
         if outcome.delivered {
-            return Ok(Delivery::Taken(evm::mission::facts(&receipt)));
+            return Ok(Delivery::Taken(evm::mission::facts(&receipt, &(&contracts).into())));
         }
         let (forwarder, dark_pool) = (contracts.forwarder, contracts.dark_pool);
         let reason = self.world.block_on(async |provider| {

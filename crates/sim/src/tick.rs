@@ -259,7 +259,7 @@ impl Open<'_, '_> {
         let (receipt, included) =
             self.node.world.send(self.node.now, &transaction.bytes, "a report")?;
         if is_new {
-            let delivery = evm::mission::delivery(&receipt);
+            let delivery = evm::mission::delivery(&receipt, &self.node.world.emitters());
             let event = Event::Written {
                 transaction: primitives::Bytes32(transaction.hash.0),
                 delivered: delivery.delivered,
@@ -313,15 +313,15 @@ impl Backend for Pool<'_, '_, '_> {
     fn deliver(&mut self, report: &SignedReport) -> Result<Delivery, Failure> {
         let ended = |error: Ended| Failure::Chain(error.into());
         let mut open = self.0.borrow_mut();
-        let pool = open.node.world.contracts.dark_pool;
+        let (contracts, pool) = (open.node.world.contracts, open.node.world.contracts.dark_pool);
         let receipt = open
             .act(|open| open.deliver(pool, report, Limits::production().evm_write_gas_max))
             .map_err(ended)?;
-        let delivery = evm::mission::delivery(&receipt);
+        let delivery = evm::mission::delivery(&receipt, &(&contracts).into());
         if delivery.delivered {
             return Ok(Delivery::Taken(delivery.facts));
         }
-        if evm::report::outcome(&receipt).is_none() {
+        if evm::report::outcome(&receipt, contracts.forwarder).is_none() {
             return Ok(Delivery::Rejected);
         }
         let reason = open.act(|open| open.node.world.refusal(pool, &report.raw)).map_err(ended)?;

@@ -514,7 +514,7 @@ impl World {
         let calldata = report.calldata(self.contracts.registry);
         let transaction = self.transmit(0, calldata, REPORT_GAS);
         let receipt = self.include(now, &transaction, "EnclaveRegistry")?;
-        if !evm::mission::delivery(&receipt).delivered {
+        if !evm::mission::delivery(&receipt, &self.emitters()).delivered {
             return Err(Error::Reverted { what: "the enclave's registration" });
         }
         Ok(())
@@ -544,7 +544,7 @@ impl World {
             Call::new(self.contracts.pool, deposit, PARTY_GAS),
         );
         let receipt = self.include(now, &transaction, "ShieldedPool")?;
-        self.deposits.extend(evm::mission::facts(&receipt));
+        self.deposits.extend(evm::mission::facts(&receipt, &self.emitters()));
         Ok(())
     }
 
@@ -585,6 +585,11 @@ impl World {
             gas_used: receipt.gas_used,
         };
         Ok((receipt, included))
+    }
+
+    /// Whose logs are facts here.
+    pub(crate) fn emitters(&self) -> evm::mission::Emitters {
+        (&self.contracts).into()
     }
 
     /// The payload a receiver checks, for one call.
