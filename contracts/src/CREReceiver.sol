@@ -9,8 +9,9 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 /// @title A contract that a CRE workflow acts on through the KeystoneForwarder.
 /// @notice The forwarder checks that f + 1 nodes of the DON signed a report; it binds neither the
 /// receiver nor the chain, and a signed report can be delivered late and by anyone. So the payload is
-/// `abi.encode(uint256 chainId, address receiver, uint64 epoch, uint64 expiry, bytes call)`, and this
-/// contract checks all of it, and the workflow in the metadata, before it calls itself with `call`.
+/// `abi.encode(uint256 chainId, address receiver, uint64 epoch, uint64 expiry, bytes call, bytes observation)`,
+/// and this contract checks all of it, and the workflow in the metadata, before it calls itself with `call`.
+/// `observation` is the enclave's signed word (`Observations`) where the call rests on one, and empty elsewhere.
 /// @dev A function that the workflow may use is an ordinary external one whose selector
 /// `_isAllowed` names; it recognises the workflow by `msg.sender == address(this)`. A contract that
 /// inherits this must therefore never call itself on behalf of anybody else.
@@ -31,6 +32,7 @@ abstract contract CREReceiver is IReceiver, Ownable {
     error EpochAheadOfTime(uint64 epoch, uint256 timestamp);
     error ReportExpired(uint64 expiry, uint256 timestamp);
     error SelectorNotAllowed(bytes4 selector);
+    error ObservationUnasked(bytes4 selector);
     error WorkflowIncomplete(address forwarder, bytes32 workflowId, address workflowOwner);
 
     /// @dev workflow id 32, workflow name 10, workflow owner 20, report id 2.
@@ -69,16 +71,9 @@ abstract contract CREReceiver is IReceiver, Ownable {
 
     /// @inheritdoc IReceiver
     function onReport(bytes calldata metadata, bytes calldata report) external override {
-        if (msg.sender != forwarder) revert CallerNotForwarder(msg.sender, forwarder);
-        if (metadata.length != METADATA_LENGTH) revert MetadataLengthMismatch(metadata.length, METADATA_LENGTH);
-        // The name, 40 bits of a hash, proves nothing beside the id and is not looked at.
-        bytes32 id = bytes32(metadata[0:32]);
-        if (id != workflowId) revert WorkflowIdMismatch(id, workflowId);
-        address workflowOwner_ = address(bytes20(metadata[42:62]));
-        if (workflowOwner_ != workflowOwner) revert WorkflowOwnerMismatch(workflowOwner_, workflowOwner);
-
-        (uint256 chainId, address receiver, uint64 epoch, uint64 expiry, bytes memory call_) =
-            abi.decode(report, (uint256, address, uint64, uint64, bytes));
+        _checkOrigin(metadata);
+        (uint256 chainId, address receiver, uint64 epoch, uint64 expiry, bytes memory call_, bytes memory observation) =
+            abi.decode(report, (uint256, address, uint64, uint64, bytes, bytes));
         if (chainId != block.chainid) revert ReportForAnotherChain(chainId, block.chainid);
         if (receiver != address(this)) revert ReportForAnotherReceiver(receiver, address(this));
         if (epoch <= lastEpoch) revert ReportStale(epoch, lastEpoch);
@@ -86,6 +81,7 @@ abstract contract CREReceiver is IReceiver, Ownable {
         if (block.timestamp > expiry) revert ReportExpired(expiry, block.timestamp);
         bytes4 selector = bytes4(call_);
         if (call_.length < 4 || !_isAllowed(selector)) revert SelectorNotAllowed(selector);
+        _checkObservation(selector, call_, observation);
 
         // Before the call, so that nothing it reaches can deliver the report again. A revert undoes it,
         // and the forwarder lets the report be retried.
@@ -106,6 +102,22 @@ abstract contract CREReceiver is IReceiver, Ownable {
 
     /// @dev Whether the workflow may call the function.
     function _isAllowed(bytes4 selector) internal pure virtual returns (bool);
+
+    /// @dev Reverts unless the enclave's word admits the call. Here no call rests on one.
+    function _checkObservation(bytes4 selector, bytes memory, bytes memory observation) internal virtual {
+        if (observation.length != 0) revert ObservationUnasked(selector);
+    }
+
+    /// @dev Reverts unless the forwarder calls, for the bound workflow.
+    function _checkOrigin(bytes calldata metadata) private view {
+        if (msg.sender != forwarder) revert CallerNotForwarder(msg.sender, forwarder);
+        if (metadata.length != METADATA_LENGTH) revert MetadataLengthMismatch(metadata.length, METADATA_LENGTH);
+        // The name, 40 bits of a hash, proves nothing beside the id and is not looked at.
+        bytes32 id = bytes32(metadata[0:32]);
+        if (id != workflowId) revert WorkflowIdMismatch(id, workflowId);
+        address workflowOwner_ = address(bytes20(metadata[42:62]));
+        if (workflowOwner_ != workflowOwner) revert WorkflowOwnerMismatch(workflowOwner_, workflowOwner);
+    }
 
     function _bindWorkflow(address forwarder_, bytes32 workflowId_, address workflowOwner_) private {
         if (forwarder_ == address(0) || workflowId_ == 0 || workflowOwner_ == address(0)) {

@@ -13,6 +13,7 @@ import {IEnclaveRegistry} from "./interfaces/IEnclaveRegistry.sol";
 import {IRecoveryGuard} from "./interfaces/IRecoveryGuard.sol";
 import {IShieldedPool} from "./interfaces/IShieldedPool.sol";
 import {Devnet} from "./libraries/Devnet.sol";
+import {Observations} from "./libraries/Observations.sol";
 
 /// @title The dark pool of one issuer.
 /// @dev `PENDING` and `PARTIALLY_FILLED` are the open statuses. One request is open at a time, the
@@ -158,7 +159,7 @@ contract DarkPool is IDarkPool, CREReceiver, EIP712, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc ICREDarkPool
-    /// @dev Only the issuer or its workflow. `encryptedAmount` is a commitment, in field and not zero;
+    /// @dev Only the issuer or its workflow, the latter for what an active enclave signed. `encryptedAmount` is a commitment, in field and not zero;
     /// `premiumBps` is the public cap, at most the guard's; `timeout` is in seconds, TIMEOUT_MIN … TIMEOUT_MAX.
     function requestCollateral(bytes32 encryptedAmount, uint256 premiumBps, uint256 timeout)
         external
@@ -299,6 +300,16 @@ contract DarkPool is IDarkPool, CREReceiver, EIP712, ReentrancyGuardTransient {
     function _isAllowed(bytes4 selector) internal pure override returns (bool) {
         return selector == this.requestCollateral.selector || selector == this.confidentialFill.selector
             || selector == this.expireRequest.selector || selector == this.openRequest.selector;
+    }
+
+    /// @dev What a request asks for is the enclave's word; the other calls carry their own proof, opening or time.
+    function _checkObservation(bytes4 selector, bytes memory call_, bytes memory observation) internal override {
+        if (selector != this.requestCollateral.selector) {
+            super._checkObservation(selector, call_, observation);
+            return;
+        }
+        Observations.Observation memory o = Observations.checked(observation, registry, address(this));
+        if (Observations.firstArgument(call_) != o.deficit) revert Observations.CallNotObserved(selector);
     }
 
     /// @dev Ends the request as EXPIRED and counts the attempt.

@@ -10,10 +10,15 @@ import {IDarkPool} from "../src/interfaces/IDarkPool.sol";
 
 /// @dev Through ConfidentialPoR, the smallest receiver.
 contract CREReceiverTest is Fixture(address(0xf0), IDarkPool.Disclosure.Immediate) {
+    constructor() {
+        registerEnclave(ENCLAVE_KEY, uint64(block.timestamp + 30 days));
+    }
+
     function test_onReport_callsTheReceiver() public {
         report(por, reportStatusCall());
         assertEq(por.statusCommitment(), bytes32(uint256(7)));
-        assertEq(por.lastEpoch(), 1);
+        // The first was the registry's.
+        assertEq(por.lastEpoch(), 2);
     }
 
     function test_onReport_revertsWhenCallerIsNotTheForwarder() public {
@@ -51,7 +56,7 @@ contract CREReceiverTest is Fixture(address(0xf0), IDarkPool.Disclosure.Immediat
     function test_onReport_revertsWhenReportIsForAnotherChain() public {
         expectRevertOf(
             metadata(),
-            abi.encode(uint256(1), address(por), uint64(1), uint64(block.timestamp), reportStatusCall()),
+            abi.encode(uint256(1), address(por), uint64(1), uint64(block.timestamp), reportStatusCall(), ""),
             abi.encodeWithSelector(CREReceiver.ReportForAnotherChain.selector, 1, block.chainid)
         );
     }
@@ -68,10 +73,10 @@ contract CREReceiverTest is Fixture(address(0xf0), IDarkPool.Disclosure.Immediat
         bytes memory payload_ = payload(address(por), reportStatusCall());
         vm.prank(forwarder);
         por.onReport(metadata(), payload_);
-        expectRevertOf(metadata(), payload_, abi.encodeWithSelector(CREReceiver.ReportStale.selector, 1, 1));
+        expectRevertOf(metadata(), payload_, abi.encodeWithSelector(CREReceiver.ReportStale.selector, 2, 2));
         bytes memory zeroth =
-            abi.encode(block.chainid, address(por), uint64(0), uint64(block.timestamp), reportStatusCall());
-        expectRevertOf(metadata(), zeroth, abi.encodeWithSelector(CREReceiver.ReportStale.selector, 0, 1));
+            abi.encode(block.chainid, address(por), uint64(0), uint64(block.timestamp), reportStatusCall(), "");
+        expectRevertOf(metadata(), zeroth, abi.encodeWithSelector(CREReceiver.ReportStale.selector, 0, 2));
     }
 
     function test_onReport_revertsWhenEpochIsAheadOfTime() public {
@@ -135,6 +140,16 @@ contract CREReceiverTest is Fixture(address(0xf0), IDarkPool.Disclosure.Immediat
         );
     }
 
+    function test_onReport_revertsWhenAnObservationStandsBesideACallThatRestsOnNone() public {
+        bytes memory observation = signed(observation_(), ENCLAVE_KEY);
+        bytes memory payload_ = payload(address(darkPool), abi.encodeCall(darkPool.expireRequest, (0)), observation);
+        vm.expectRevert(
+            abi.encodeWithSelector(CREReceiver.ObservationUnasked.selector, darkPool.expireRequest.selector)
+        );
+        vm.prank(forwarder);
+        darkPool.onReport(metadata(), payload_);
+    }
+
     function test_onReport_bubblesTheRevertAndKeepsTheEpoch() public {
         expectRevertOf(
             metadata(),
@@ -187,7 +202,11 @@ contract CREReceiverTest is Fixture(address(0xf0), IDarkPool.Disclosure.Immediat
     }
 
     function payloadAt(uint64 epoch) private view returns (bytes memory) {
-        return abi.encode(block.chainid, address(por), epoch, uint64(block.timestamp), reportStatusCall());
+        Observation memory o = observation_();
+        o.status = bytes32(uint256(7));
+        return abi.encode(
+            block.chainid, address(por), epoch, uint64(block.timestamp), reportStatusCall(), signed(o, ENCLAVE_KEY)
+        );
     }
 
     function deliver(bytes memory payload_) private {

@@ -2,11 +2,18 @@
 pragma solidity 0.8.37;
 
 import {Fixture} from "./Fixture.sol";
+import {ConfidentialPoR} from "../src/ConfidentialPoR.sol";
 import {CREReceiver} from "../src/CREReceiver.sol";
 import {IConfidentialPoR} from "../src/interfaces/IConfidentialPoR.sol";
 import {IDarkPool} from "../src/interfaces/IDarkPool.sol";
+import {IEnclaveRegistry} from "../src/interfaces/IEnclaveRegistry.sol";
+import {Observations} from "../src/libraries/Observations.sol";
 
 contract ConfidentialPoRTest is Fixture(address(0xf0), IDarkPool.Disclosure.Immediate) {
+    constructor() {
+        registerEnclave(ENCLAVE_KEY, uint64(block.timestamp + 30 days));
+    }
+
     function test_attestRecovery_tellsTheWorldAndTheGuard() public {
         vm.expectEmit(address(por));
         emit IConfidentialPoR.RecoveryAttested(false, block.timestamp);
@@ -30,7 +37,9 @@ contract ConfidentialPoRTest is Fixture(address(0xf0), IDarkPool.Disclosure.Imme
         expectRevertOfReport(
             por,
             abi.encodeCall(por.attestRecovery, (true, block.timestamp + 1)),
-            abi.encodeWithSelector(IConfidentialPoR.TimestampInFuture.selector, block.timestamp + 1, block.timestamp)
+            abi.encodeWithSelector(
+                Observations.ObservationOutOfTime.selector, block.timestamp + 1, block.timestamp, 10 minutes
+            )
         );
     }
 
@@ -64,20 +73,181 @@ contract ConfidentialPoRTest is Fixture(address(0xf0), IDarkPool.Disclosure.Imme
         );
     }
 
+    /// @dev E4: f + 1 nodes sign what they were told, and whoever told them signed nothing.
+    function test_attestRecovery_revertsWithoutTheEnclavesSignature() public {
+        attest(false);
+        vm.warp(block.timestamp + 300);
+        expectRevertOfWord(attestCall(), "", abi.encodeWithSelector(Observations.ObservationMissing.selector));
+        Observation memory o = recovery();
+        expectRevertOfWord(
+            attestCall(),
+            abi.encode(o, ""),
+            abi.encodeWithSelector(Observations.ObservationNotSigned.selector, address(0))
+        );
+        uint256 other = 0xbad;
+        expectRevertOfWord(
+            attestCall(),
+            signed(o, other),
+            abi.encodeWithSelector(Observations.ObservationNotSigned.selector, vm.addr(other))
+        );
+        assertEq(guard.mintAllowed(), false);
+        // And with it, nothing else stands in the way.
+        deliver(attestCall(), signed(o, ENCLAVE_KEY));
+        assertEq(guard.mintAllowed(), true);
+    }
+
+    function test_attestRecovery_revertsWhenTheEnclaveIsRevokedOrExpired() public {
+        bytes memory revert_ = abi.encodeWithSelector(Observations.ObservationNotSigned.selector, vm.addr(ENCLAVE_KEY));
+        uint256 state = vm.snapshotState();
+        vm.prank(GUARDIAN);
+        registry.revoke(vm.addr(ENCLAVE_KEY));
+        expectRevertOfWord(attestCall(), signed(recovery(), ENCLAVE_KEY), revert_);
+        vm.revertToState(state);
+        vm.prank(GUARDIAN);
+        registry.disallowWorkload(WORKLOAD);
+        expectRevertOfWord(attestCall(), signed(recovery(), ENCLAVE_KEY), revert_);
+        vm.revertToState(state);
+        vm.warp(block.timestamp + 30 days + 1);
+        expectRevertOfWord(attestCall(), signed(recovery(), ENCLAVE_KEY), revert_);
+    }
+
+    /// @dev What was true once is no answer for another tick, whatever the call beside it says.
+    function test_attestRecovery_revertsWhenAnOldAnswerIsReplayed() public {
+        bytes memory old = signed(recovery(), ENCLAVE_KEY);
+        bytes memory oldCall = attestCall();
+        uint256 then_ = block.timestamp;
+        deliver(oldCall, old);
+        vm.warp(then_ + 300);
+        attest(false);
+        expectRevertOfWord(
+            oldCall, old, abi.encodeWithSelector(IConfidentialPoR.TimestampBeforeLast.selector, then_, then_ + 300)
+        );
+        expectRevertOfWord(
+            attestCall(), old, abi.encodeWithSelector(IConfidentialPoR.TimestampBeforeLast.selector, then_, then_ + 300)
+        );
+        vm.warp(then_ + 601);
+        expectRevertOfWord(
+            oldCall,
+            old,
+            abi.encodeWithSelector(Observations.ObservationOutOfTime.selector, then_, then_ + 601, 10 minutes)
+        );
+        assertEq(guard.mintAllowed(), false);
+    }
+
+    function test_attestRecovery_revertsWhenTheObservationSaysSomethingElse() public {
+        Observation[5] memory others;
+        for (uint256 i = 0; i < 5; i++) {
+            others[i] = recovery();
+        }
+        others[0].attested = 1;
+        others[1].attested = 0;
+        others[2].timestamp -= 1;
+        // Nobody signed these.
+        others[3].tick += 1;
+        others[4].answer = keccak256("another");
+        bytes memory word = signed(recovery(), ENCLAVE_KEY);
+        for (uint256 i = 0; i < 3; i++) {
+            expectRevertOfWord(
+                attestCall(),
+                signed(others[i], ENCLAVE_KEY),
+                abi.encodeWithSelector(Observations.CallNotObserved.selector, por.attestRecovery.selector)
+            );
+        }
+        (, bytes memory signature) = abi.decode(word, (Observation, bytes));
+        for (uint256 i = 3; i < 5; i++) {
+            expectAnyRevertOfWord(attestCall(), abi.encode(others[i], signature));
+        }
+        expectRevertOfWord(
+            abi.encodeCall(por.reportStatus, (bytes32(uint256(0x58)))),
+            word,
+            abi.encodeWithSelector(Observations.CallNotObserved.selector, por.reportStatus.selector)
+        );
+    }
+
+    /// @dev For another issuer's pool, or another chain, the same words are another digest.
+    function test_attestRecovery_revertsWhenSignedForAnotherDarkPoolOrChain() public {
+        bytes memory word = signed(recovery(), ENCLAVE_KEY);
+        ConfidentialPoR other =
+            new ConfidentialPoR(OWNER, forwarder, WORKFLOW_ID, WORKFLOW_OWNER, guard, registry, address(0xd0));
+        assertEq(por.isObserved(word), true);
+        assertEq(other.isObserved(word), false);
+        vm.chainId(1);
+        assertEq(por.isObserved(word), false);
+    }
+
+    function test_isObserved_saysWhatTheReceiverWouldSayOfTheSignature() public {
+        assertEq(por.isObserved(signed(recovery(), ENCLAVE_KEY)), true);
+        assertEq(por.isObserved(signed(recovery(), 0xbad)), false);
+        assertEq(por.isObserved(abi.encode(recovery(), "")), false);
+        assertEq(por.isObserved(abi.encode(recovery(), new bytes(65))), false);
+        vm.prank(GUARDIAN);
+        registry.revoke(vm.addr(ENCLAVE_KEY));
+        assertEq(por.isObserved(signed(recovery(), ENCLAVE_KEY)), false);
+    }
+
+    function test_constructor_revertsWhenAnAddressIsZero() public {
+        vm.expectRevert(IConfidentialPoR.ZeroAddress.selector);
+        new ConfidentialPoR(
+            OWNER, forwarder, WORKFLOW_ID, WORKFLOW_OWNER, guard, IEnclaveRegistry(address(0)), address(darkPool)
+        );
+        vm.expectRevert(IConfidentialPoR.ZeroAddress.selector);
+        new ConfidentialPoR(OWNER, forwarder, WORKFLOW_ID, WORKFLOW_OWNER, guard, registry, address(0));
+    }
+
+    function recovery() private view returns (Observation memory o) {
+        o = observation_();
+        o.attested = 2;
+    }
+
+    function attestCall() private view returns (bytes memory) {
+        return abi.encodeCall(por.attestRecovery, (true, block.timestamp));
+    }
+
+    function deliver(bytes memory call_, bytes memory observation) private {
+        bytes memory payload_ = payload(address(por), call_, observation);
+        vm.prank(forwarder);
+        por.onReport(metadata(), payload_);
+    }
+
+    function expectRevertOfWord(bytes memory call_, bytes memory observation, bytes memory data) private {
+        bytes memory payload_ = payload(address(por), call_, observation);
+        vm.expectRevert(data);
+        vm.prank(forwarder);
+        por.onReport(metadata(), payload_);
+    }
+
+    function expectAnyRevertOfWord(bytes memory call_, bytes memory observation) private {
+        bytes memory payload_ = payload(address(por), call_, observation);
+        vm.expectRevert();
+        vm.prank(forwarder);
+        por.onReport(metadata(), payload_);
+    }
+
     /// forge-config: default.isolate = true
     function testFuzz_reportStatus_costsTheSameFromTheFirstOn(uint256 seed) public {
         uint256 first = gasOfReportStatus(seed);
+        vm.warp(block.timestamp + 300);
         assertEq(gasOfReportStatus(seed ^ 1), first);
+        vm.warp(block.timestamp + 300);
         assertEq(gasOfReportStatus(~seed), first);
     }
 
+    function zeroBytes(bytes memory data) private pure returns (uint256 n) {
+        for (uint256 i = 0; i < data.length; i++) {
+            if (data[i] == 0) n++;
+        }
+    }
+
     function gasOfReportStatus(uint256 seed) private returns (uint256) {
-        // No zero byte, whatever the seed: what a commitment's zero bytes save is all that may differ.
-        bytes32 commitment = keccak256(abi.encode(seed)) | bytes32(uint256(type(uint256).max) / 255);
-        bytes memory payload_ = payload(address(por), abi.encodeCall(por.reportStatus, (commitment)));
+        bytes32 commitment = keccak256(abi.encode(seed));
+        Observation memory o = observation_();
+        o.status = commitment;
+        bytes memory observation = signed(o, ENCLAVE_KEY);
+        bytes memory payload_ = payload(address(por), abi.encodeCall(por.reportStatus, (commitment)), observation);
         bytes memory metadata_ = metadata();
         vm.prank(forwarder);
         por.onReport(metadata_, payload_);
-        return vm.lastCallGas().gasTotalUsed;
+        // A signature's zero bytes say nothing either: 4 gas, and another byte 16.
+        return vm.lastCallGas().gasTotalUsed + 12 * zeroBytes(payload_);
     }
 }

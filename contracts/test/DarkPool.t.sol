@@ -11,6 +11,7 @@ import {IClearingVerifier} from "../src/interfaces/IClearingVerifier.sol";
 import {IDarkPool} from "../src/interfaces/IDarkPool.sol";
 import {Devnet} from "../src/libraries/Devnet.sol";
 import {ClearingVerifier} from "../src/verifiers/ClearingVerifier.sol";
+import {Observations} from "../src/libraries/Observations.sol";
 import {IShieldedPool} from "../src/interfaces/IShieldedPool.sol";
 
 contract DarkPoolTest is Fixture(address(0xf0), IDarkPool.Disclosure.Immediate) {
@@ -117,6 +118,37 @@ contract DarkPoolTest is Fixture(address(0xf0), IDarkPool.Disclosure.Immediate) 
         report(darkPool, abi.encodeCall(darkPool.requestCollateral, (bytes32(uint256(9)), 50, TIMEOUT)));
         bytes32 expected = keccak256(abi.encode(block.chainid, address(darkPool), ISSUER, uint256(1)));
         assertEq(darkPool.currentRequestId(), expected);
+    }
+
+    /// @dev What the nodes were told to ask for, nobody in the enclave may know how to open.
+    function test_requestCollateral_revertsWhenTheEnclaveSignedAnother() public {
+        vm.warp(darkPool.request(id).expires);
+        darkPool.expireRequest(id);
+        bytes memory call_ = abi.encodeCall(darkPool.requestCollateral, (bytes32(uint256(9)), 50, TIMEOUT));
+        Observation memory o = observation_();
+        expectRevertOfWord(call_, "", abi.encodeWithSelector(Observations.ObservationMissing.selector));
+        expectRevertOfWord(
+            call_,
+            signed(o, ENCLAVE_KEY),
+            abi.encodeWithSelector(Observations.CallNotObserved.selector, darkPool.requestCollateral.selector)
+        );
+        o.deficit = bytes32(uint256(9));
+        expectRevertOfWord(
+            call_, signed(o, 0xbad), abi.encodeWithSelector(Observations.ObservationNotSigned.selector, vm.addr(0xbad))
+        );
+        o.timestamp -= 601;
+        expectRevertOfWord(
+            call_,
+            signed(o, ENCLAVE_KEY),
+            abi.encodeWithSelector(Observations.ObservationOutOfTime.selector, o.timestamp, block.timestamp, 10 minutes)
+        );
+    }
+
+    function expectRevertOfWord(bytes memory call_, bytes memory observation, bytes memory data) private {
+        bytes memory payload_ = payload(address(darkPool), call_, observation);
+        vm.expectRevert(data);
+        vm.prank(forwarder);
+        darkPool.onReport(metadata(), payload_);
     }
 
     function test_requestCollateral_revertsWhenCallerIsNotTheIssuer() public {

@@ -44,6 +44,16 @@ abstract contract Fixture is Test {
         uint256 key;
     }
 
+    /// @dev `Observations.Observation`, spelt out.
+    struct Observation {
+        uint32 tick;
+        uint64 timestamp;
+        uint8 attested;
+        bytes32 status;
+        bytes32 deficit;
+        bytes32 answer;
+    }
+
     address internal forwarder;
     CashToken internal cash;
     ClaimToken internal claim;
@@ -69,8 +79,8 @@ abstract contract Fixture is Test {
         (escalation[0], escalation[1], escalation[2]) = (50, 300, 800);
         guard = new RecoveryGuard(OWNER, GUARDIAN, 3, 800, escalation);
         registry = new EnclaveRegistry(OWNER, GUARDIAN, forwarder, WORKFLOW_ID, WORKFLOW_OWNER);
-        por = new ConfidentialPoR(OWNER, forwarder, WORKFLOW_ID, WORKFLOW_OWNER, guard);
         darkPool = new DarkPool(deploymentOf(new TestVerifier(true), disclosure));
+        por = new ConfidentialPoR(OWNER, forwarder, WORKFLOW_ID, WORKFLOW_OWNER, guard, registry, address(darkPool));
         pool.wire(address(darkPool));
         guard.wire(address(darkPool), address(por));
         coin = new DemoStablecoin(ISSUER, guard);
@@ -104,8 +114,73 @@ abstract contract Fixture is Test {
         return abi.encodePacked(WORKFLOW_ID, WORKFLOW_NAME, WORKFLOW_OWNER, bytes2(0x0001));
     }
 
+    /// @dev With the enclave's word for it, where the call rests on one.
     function payload(address receiver, bytes memory call_) internal returns (bytes memory) {
-        return abi.encode(block.chainid, receiver, ++_epoch, uint64(block.timestamp), call_);
+        bytes4 selector = bytes4(call_);
+        bytes memory observation;
+        Observation memory o = observation_();
+        if (selector == por.attestRecovery.selector) {
+            (bool recovered, uint256 timestamp) = abi.decode(argumentsOf(call_), (bool, uint256));
+            o.timestamp = uint64(timestamp);
+            o.attested = recovered ? 2 : 1;
+            observation = signed(o, ENCLAVE_KEY);
+        } else if (selector == por.reportStatus.selector) {
+            o.status = abi.decode(argumentsOf(call_), (bytes32));
+            observation = signed(o, ENCLAVE_KEY);
+        } else if (selector == darkPool.requestCollateral.selector) {
+            (o.deficit,,) = abi.decode(argumentsOf(call_), (bytes32, uint256, uint256));
+            observation = signed(o, ENCLAVE_KEY);
+        }
+        return payload(receiver, call_, observation);
+    }
+
+    function payload(address receiver, bytes memory call_, bytes memory observation) internal returns (bytes memory) {
+        return abi.encode(block.chainid, receiver, ++_epoch, uint64(block.timestamp), call_, observation);
+    }
+
+    /// @dev A healthy tick, now, under sealed disclosure.
+    function observation_() internal view returns (Observation memory o) {
+        o = Observation(
+            7, uint64(block.timestamp), 0, bytes32(uint256(0x57)), bytes32(uint256(0xdef)), keccak256("rest")
+        );
+    }
+
+    /// @dev The digest is put together here a second time, from the spec and not from the library.
+    function signed(Observation memory o, uint256 key) internal view returns (bytes memory) {
+        bytes32 hash = keccak256(
+            abi.encode(
+                keccak256(
+                    "Observation(uint32 tick,uint64 timestamp,uint8 attested,bytes32 status,bytes32 deficit,bytes32 answer)"
+                ),
+                o.tick,
+                o.timestamp,
+                o.attested,
+                o.status,
+                o.deficit,
+                o.answer
+            )
+        );
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, keccak256(abi.encodePacked(hex"1901", domain(), hash)));
+        return abi.encode(o, abi.encodePacked(r, s, v));
+    }
+
+    function argumentsOf(bytes memory call_) private pure returns (bytes memory arguments) {
+        arguments = new bytes(call_.length - 4);
+        for (uint256 i = 0; i < arguments.length; i++) {
+            arguments[i] = call_[i + 4];
+        }
+    }
+
+    function domain() private view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("CDPR"),
+                keccak256("1"),
+                block.chainid,
+                address(darkPool)
+            )
+        );
     }
 
     /// @dev Delivers a call as the workflow's report.
@@ -176,15 +251,6 @@ abstract contract Fixture is Test {
 
     /// @dev The digest is put together here a second time, from the spec and not from the contract.
     function attestationOf(bytes32 requestId, Fill memory f) internal view returns (bytes memory) {
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256("CDPR"),
-                keccak256("1"),
-                block.chainid,
-                address(darkPool)
-            )
-        );
         bytes32 settlement = keccak256(
             abi.encode(
                 keccak256(
@@ -196,7 +262,7 @@ abstract contract Fixture is Test {
                 keccak256(abi.encode(f.ciphertexts))
             )
         );
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(f.key, keccak256(abi.encodePacked(hex"1901", domain, settlement)));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(f.key, keccak256(abi.encodePacked(hex"1901", domain(), settlement)));
         return abi.encodePacked(r, s, v);
     }
 

@@ -25,6 +25,7 @@ contract KeystoneForwarderTest is Fixture(address(new KeystoneForwarder()), IDar
             signers[i] = vm.addr(nodeKey(i));
         }
         keystone.setConfig(DON_ID, CONFIG_VERSION, 1, signers);
+        registerEnclave(ENCLAVE_KEY, uint64(block.timestamp + 30 days));
     }
 
     function test_report_deliversWithFPlusOneSignatures() public {
@@ -37,6 +38,26 @@ contract KeystoneForwarderTest is Fixture(address(new KeystoneForwarder()), IDar
         IDarkPool.Request memory r = darkPool.request(darkPool.currentRequestId());
         assertEq(r.commitment, 5);
         assertEq(r.premiumCapBps, 50);
+    }
+
+    /// @dev E4: the nodes signed what one host told them all.
+    function test_report_failsWhenTheEnclaveSignedNothing() public {
+        attest(false);
+        assertEq(guard.mintAllowed(), false);
+        Observation memory o = observation_();
+        o.attested = 2;
+        bytes memory call_ = abi.encodeCall(por.attestRecovery, (true, block.timestamp));
+        bytes[4] memory words = [bytes(""), abi.encode(o, ""), abi.encode(o, new bytes(65)), signed(o, nodeKey(0))];
+        for (uint256 i = 0; i < words.length; i++) {
+            executionId = bytes32(0xe100 + i);
+            expectFailure(metadata(), payload(address(por), call_, words[i]));
+        }
+        assertEq(guard.mintAllowed(), false);
+        executionId = bytes32(uint256(0xe200));
+        bytes memory raw = rawReport(payload(address(por), call_, signed(o, ENCLAVE_KEY)));
+        expectResult(address(por), true);
+        keystone.report(address(por), raw, REPORT_CONTEXT, signaturesOf(raw, 2));
+        assertEq(guard.mintAllowed(), true);
     }
 
     function test_report_revertsWhenThereAreFSignatures() public {
@@ -74,7 +95,7 @@ contract KeystoneForwarderTest is Fixture(address(new KeystoneForwarder()), IDar
 
     function test_report_failsWhenItIsForAnotherChain() public {
         expectFailure(
-            metadata(), abi.encode(uint256(1), address(por), uint64(1), uint64(block.timestamp), attestCall())
+            metadata(), abi.encode(uint256(1), address(por), uint64(1), uint64(block.timestamp), attestCall(), "")
         );
     }
 

@@ -2,7 +2,8 @@
 pragma solidity 0.8.37;
 
 /// @title Confidential proof of reserve: what the world is told about the reserves.
-/// @notice Both functions are called by the registered workflow only, through the forwarder.
+/// @notice Both functions are called by the registered workflow only, through the forwarder, and with nothing but
+/// what an active enclave signed: see `Observations`.
 interface IConfidentialPoR {
     /// @notice The workflow said in public whether the coin is backed.
     /// @param recovered Whether reserves, the position included, are at or above the threshold.
@@ -25,6 +26,11 @@ interface IConfidentialPoR {
     /// @notice Publishes a commitment to the status (sealed disclosure). Not zero.
     /// @dev Writes one slot from non-zero to non-zero, whatever the status, so that gas tells nothing.
     function reportStatus(bytes32 statusCommitment) external;
+
+    /// @notice Whether an active enclave of this issuer's signed an observation, `abi.encode(Observation, bytes
+    /// signature)`; the workflow asks before it acts on one. Says nothing of its age, and reverts if it does not
+    /// decode.
+    function isObserved(bytes calldata observation) external view returns (bool);
 
     /// @notice The last attestation; (false, 0) before the first.
     function lastAttestation() external view returns (bool recovered, uint256 timestamp);

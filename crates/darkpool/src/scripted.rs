@@ -85,6 +85,7 @@ pub(crate) fn request(sequence: u8) -> CollateralRequest {
         epoch: u64::from(sequence),
         expiry: 100,
         call: call.abi_encode().into(),
+        observation: Default::default(),
     };
     CollateralRequest {
         dark_pool: scope().dark_pool.0.to_vec(),

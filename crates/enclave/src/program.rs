@@ -194,10 +194,11 @@ impl<P: Platform> Program<P> {
         let reply = match command {
             Command::Order(envelope) => Reply::Receipt(booted.sign(&receipt_digest(envelope))),
             Command::Observe { tick, .. } => match &booted.state.observed {
-                Some(observed) if observed.tick == *tick => Reply::Observed {
-                    signature: booted.sign(&observed.digest()),
-                    observed: observed.clone(),
-                },
+                Some(observed) if observed.tick == *tick => {
+                    let Configuration { chain_id, dark_pool, .. } = &booted.state.configuration;
+                    let signature = booted.sign(&observed.digest(*chain_id, dark_pool));
+                    Reply::Observed { signature, observed: observed.clone() }
+                }
                 Some(_) | None => Reply::Unobserved,
             },
             Command::Clear { .. } => match &booted.state.round {

@@ -335,14 +335,6 @@ pub fn plan(config: &DeployConfig) -> Result<Plan, DeployError> {
     };
     let registry =
         signer.create("EnclaveRegistry", &EnclaveRegistry::BYTECODE, &registry.abi_encode());
-    let por = ConfidentialPoR::constructorCall {
-        owner_: timelock,
-        forwarder_: forwarder,
-        workflowId_: workflow_id,
-        workflowOwner_: workflow_owner,
-        guard_: guard,
-    };
-    let por = signer.create("ConfidentialPoR", &ConfidentialPoR::BYTECODE, &por.abi_encode());
     let (Verifier::Development(code) | Verifier::Ceremony(code)) = &config.verifier;
     let verifier = signer.create("ClearingVerifier", code, &[]);
     let dark_pool = DarkPool::constructorCall {
@@ -366,6 +358,16 @@ pub fn plan(config: &DeployConfig) -> Result<Plan, DeployError> {
         },
     };
     let dark_pool = signer.create("DarkPool", &DarkPool::BYTECODE, &dark_pool.abi_encode());
+    let por = ConfidentialPoR::constructorCall {
+        owner_: timelock,
+        forwarder_: forwarder,
+        workflowId_: workflow_id,
+        workflowOwner_: workflow_owner,
+        guard_: guard,
+        registry_: registry,
+        darkPool_: dark_pool,
+    };
+    let por = signer.create("ConfidentialPoR", &ConfidentialPoR::BYTECODE, &por.abi_encode());
     let stablecoin = DemoStablecoin::constructorCall { owner_: issuer, guard_: guard };
     let stablecoin =
         signer.create("DemoStablecoin", &DemoStablecoin::BYTECODE, &stablecoin.abi_encode());

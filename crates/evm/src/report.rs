@@ -153,7 +153,7 @@ impl Report {
 }
 
 /// What our receivers demand inside a report:
-/// `abi.encode(uint256 chainId, address receiver, uint64 epoch, uint64 expiry, bytes call)`.
+/// `abi.encode(uint256 chainId, address receiver, uint64 epoch, uint64 expiry, bytes call, bytes observation)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payload {
     /// EIP-155 chain id.
@@ -166,26 +166,31 @@ pub struct Payload {
     pub expiry: u64,
     /// Calldata with which the receiver calls itself.
     pub call: Bytes,
+    /// The enclave's signed word that the call rests on; empty where it rests on none.
+    pub observation: Bytes,
 }
 
-type PayloadAbi = sol! { (uint256, address, uint64, uint64, bytes) };
+type PayloadAbi = sol! { (uint256, address, uint64, uint64, bytes, bytes) };
 
 impl Payload {
     /// The bytes that nodes agree on.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        let Self { chain_id, receiver, epoch, expiry, call } = self;
-        (U256::from(*chain_id), *receiver, *epoch, *expiry, call.clone()).abi_encode_params().into()
+        let Self { chain_id, receiver, epoch, expiry, call, observation } = self;
+        let chain_id = U256::from(*chain_id);
+        (chain_id, *receiver, *epoch, *expiry, call.clone(), observation.clone())
+            .abi_encode_params()
+            .into()
     }
 
     /// # Errors
     /// If the bytes are not such an encoding, or the chain id exceeds 64 bits.
     pub fn decode(bytes: &[u8]) -> Result<Self, ReportError> {
-        let (chain_id, receiver, epoch, expiry, call) =
+        let (chain_id, receiver, epoch, expiry, call, observation) =
             <PayloadAbi as alloy::sol_types::SolType>::abi_decode_params_validate(bytes)
                 .map_err(|source| ReportError::Abi { what: "payload", source })?;
         let chain_id = chain_id.try_into().map_err(|_| ReportError::ChainId { chain_id })?;
-        Ok(Self { chain_id, receiver, epoch, expiry, call })
+        Ok(Self { chain_id, receiver, epoch, expiry, call, observation })
     }
 }
 

@@ -17,6 +17,9 @@ use evm::mission::{self, Delivery, Emitters};
 use evm::report::{self, Outcome, Payload, Report, ReportError, SignedReport, Workflow};
 use evm::settlement::{self, Settled, ZkProof, ZkProofError};
 use evm::{Call, Fees, RawTransaction, Wallet, abi, alloy, send};
+use primitives::{CommitmentHash, Timestamp};
+use protocol::RequestStatus;
+use protocol::attest::{Observed, Opening, Status};
 
 const START: u64 = 1_678_492_800;
 const CHAIN_ID: u64 = 31337;
@@ -132,14 +135,57 @@ async fn report_with_f_plus_one_signatures_is_carried_out_once() {
 
     let execution_id = Report::parse(&signed.raw).unwrap().execution_id;
     let expected = Outcome { receiver: por, execution_id, report_id: [0, 1], delivered: true };
-    assert_eq!(report::outcome(&receipt, system.at.forwarder), Some(expected));
+    assert_eq!(system.outcome(&receipt), Some(expected));
     let last = ConfidentialPoR::new(por, &system.provider).lastAttestation().call().await.unwrap();
     assert!(!last.recovered);
     assert_eq!(last.timestamp, U256::from(START));
 
     let replayed = system.send(system.at.forwarder, signed.calldata(por)).await;
     assert!(!replayed.status());
-    assert_eq!(report::outcome(&replayed, system.at.forwarder), None);
+    assert_eq!(system.outcome(&replayed), None);
+}
+
+/// The digest and the encoding that the enclave, the module and the core write out by hand.
+#[tokio::test]
+async fn an_observations_encoding_is_alloys_and_its_digest_the_contracts() {
+    let system = System::deploy(Disclosure::Sealed).await;
+    let por = ConfidentialPoR::new(system.at.por, &system.provider);
+    let sealed = |opening| Observed {
+        status: Status::Sealed(CommitmentHash([9; 32])),
+        opening,
+        ..observed(true)
+    };
+    let opening =
+        |recovered| Some(Opening { status: RequestStatus::Filled, salt: [1; 32], recovered });
+    let cases = [
+        (observed(false), 1),
+        (observed(true), 2),
+        (sealed(None), 0),
+        (sealed(opening(false)), 1),
+        (sealed(opening(true)), 2),
+    ];
+    for (observed, attested) in cases {
+        let word = system.observation(&observed);
+        let (head, signature) =
+            <ObservationAbi as alloy::sol_types::SolType>::abi_decode_params_validate(&word)
+                .map(|(tick, timestamp, attested, status, deficit, answer, signature)| {
+                    ((tick, timestamp, attested, status, deficit, answer), signature)
+                })
+                .unwrap();
+        let (tick, timestamp, said, status, deficit, _) = head;
+        assert_eq!((tick, timestamp, said), (observed.tick, observed.now.0, attested));
+        assert_eq!(deficit, B256::from(observed.deficit.0));
+        assert_eq!(status.is_zero(), matches!(observed.status, Status::Backed(_)));
+        assert_eq!(signature.len(), 65);
+        assert!(por.isObserved(word.clone()).call().await.unwrap(), "{observed:?}");
+        // Any bit of it, the signature's last included.
+        for byte in [31, 63, 95, 127, 159, 191, word.len() - 32] {
+            let mut altered = word.to_vec();
+            altered[byte] ^= 1;
+            let taken = por.isObserved(altered.into()).call().await;
+            assert!(!taken.unwrap_or(false), "byte {byte} of {observed:?}");
+        }
+    }
 }
 
 /// Anyone may deploy a contract that logs what ours log, and have it run within the same transaction.
@@ -281,7 +327,7 @@ async fn production_report_is_accepted_and_a_tampered_copy_refused() {
 
     assert!(!refused.status());
     assert!(error.as_decoded_error::<KeystoneForwarder::InvalidSigner>().is_some(), "{error}");
-    assert!(report::outcome(&accepted, system.at.forwarder).unwrap().delivered);
+    assert!(system.outcome(&accepted).unwrap().delivered);
     // The receiver logs its calldata: metadata and payload are the report's.
     let call =
         report::IReceiver::onReportCall::abi_decode(&accepted.logs()[0].data().data).unwrap();
@@ -315,15 +361,19 @@ fn payload_has_the_layout_of_abi_encode() {
         epoch: 7,
         expiry: 1_678_493_100,
         call: bytes!("deadbeef"),
+        observation: bytes!("0102"),
     };
     let expected = bytes!(
         "0000000000000000000000000000000000000000000000000000000000007a69"
         "0000000000000000000000005fbdb2315678afecb367f032d93f642f64180aa3"
         "0000000000000000000000000000000000000000000000000000000000000007"
         "00000000000000000000000000000000000000000000000000000000640bc5ac"
-        "00000000000000000000000000000000000000000000000000000000000000a0"
+        "00000000000000000000000000000000000000000000000000000000000000c0"
+        "0000000000000000000000000000000000000000000000000000000000000100"
         "0000000000000000000000000000000000000000000000000000000000000004"
         "deadbeef00000000000000000000000000000000000000000000000000000000"
+        "0000000000000000000000000000000000000000000000000000000000000002"
+        "0102000000000000000000000000000000000000000000000000000000000000"
     );
     assert_eq!(payload.encode(), expected);
     assert_eq!(Payload::decode(&expected).unwrap(), payload);
@@ -408,6 +458,7 @@ async fn committed_verifier_refuses_an_invented_proof() {
     let mut config = config(Disclosure::Immediate);
     config.verifier = Verifier::Development(abi::ClearingVerifier::BYTECODE.clone());
     let mut system = System::deploy_with(config).await;
+    system.register().await;
 
     let (_, proof, receipt) = system.settle().await;
 
@@ -469,7 +520,9 @@ struct System {
 
 impl System {
     async fn deploy(disclosure: Disclosure) -> Self {
-        Self::deploy_with(config(disclosure)).await
+        let mut system = Self::deploy_with(config(disclosure)).await;
+        system.register().await;
+        system
     }
 
     async fn deploy_with(config: DeployConfig) -> Self {
@@ -491,7 +544,24 @@ impl System {
     }
 
     fn payload(&self, receiver: Address, call: Bytes, epoch: u64) -> Payload {
-        Payload { chain_id: CHAIN_ID, receiver, epoch, expiry: self.chain.timestamp() + 300, call }
+        let expiry = self.chain.timestamp() + 300;
+        let rests_on_observation = [
+            ConfidentialPoR::attestRecoveryCall::SELECTOR,
+            DarkPool::requestCollateralCall::SELECTOR,
+        ];
+        let observation = if rests_on_observation.iter().any(|it| call.starts_with(it)) {
+            self.observation(&observed(call[35] == 1))
+        } else {
+            Bytes::new()
+        };
+        Payload { chain_id: CHAIN_ID, receiver, epoch, expiry, call, observation }
+    }
+
+    /// An answer under the enclave's signature, as receivers are shown it.
+    fn observation(&self, observed: &Observed) -> Bytes {
+        let dark_pool = primitives::Address(self.at.dark_pool.into());
+        let digest = observed.digest(CHAIN_ID, &dark_pool);
+        observed.signed(&wallet(7).sign_hash(&digest.into()).as_bytes()).into()
     }
 
     fn report(
@@ -532,7 +602,7 @@ impl System {
     async fn refused(&mut self, signed: &SignedReport, receiver: Address) -> Bytes {
         let receipt = self.send(self.at.forwarder, signed.calldata(receiver)).await;
         assert!(receipt.status());
-        assert!(!report::outcome(&receipt, self.at.forwarder).unwrap().delivered);
+        assert!(!self.outcome(&receipt).unwrap().delivered);
         let forwarder = self.at.forwarder;
         report::refusal(&self.provider, forwarder, receiver, &signed.raw).await.unwrap().unwrap()
     }
@@ -547,19 +617,18 @@ impl System {
         };
         let signed = self.report(dark_pool, call.abi_encode().into(), 1, 2);
         let receipt = self.send(self.at.forwarder, signed.calldata(dark_pool)).await;
-        assert!(report::outcome(&receipt, self.at.forwarder).unwrap().delivered);
+        assert!(self.outcome(&receipt).unwrap().delivered);
         let logs = receipt.logs().iter();
         let mut opened =
             logs.filter_map(|log| log.log_decode::<DarkPool::CollateralRequested>().ok());
         opened.next().unwrap().inner.data.requestId
     }
 
-    /// Registers an enclave, opens a request and settles its first round with a made-up proof.
-    async fn settle(&mut self) -> (B256, ZkProof, TransactionReceipt) {
-        let Deployment { dark_pool, registry, pool, .. } = self.at;
-        let enclave = wallet(7);
+    /// Registers the enclave.
+    async fn register(&mut self) {
+        let registry = self.at.registry;
         let register = EnclaveRegistry::registerCall {
-            signer: enclave.address(),
+            signer: wallet(7).address(),
             workloadId: WORKLOAD,
             keyBundleHash: B256::repeat_byte(1),
             expiry: START + 3600,
@@ -567,13 +636,22 @@ impl System {
         };
         let registered = self.report(registry, register.abi_encode().into(), 1, 2);
         let receipt = self.send(self.at.forwarder, registered.calldata(registry)).await;
-        assert!(report::outcome(&receipt, self.at.forwarder).unwrap().delivered);
+        assert!(self.outcome(&receipt).unwrap().delivered);
+    }
+
+    fn outcome(&self, receipt: &TransactionReceipt) -> Option<Outcome> {
+        report::outcome(receipt, self.at.forwarder)
+    }
+
+    /// Opens a request and settles its first round with a made-up proof.
+    async fn settle(&mut self) -> (B256, ZkProof, TransactionReceipt) {
+        let Deployment { dark_pool, pool, .. } = self.at;
         let request = self.request().await;
 
         let root = abi::ShieldedPool::new(pool, &self.provider).currentRoot().call().await.unwrap();
         let mut proof = zk_proof(settlement::context(CHAIN_ID, dark_pool, request, 1));
         proof.public_inputs[1] = root;
-        let signature = enclave.sign_hash(&proof.digest(CHAIN_ID, dark_pool, request, 1));
+        let signature = wallet(7).sign_hash(&proof.digest(CHAIN_ID, dark_pool, request, 1));
         let fill = DarkPool::confidentialFillCall {
             requestId: request,
             zkProof: proof.encode(),
@@ -680,6 +758,21 @@ fn zk_proof(context: U256) -> ZkProof {
         ciphertexts: std::array::from_fn(|idx| {
             vec![u8::try_from(idx).unwrap(); CIPHERTEXT_LEN].into()
         }),
+    }
+}
+
+type ObservationAbi = alloy::sol! { (uint32, uint64, uint8, bytes32, bytes32, bytes32, bytes) };
+
+/// What the enclave says of the tick at [`START`].
+fn observed(backed: bool) -> Observed {
+    Observed {
+        tick: 1,
+        now: Timestamp(START),
+        status: Status::Backed(backed),
+        deficit: CommitmentHash(B256::with_last_byte(7).0),
+        position: CommitmentHash([2; 32]),
+        notice: vec![3; 113],
+        opening: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Attest: what the public is told, and in which form.
 
-use primitives::{CommitmentHash, Decode, Encode, Timestamp, keccak256};
+use primitives::{Address, CommitmentHash, Decode, Encode, Timestamp, keccak256};
 
 use crate::{Disclosure, RequestStatus};
 
@@ -56,8 +56,68 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// What the enclave's settlement key signs: `keccak256("cdpr/observed/v1" ‖ borsh(self))`.
-    pub fn digest(&self) -> [u8; 32] {
-        keccak256(&[b"cdpr/observed/v1", &primitives::encode(self)])
+    /// What the enclave's settlement key signs, and what contracts recover the signer from: EIP-712 in the
+    /// domain (`CDPR`, `1`, chain id, `DarkPool`) over
+    /// `Observation(uint32 tick,uint64 timestamp,uint8 attested,bytes32 status,bytes32 deficit,bytes32 answer)`,
+    /// where `answer` is `keccak256("cdpr/observed/v1" ‖ borsh(self))`. So an answer counts for one pool, on one
+    /// chain, for one tick and instant, and as a whole.
+    pub fn digest(&self, chain_id: u64, dark_pool: &Address) -> [u8; 32] {
+        let domain = keccak256(&[
+            &keccak256(&[
+                b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)",
+            ]),
+            &keccak256(&[b"CDPR"]),
+            &keccak256(&[b"1"]),
+            &word(chain_id),
+            &[0; 12],
+            &dark_pool.0,
+        ]);
+        let typed = keccak256(&[
+            b"Observation(uint32 tick,uint64 timestamp,uint8 attested,bytes32 status,bytes32 deficit,bytes32 answer)",
+        ]);
+        let observation = keccak256(&[&typed, self.words().as_flattened()]);
+        keccak256(&[&[0x19, 0x01], &domain, &observation])
     }
+
+    /// What a receiver is shown beside a call that rests on this answer: `abi.encode(Observation, bytes
+    /// signature)`.
+    pub fn signed(&self, signature: &[u8]) -> Vec<u8> {
+        let words = self.words();
+        let mut bytes = words.as_flattened().to_vec();
+        bytes.extend(word(WORD as u64 * (words.len() as u64 + 1)));
+        bytes.extend(word(signature.len() as u64));
+        bytes.extend(signature);
+        bytes.resize(bytes.len().next_multiple_of(WORD), 0);
+        bytes
+    }
+
+    /// The bit this tick says in plain words, if it says one: immediate disclosure on every tick, sealed at
+    /// an epoch's opening.
+    pub fn attested(&self) -> Option<bool> {
+        match self.status {
+            Status::Backed(backed) => Some(backed),
+            Status::Sealed(_) => self.opening.map(|opening| opening.recovered),
+        }
+    }
+
+    /// The `Observation` of the contracts.
+    fn words(&self) -> [[u8; WORD]; 6] {
+        let status = match self.status {
+            Status::Backed(_) => [0; WORD],
+            Status::Sealed(commitment) => commitment.0,
+        };
+        let attested = self.attested().map_or(0, |recovered| 1 + u64::from(recovered));
+        let answer = keccak256(&[b"cdpr/observed/v1", &primitives::encode(self)]);
+        let (tick, now) = (word(self.tick.into()), word(self.now.0));
+        [tick, now, word(attested), status, self.deficit.0, answer]
+    }
+}
+
+const WORD: usize = 32;
+
+/// An unsigned integer as an ABI word.
+fn word(value: u64) -> [u8; WORD] {
+    let mut word = [0; WORD];
+    word[WORD - 8..].copy_from_slice(&value.to_be_bytes());
+    word
 }

@@ -98,6 +98,19 @@ impl Call {
         }
     }
 
+    /// Whether it says nothing but what the enclave observed. The others carry their own proof, opening or
+    /// time.
+    pub const fn rests_on_observation(&self) -> bool {
+        match self {
+            Self::RequestCollateral { .. }
+            | Self::AttestRecovery { .. }
+            | Self::ReportStatus { .. } => true,
+            Self::ConfidentialFill { .. }
+            | Self::ExpireRequest { .. }
+            | Self::OpenRequest { .. } => false,
+        }
+    }
+
     /// The stage it serves.
     pub const fn stage(&self) -> Stage {
         match self {
@@ -119,6 +132,9 @@ pub struct Write {
     pub contract: String,
     /// The call.
     pub call: Call,
+    /// The enclave's signed word, [`Observed::signed`](crate::attest::Observed::signed), where the call rests
+    /// on it: the receiver acts on nothing less. Empty elsewhere.
+    pub observation: Vec<u8>,
     /// Above that of every write delivered before; receivers refuse an epoch they have passed.
     pub epoch: u64,
     /// After this instant receivers refuse it.

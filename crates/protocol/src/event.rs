@@ -25,7 +25,7 @@ pub enum Event {
     Observed {
         /// What it said.
         observed: Observed,
-        /// The enclave key's 65-byte signature over [`Observed::digest`].
+        /// The enclave key's 65-byte signature over [`Observed::digest`]: whoever takes the event in checked it.
         signature: Vec<u8>,
     },
     /// No answer to a tick: too few equal observations.

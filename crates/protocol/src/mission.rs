@@ -282,7 +282,7 @@ impl Mission {
                 self.outstanding.push_back(Effect::Observe { tick: *tick });
                 0
             }
-            Event::Observed { observed, .. } => {
+            Event::Observed { observed, signature } => {
                 let Some(Effect::Observe { tick }) = awaits else {
                     return Err(unexpected("an observation"));
                 };
@@ -312,7 +312,14 @@ impl Mission {
                 self.outstanding.pop_front();
                 for ((contract, call), nth) in calls.into_iter().zip(1..) {
                     let epoch = self.epoch + nth;
-                    let write = Write { tick: self.tick, contract, call, epoch, expiry };
+                    // A model's answers are nobody's, and shown to nobody.
+                    let observation = if call.rests_on_observation() && !signature.is_empty() {
+                        observed.signed(signature)
+                    } else {
+                        Vec::new()
+                    };
+                    let tick = self.tick;
+                    let write = Write { tick, contract, call, observation, epoch, expiry };
                     self.outstanding.push_back(Effect::Write(write));
                 }
                 0

@@ -348,11 +348,9 @@ impl Auditor {
                 self.signed(&digest, receipt, "order receipt")?;
             }
             Event::Observed { observed, signature } => {
-                self.signed(
-                    &observed.digest(),
-                    signature,
-                    "tick answer signed by the attested key",
-                )?;
+                let Configuration { chain_id, dark_pool, .. } = &self.configuration;
+                let digest = observed.digest(*chain_id, dark_pool);
+                self.signed(&digest, signature, "tick answer signed by the attested key")?;
             }
             Event::Written { transaction, delivered, facts } => {
                 let ran = ran.ok_or("a receipt without its transaction")?;
@@ -467,6 +465,7 @@ impl Auditor {
             epoch: write.epoch,
             expiry: write.expiry.0,
             call: evm::mission::calldata(&write.call),
+            observation: write.observation.clone().into(),
         };
         if to != receiver || report.payload != asked.encode() {
             return Err(format!(

@@ -25,7 +25,7 @@ pub use panel::{Maker, draw};
 pub use pool_host::PoolHost;
 pub use report::{Attestation, Clearing, Line, Proof, Report, RequestView, Transaction};
 pub use scenario::{Error as ScenarioError, Panel, Scenario, Shock, shipped};
-pub use world::{Faults, Guest, Inputs, MODULE, NodeFault, World, proving_key_pin};
+pub use world::{Faults, Guest, Host, Inputs, MODULE, NodeFault, World, proving_key_pin};
 
 use host::nsm::Entropy;
 use primitives::sha256;

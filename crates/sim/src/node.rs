@@ -373,7 +373,7 @@ impl Node {
         let command = Command::Observe { tick, now: self.now, statements };
         match self.world.ask("judge a tick", &command)? {
             Reply::Observed { observed, signature } => {
-                let known = recover(&observed.digest(), &signature);
+                let known = recover(&self.world.digest(&observed), &signature);
                 if known != Some(self.world.evidence.signer().0) {
                     return Err(Error::Answer { what: "a tick, signed by another key," });
                 }

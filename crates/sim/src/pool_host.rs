@@ -76,9 +76,7 @@ impl PoolHost {
     /// # Errors
     /// Never while the nodes are healthy.
     pub fn sign(&self, write: &Write, sequence: u64) -> Result<ReportResponse, Error> {
-        let receiver = self.world.receiver(&write.contract);
-        let call = evm::mission::calldata(&write.call);
-        let payload = self.world.payload(receiver, write.epoch, write.expiry, call);
+        let (_, payload) = self.world.addressed(write);
         let don = &self.world.don;
         let agreement = don
             .agree(&vec![Some(payload); don.n()])
@@ -115,7 +113,9 @@ impl PoolHost {
     pub fn settle(&mut self, ready: Ready, write: Write, sequence: u64) -> Result<bool, Failure> {
         let Ready { request, zk_proof, tee_attestation, .. } = ready;
         let call = Call::ConfidentialFill { request, zk_proof, tee_attestation };
-        let report = self.sign(&Write { call, ..write }, sequence).map_err(enclave)?;
+        // A proof stands for itself.
+        let write = Write { call, observation: Vec::new(), ..write };
+        let report = self.sign(&write, sequence).map_err(enclave)?;
         match self.deliver(&don::chain::signed_report(&report))? {
             Delivery::Taken(facts) => self.inform(&facts).map(|()| true),
             Delivery::Refused(_) | Delivery::Rejected => Ok(false),
@@ -197,7 +197,7 @@ impl Backend for PoolHost {
         let command = Command::Observe { tick, now, statements };
         match self.world.ask("judge a tick", &command).map_err(enclave)? {
             Reply::Observed { observed, signature } => {
-                let signer = crate::node::recover(&observed.digest(), &signature);
+                let signer = crate::node::recover(&self.world.digest(&observed), &signature);
                 if signer != Some(self.world.evidence.signer().0) {
                     let what = "a tick, signed by another key,";
                     return Err(enclave(Error::Answer { what }));

@@ -302,7 +302,11 @@ impl Backend for Pool<'_, '_, '_> {
 
     fn observe(&mut self, _tick: u32, _now: Timestamp) -> Result<Option<Attested>, Failure> {
         let ended = |error: Ended| Failure::Enclave(error.into());
-        self.0.borrow_mut().act(Open::observe).map_err(ended)
+        let mut open = self.0.borrow_mut();
+        let answer = open.act(Open::observe).map_err(ended)?;
+        let host = open.node.world.inputs.faults.host.as_ref();
+        Ok(answer
+            .map(|answer| host.map_or_else(|| answer.clone(), |host| host.serve(answer.clone()))))
     }
 
     fn delivered(&mut self, _report: &SignedReport) -> Result<Option<Vec<Fact>>, Failure> {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use attestation::{Anchors, KeyBundle, Measurements, Policy};
+use darkpool::Attested;
 use don::{Don, WorkflowIdentity};
 use evm::alloy::primitives::{Address as EvmAddress, B256, Bytes, U256};
 use evm::alloy::providers::{DynProvider, Provider as _};
@@ -80,6 +81,30 @@ pub struct Faults {
     /// The DON has not registered `darkpool@1.0.0`: the workflow's ticks run in a TEE, which asks the dark
     /// pool's endpoint. Such a run has another workflow id, and no journal of it says so: it is not audited.
     pub unregistered: bool,
+    /// Whoever serves the enclave's answers to the nodes serves these instead.
+    pub host: Option<Host>,
+}
+
+/// A host between the enclave and all nodes.
+#[derive(Clone)]
+pub struct Host(Arc<dyn Fn(Attested) -> Attested + Send + Sync>);
+
+impl Host {
+    /// What it makes of each answer to a tick.
+    pub fn new(serves: impl Fn(Attested) -> Attested + Send + Sync + 'static) -> Self {
+        Self(Arc::new(serves))
+    }
+
+    /// What it serves.
+    pub(crate) fn serve(&self, answer: Attested) -> Attested {
+        (self.0)(answer)
+    }
+}
+
+impl core::fmt::Debug for Host {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Host")
+    }
 }
 
 /// How a node fails.
@@ -504,7 +529,15 @@ impl World {
             trust: attestation::Trust::Development as u8,
         }
         .abi_encode();
-        let payload = self.payload(self.contracts.registry, REGISTRATION_EPOCH, now, call.into());
+        let payload = evm::report::Payload {
+            chain_id: self.contracts.chain_id,
+            receiver: self.contracts.registry,
+            epoch: REGISTRATION_EPOCH,
+            expiry: now.0,
+            call: call.into(),
+            observation: Bytes::new(),
+        };
+        let payload = payload.encode().to_vec();
         let agreement = self
             .don
             .agree(&vec![Some(payload); self.don.n()])
@@ -587,21 +620,14 @@ impl World {
         Ok((receipt, included))
     }
 
+    /// What this world's enclave signs for an answer.
+    pub(crate) fn digest(&self, observed: &protocol::attest::Observed) -> [u8; 32] {
+        observed.digest(self.contracts.chain_id, &Address(self.contracts.dark_pool.into()))
+    }
+
     /// Whose logs are facts here.
     pub(crate) fn emitters(&self) -> evm::mission::Emitters {
         (&self.contracts).into()
-    }
-
-    /// The payload a receiver checks, for one call.
-    pub(crate) fn payload(
-        &self,
-        receiver: EvmAddress,
-        epoch: u64,
-        expiry: Timestamp,
-        call: Bytes,
-    ) -> Vec<u8> {
-        let chain_id = self.contracts.chain_id;
-        evm::report::Payload { chain_id, receiver, epoch, expiry: expiry.0, call }.encode().to_vec()
     }
 
     /// The transaction that hands a report to the forwarder. Nonce 0 is the registration's.
@@ -613,8 +639,15 @@ impl World {
     /// A write's receiver, and the payload that the DON is to sign for it.
     pub(crate) fn addressed(&self, write: &protocol::Write) -> (EvmAddress, Vec<u8>) {
         let receiver = self.receiver(&write.contract);
-        let call = evm::mission::calldata(&write.call);
-        (receiver, self.payload(receiver, write.epoch, write.expiry, call))
+        let payload = evm::report::Payload {
+            chain_id: self.contracts.chain_id,
+            receiver,
+            epoch: write.epoch,
+            expiry: write.expiry.0,
+            call: evm::mission::calldata(&write.call),
+            observation: write.observation.clone().into(),
+        };
+        (receiver, payload.encode().to_vec())
     }
 
     /// What a receiver reverts with when it is handed a report; empty if it would take it now.

@@ -1,15 +1,20 @@
 //! What the chain refuses, tried with a real proof that it would otherwise take.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use darkpool::Attested;
 use evm::abi::DarkPool;
 use evm::alloy::primitives::{Address, B256, Bytes, U256};
 use evm::alloy::sol_types::{SolCall, SolError};
 use evm::local::LocalChain;
 use evm::settlement::ZkProof;
 use k256::ecdsa::SigningKey;
-use protocol::event::{Event, Ready};
+use protocol::attest::Status;
+use protocol::event::{Event, Fact, Ready};
 use protocol::journal::{Journal, Record};
 use recovery::DisclosureMode::Immediate;
-use sim::{Faults, World};
+use sim::{Faults, Host, World};
 
 use crate::{Disks, inputs, quick, run, run_until};
 
@@ -189,6 +194,72 @@ fn a_replayed_envelope_does_not_tell_who_was_filled() {
     }
     assert!(n_envelopes > 1);
     assert_eq!(disks.enclave.bytes(), sealed, "and what the host keeps does not grow");
+}
+
+/// E4: one host serves the enclave's answers to all nodes, and makes them say what it likes.
+#[test]
+fn a_host_that_answers_every_node_falsely_gets_nothing_attested() {
+    let lies: [fn(&mut Attested, &Attested); 4] = [
+        |_, _| (),
+        |told, _| told.signature.clear(),
+        |told, _| {
+            let stranger = SigningKey::from_slice(&[3; 32]).unwrap();
+            // The chain id and pool of nobody: a stranger's key is one under any digest.
+            let digest = told.observed.digest(31_337, &primitives::Address::default());
+            told.signature = sign(&stranger, B256::from(digest));
+        },
+        // What the enclave did say, when it was true.
+        |told, first| *told = first.clone(),
+    ];
+    for (idx, lie) in lies.into_iter().enumerate() {
+        let first: Arc<Mutex<Option<Attested>>> = Arc::default();
+        let n_short = Arc::new(AtomicU32::new(0));
+        let host = Host::new(move |answer| {
+            let mut first = first.lock().unwrap();
+            let first = &*first.get_or_insert_with(|| answer.clone());
+            if answer.observed.status != Status::Backed(false) {
+                return answer;
+            }
+            // The world hears of the shortfall once, and would next hear that it is over.
+            if n_short.fetch_add(1, Ordering::Relaxed) == 0 {
+                return answer;
+            }
+            let mut told = answer;
+            told.observed.status = Status::Backed(true);
+            lie(&mut told, first);
+            told
+        });
+        let disks = Disks::default();
+        let faults = Faults { host: Some(host), ..Faults::default() };
+        let ended = run(inputs(&quick(), Immediate, 1, faults), &disks).expect_err("it is noticed");
+        let said = ended.to_string();
+        let expected =
+            if idx == 3 { "is refused" } else { "no active enclave signed the answer of tick" };
+        assert!(said.contains(expected), "lie {idx}: {said}");
+        let attested: Vec<bool> = attestations(&disks);
+        assert_eq!(attested.iter().filter(|recovered| !**recovered).count(), 1, "lie {idx}");
+        assert_eq!(attested.last(), Some(&false), "lie {idx}");
+        // Once it stops, the mission goes on from there.
+        let report = run(inputs(&quick(), Immediate, 1, Faults::default()), &disks).unwrap();
+        assert!(report.is_success(), "lie {idx}");
+    }
+}
+
+/// The bits that went into the chain, in order.
+fn attestations(disks: &Disks) -> Vec<bool> {
+    let facts =
+        Journal::read(&disks.journal.bytes()).0.records.into_iter().flat_map(
+            |record| match record {
+                Record::Happened { event: Event::Written { facts, .. }, .. } => facts,
+                _ => Vec::new(),
+            },
+        );
+    facts
+        .filter_map(|fact| match fact {
+            Fact::RecoveryAttested { recovered } => Some(recovered),
+            _ => None,
+        })
+        .collect()
 }
 
 #[test]

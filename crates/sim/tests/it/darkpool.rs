@@ -43,21 +43,21 @@ fn short() -> (Shared<PoolHost>, Case) {
         tick: 0,
         now: 0,
     };
-    let deficit = loop {
+    let (deficit, word) = loop {
         now = now + TICK;
         (check.tick, check.now) = (check.tick + 1, now.0);
         service.backend().advance_to(now);
         let answer = service.check_reserves(&check).unwrap();
         let observed: Observed = decode(&answer.observed).unwrap();
         if observed.status == Status::Backed(false) {
-            break observed.deficit;
+            break (observed.deficit, observed.signed(&answer.signature));
         }
         assert!(check.tick < 40, "the scenario has a shock");
     };
-    let request = request(service.backend(), deficit, 1, now);
+    let request = request(service.backend(), deficit, &word, 1, now);
     let mut forged = request.clone();
     forged.report.as_mut().unwrap().sigs.truncate(1);
-    let second = self::request(service.backend(), CommitmentHash([7; 32]), 2, now);
+    let second = self::request(service.backend(), deficit, &word, 2, now);
     (Shared::new(service), Case { check, request, forged, second })
 }
 
@@ -203,7 +203,7 @@ fn the_capability_over_the_real_world_passes_the_suite_and_fills() {
         tee_attestation: fills[0].tee_attestation.clone(),
     };
     let settled = shared.with(|service| {
-        let settlement = write(CommitmentHash::default(), 3, now + TICK);
+        let settlement = write(CommitmentHash::default(), &[], 3, now + TICK);
         service.backend().settle(ready, settlement, 3).unwrap()
     });
     assert!(settled, "the chain takes the proof");
@@ -214,20 +214,27 @@ fn the_capability_over_the_real_world_passes_the_suite_and_fills() {
     assert_ne!(after.status, status.status, "makers are cheap enough here to fill something");
 }
 
-fn write(encrypted_amount: CommitmentHash, epoch: u64, now: Timestamp) -> Write {
+fn write(
+    encrypted_amount: CommitmentHash,
+    observation: &[u8],
+    epoch: u64,
+    now: Timestamp,
+) -> Write {
     let (premium, timeout) = (Premium::new(50).unwrap(), Duration(3_600));
     let call = Call::RequestCollateral { encrypted_amount, premium, timeout };
     let contract = "CRE_COLLATERAL_DARKPOOL".to_owned();
-    Write { tick: 1, contract, call, epoch, expiry: now + timeout }
+    let observation = observation.to_vec();
+    Write { tick: 1, contract, call, observation, epoch, expiry: now + timeout }
 }
 
 fn request(
     host: &mut PoolHost,
     commitment: CommitmentHash,
+    observation: &[u8],
     epoch: u64,
     now: Timestamp,
 ) -> CollateralRequest {
-    let report = host.sign(&write(commitment, epoch, now), epoch).unwrap();
+    let report = host.sign(&write(commitment, observation, epoch, now), epoch).unwrap();
     let scope = host.scope();
     CollateralRequest {
         dark_pool: scope.dark_pool.0.to_vec(),

@@ -47,13 +47,14 @@ pub fn calldata(call: &Call) -> Vec<u8> {
 }
 
 /// What our receivers demand inside a report:
-/// `abi.encode(uint256 chainId, address receiver, uint64 epoch, uint64 expiry, bytes call)`.
+/// `abi.encode(uint256 chainId, address receiver, uint64 epoch, uint64 expiry, bytes call, bytes observation)`.
 pub fn payload(
     chain_id: u64,
     receiver: Address,
     epoch: u64,
     expiry: Timestamp,
     call: &[u8],
+    observation: &[u8],
 ) -> Vec<u8> {
     arguments(&[
         Argument::Word(uint(chain_id)),
@@ -61,6 +62,7 @@ pub fn payload(
         Argument::Word(uint(epoch)),
         Argument::Word(uint(expiry.0)),
         Argument::Bytes(call),
+        Argument::Bytes(observation),
     ])
 }
 
@@ -72,6 +74,11 @@ pub(super) fn read(signature: &str) -> Vec<u8> {
 /// Calldata of `DarkPool.request(bytes32)`.
 pub(super) fn read_request(id: RequestId) -> Vec<u8> {
     encode("request(bytes32)", &[Argument::Word(id.0)])
+}
+
+/// Calldata of `ConfidentialPoR.isObserved(bytes)`.
+pub(super) fn read_observed(observation: &[u8]) -> Vec<u8> {
+    encode("isObserved(bytes)", &[Argument::Bytes(observation)])
 }
 
 /// `DarkPool.request`'s answer, as far as the workflow reads it.

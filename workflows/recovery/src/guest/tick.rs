@@ -89,6 +89,15 @@ pub enum Error {
         /// What was asked.
         what: &'static str,
     },
+    /// Somebody else than an active enclave gave the answer.
+    #[error(
+        "no active enclave signed the answer of tick {tick}; hint: ask who serves the dark pool, or whether the \
+         enclave's registration has run out"
+    )]
+    Unsigned {
+        /// The tick.
+        tick: u32,
+    },
     /// The core refused the enclave's answer.
     #[error("the answer of tick {tick} is refused")]
     Refused {
@@ -123,14 +132,15 @@ pub fn tick(recovery: &Recovery, now: Timestamp, ports: &mut dyn Ports) -> Resul
     if tick == 0 {
         return Err(Error::Early { now });
     }
-    let Some(observed) = check_reserves(recovery, tick, now, ports)? else {
+    let Some((observed, signature)) = check_reserves(recovery, tick, now, ports)? else {
         ports.log("no quorum on this tick's reserves");
         return Ok(Ticked { tick, observed: false, writes: 0, delivered: 0 });
     };
+    check_signed(recovery, tick, &observed.signed(&signature), ports)?;
     let refused = |source| Error::Refused { tick, source };
     let mut mission = resume(recovery, tick, ports)?;
     mission.step(now, &Event::Ticked { tick }).map_err(refused)?;
-    let event = Event::Observed { observed, signature: Vec::new() };
+    let event = Event::Observed { observed, signature };
     let effects = mission.step(now, &event).map_err(refused)?;
     let (mut writes, mut delivered) = (0, 0);
     for effect in effects {
@@ -154,16 +164,36 @@ fn check_reserves(
     tick: u32,
     now: Timestamp,
     ports: &mut dyn Ports,
-) -> Result<Option<Observed>, Error> {
+) -> Result<Option<(Observed, Vec<u8>)>, Error> {
     let what = "CheckReserves";
     let (image, oracle_feed) = reserves(&recovery.document.workflow.steps);
     let request = CheckReservesRequest { image, oracle_feed, tick, now: now.0 };
-    let answer =
-        ports.check_reserves(request).map_err(|reason| Error::Port { what, reason })?.observed;
-    if answer.is_empty() {
+    let answer = ports.check_reserves(request).map_err(|reason| Error::Port { what, reason })?;
+    if answer.observed.is_empty() {
         return Ok(None);
     }
-    primitives::decode(&answer).map(Some).map_err(|_| Error::Answer { what })
+    let observed = primitives::decode(&answer.observed).map_err(|_| Error::Answer { what })?;
+    Ok(Some((observed, answer.signature)))
+}
+
+/// Whoever serves the answer serves it to every node, so that they agree on it proves nothing: the enclave has
+/// to have signed it. The contract that will act on it is asked, since recovering a signer here would take more
+/// of the module than the module has; a node reads the chain by itself.
+fn check_signed(
+    recovery: &Recovery,
+    tick: u32,
+    observation: &[u8],
+    ports: &mut dyn Ports,
+) -> Result<(), Error> {
+    let read = (recovery.confidential_por, abi::read_observed(observation));
+    let answers = ports
+        .read(&[read])
+        .map_err(|reason| Error::Port { what: "reading the contracts", reason })?;
+    match answers.first().and_then(|data| abi::word_number(data)) {
+        Some(0) => Err(Error::Unsigned { tick }),
+        Some(1) => Ok(()),
+        Some(_) | None => Err(Unreadable { what: "isObserved(bytes)" }.into()),
+    }
 }
 
 /// Image and feed of the first compute step.
@@ -221,7 +251,14 @@ fn deliver(recovery: &Recovery, write: &Write, ports: &mut dyn Ports) -> Result<
     let receiver = recovery.contract(&write.contract);
     let call = calldata(&write.call);
     let chain_id = recovery.deployment.chain_id;
-    let report = ports.report(payload(chain_id, receiver, write.epoch, write.expiry, &call))?;
+    let report = ports.report(payload(
+        chain_id,
+        receiver,
+        write.epoch,
+        write.expiry,
+        &call,
+        &write.observation,
+    ))?;
     match &write.call {
         Call::RequestCollateral { encrypted_amount, premium, timeout } => {
             ports.request_collateral(CollateralRequest {
