@@ -33,7 +33,7 @@ use primitives::{CommitmentHash, Decode, Duration, Encode, Premium, RequestId, T
 use crate::attest::{Observed, Status};
 use crate::event::{Event, Fact, Ready};
 use crate::request::Escalation;
-use crate::workflow::{Argument, Step, StepKind, Workflow};
+use crate::workflow::{DarkPool, OnchainCall, Step, StepKind, Workflow};
 use crate::{Call, Disclosure, Effect, RequestStatus, Write};
 
 /// How long a signed report may be delivered: two ticks of the seed's cron.
@@ -514,16 +514,12 @@ impl Mission {
             let attest = Call::AttestRecovery { recovered: opening.recovered, timestamp: now };
             for step in self.setup.workflow.steps() {
                 match &step.kind {
-                    StepKind::DarkPool { pool, .. } => {
-                        walk.calls.push((pool.clone(), open.clone()))
-                    }
-                    StepKind::OnchainTx { contract, function, .. }
-                        if function == attest.function() =>
-                    {
+                    StepKind::DarkPool(ask) => walk.calls.push((ask.pool.clone(), open.clone())),
+                    StepKind::OnchainTx { call: OnchainCall::Attest, contract } => {
                         walk.calls.push((contract.clone(), attest.clone()));
                     }
-                    StepKind::OnchainTx { .. }
-                    | StepKind::ConfidentialCompute { .. }
+                    StepKind::OnchainTx { call: OnchainCall::Settle, .. }
+                    | StepKind::ConfidentialCompute(_)
                     | StepKind::Conditional { .. }
                     | StepKind::Wait { .. } => {}
                 }
@@ -570,7 +566,7 @@ impl Walk<'_> {
     fn step(&mut self, step: &Step) -> Flow {
         match &step.kind {
             // Both compute steps of the seed read the same answer of the same tick.
-            StepKind::ConfidentialCompute { .. } => Flow::Go,
+            StepKind::ConfidentialCompute(_) => Flow::Go,
             StepKind::Conditional { condition, steps } => {
                 let taken = match self.observed.status {
                     Status::Backed(backed) => backed == condition.equals,
@@ -582,18 +578,17 @@ impl Walk<'_> {
                 }
                 Flow::Go
             }
-            StepKind::DarkPool { pool, premium, timeout, .. } => {
-                self.dark_pool(pool, *premium, *timeout)
-            }
+            StepKind::DarkPool(ask) => self.dark_pool(ask),
             StepKind::Wait { .. } => self.wait(),
-            StepKind::OnchainTx { contract, function, args } => {
-                self.onchain(contract, function, args);
+            StepKind::OnchainTx { call, contract } => {
+                self.onchain(*call, contract);
                 Flow::Go
             }
         }
     }
 
-    fn dark_pool(&mut self, pool: &str, premium: Premium, timeout: Duration) -> Flow {
+    fn dark_pool(&mut self, ask: &DarkPool) -> Flow {
+        let DarkPool { pool, premium, timeout, .. } = ask;
         let mission = self.mission;
         let escalation = &mission.setup.escalation;
         if mission.halted {
@@ -602,7 +597,7 @@ impl Walk<'_> {
         let (wanted, premium) = match mission.setup.disclosure {
             Disclosure::Immediate => {
                 let idle = mission.request.as_ref().is_none_or(|request| !request.is_live());
-                (idle, escalation.premium(premium, mission.attempts))
+                (idle, escalation.premium(*premium, mission.attempts))
             }
             // The public cap is the same in every epoch; the ladder is climbed inside the enclave.
             Disclosure::Sealed => {
@@ -613,11 +608,11 @@ impl Walk<'_> {
             let call = Call::RequestCollateral {
                 encrypted_amount: self.observed.deficit,
                 premium,
-                timeout,
+                timeout: *timeout,
             };
-            self.calls.push((pool.to_owned(), call));
+            self.calls.push((pool.clone(), call));
         } else if let Some(request) = self.expired() {
-            self.calls.push((pool.to_owned(), Call::ExpireRequest { request }));
+            self.calls.push((pool.clone(), Call::ExpireRequest { request }));
         }
         Flow::Go
     }
@@ -636,26 +631,22 @@ impl Walk<'_> {
         (self.now >= request.expires).then_some(request.id)
     }
 
-    fn onchain(&mut self, contract: &str, function: &str, args: &[(String, Argument)]) {
-        let takes_proof = args.iter().any(|(_, argument)| *argument == Argument::Proof);
-        let call = if takes_proof {
-            self.mission.ready.clone().map(|ready| Call::ConfidentialFill {
-                request: ready.request,
-                zk_proof: ready.zk_proof,
-                tee_attestation: ready.tee_attestation,
-            })
-        } else {
-            Some(match self.observed.status {
-                Status::Backed(recovered) => {
-                    Call::AttestRecovery { recovered, timestamp: self.now }
-                }
-                Status::Sealed(commitment) => Call::ReportStatus { commitment },
-            })
+    fn onchain(&mut self, call: OnchainCall, contract: &str) {
+        let call = match (call, self.observed.status) {
+            (OnchainCall::Settle, _) => {
+                self.mission.ready.clone().map(|ready| Call::ConfidentialFill {
+                    request: ready.request,
+                    zk_proof: ready.zk_proof,
+                    tee_attestation: ready.tee_attestation,
+                })
+            }
+            (OnchainCall::Attest, Status::Backed(recovered)) => {
+                Some(Call::AttestRecovery { recovered, timestamp: self.now })
+            }
+            (OnchainCall::Attest, Status::Sealed(commitment)) => {
+                Some(Call::ReportStatus { commitment })
+            }
         };
-        debug_assert!(
-            takes_proof || function == "attestRecovery",
-            "the deployment check admits two functions"
-        );
         self.calls.extend(call.map(|call| (contract.to_owned(), call)));
     }
 }

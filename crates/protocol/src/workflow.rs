@@ -7,8 +7,12 @@
 //! - **W2** A [`Reference`] names an output of a step that has run by then: one that stands earlier
 //!   in the file, and not inside a conditional that has ended.
 //! - **W3** There is at most one [`StepKind::DarkPool`], so `dark_pool.…` means one request. A
-//!   [`StepKind::Wait`] stands after it and a [`Argument::Proof`] after the wait.
+//!   [`StepKind::Wait`] stands after it and an [`OnchainCall::Settle`] after the wait.
 //! - **W4** The cron fires at least once.
+//! - **W5** Every [`StepKind::ConfidentialCompute`] names the image and the feed of the first, and a
+//!   threshold only if the first has the same: a tick asks the enclave once, and all of them read
+//!   that answer.
+//! - **W6** A call is one its contract offers a workflow, with all of its arguments.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -42,17 +46,7 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepKind {
     /// Ask the enclave about the reserves.
-    ConfidentialCompute {
-        /// The program to ask, resolved by the deployment.
-        image: String,
-        /// The reserve feed, resolved by the deployment.
-        feed: String,
-        /// Backed means reserves of at least this much of liabilities, above 0 and at most 10; none:
-        /// the deployment's target.
-        threshold: Option<Ratio>,
-        /// In file order, at least one, names unique within the step.
-        outputs: Vec<Output>,
-    },
+    ConfidentialCompute(Compute),
     /// Walk `steps` if the condition holds.
     Conditional {
         /// A comparison with a boolean of an earlier step.
@@ -61,18 +55,7 @@ pub enum StepKind {
         steps: Vec<Step>,
     },
     /// Ask the pool for collateral. Its one output is `id`, the request's.
-    DarkPool {
-        /// The pool, resolved by the deployment.
-        pool: String,
-        /// The collateral, resolved by the deployment.
-        asset: String,
-        /// How much: an encrypted output.
-        amount: Reference,
-        /// The most the request offers at first. The deployment's guard may escalate it.
-        premium: Premium,
-        /// How long the request lives, [`TIMEOUT_MIN`] to [`TIMEOUT_MAX`].
-        timeout: Duration,
-    },
+    DarkPool(DarkPool),
     /// Stop the tick here until something happened. A later tick takes it up again.
     Wait {
         /// What to wait for.
@@ -82,16 +65,66 @@ pub enum StepKind {
     },
     /// Call a contract, through the forwarder.
     OnchainTx {
-        /// The contract, resolved by the deployment.
+        /// The call.
+        call: OnchainCall,
+        /// The contract, resolved by the deployment to one that offers the call.
         contract: String,
-        /// Its function.
-        function: String,
-        /// By name, in file order, names unique within the step.
-        args: Vec<(String, Argument)>,
     },
 }
 
-/// A named result of a [`StepKind::ConfidentialCompute`].
+/// What the enclave is asked about the reserves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compute {
+    /// The program to ask, resolved by the deployment.
+    pub image: String,
+    /// The reserve feed, resolved by the deployment.
+    pub feed: String,
+    /// Backed means reserves of at least this much of liabilities, above 0 and at most 10; none:
+    /// the deployment's target.
+    pub threshold: Option<Ratio>,
+    /// In file order, at least one, names unique within the step.
+    pub outputs: Vec<Output>,
+}
+
+/// What the pool is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DarkPool {
+    /// The pool, resolved by the deployment.
+    pub pool: String,
+    /// The collateral, resolved by the deployment.
+    pub asset: String,
+    /// How much: an encrypted output.
+    pub amount: Reference,
+    /// The most the request offers at first. The deployment's guard may escalate it.
+    pub premium: Premium,
+    /// How long the request lives, [`TIMEOUT_MIN`] to [`TIMEOUT_MAX`].
+    pub timeout: Duration,
+}
+
+/// A call that a workflow may write down. What goes into it is the mission's to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnchainCall {
+    /// `confidentialFill`, of the pool: settles the round that is ready, by its proof.
+    Settle,
+    /// `attestRecovery`, of the feed: the status of the tick. Sealed, `reportStatus` stands in for it
+    /// until the epoch opens.
+    Attest,
+}
+
+impl OnchainCall {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Settle, Self::Attest];
+
+    /// The Solidity function's name, as a workflow writes it.
+    pub const fn function(self) -> &'static str {
+        match self {
+            Self::Settle => "confidentialFill",
+            Self::Attest => "attestRecovery",
+        }
+    }
+}
+
+/// A named result of a [`Compute`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// Unique within the step.
@@ -142,18 +175,6 @@ pub enum FillEvent {
     ClearingReady,
 }
 
-/// What an argument of a call stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Argument {
-    /// An output of an earlier step.
-    Reference(Reference),
-    /// `now()`: the time of the tick.
-    Now,
-    /// `dark_pool.zk_proof`: the settlement proof of the round that is ready, and with it the
-    /// enclave's attestation.
-    Proof,
-}
-
 /// The shortest timeout the contracts accept.
 pub const TIMEOUT_MIN: Duration = Duration(5 * 60);
 
@@ -174,6 +195,30 @@ impl Workflow {
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps().find(|step| step.id == id)
     }
+
+    /// What the enclave is asked: the first of the compute steps, which agree (W5).
+    #[must_use]
+    pub fn compute(&self) -> Option<&Compute> {
+        self.steps().find_map(|step| match &step.kind {
+            StepKind::ConfidentialCompute(compute) => Some(compute),
+            StepKind::Conditional { .. }
+            | StepKind::DarkPool(_)
+            | StepKind::Wait { .. }
+            | StepKind::OnchainTx { .. } => None,
+        })
+    }
+
+    /// What the pool is asked for: the one step that asks it (W3).
+    #[must_use]
+    pub fn dark_pool(&self) -> Option<&DarkPool> {
+        self.steps().find_map(|step| match &step.kind {
+            StepKind::DarkPool(ask) => Some(ask),
+            StepKind::ConfidentialCompute(_)
+            | StepKind::Conditional { .. }
+            | StepKind::Wait { .. }
+            | StepKind::OnchainTx { .. } => None,
+        })
+    }
 }
 
 impl Step {
@@ -185,8 +230,8 @@ impl Step {
     fn inner(&self) -> &[Self] {
         match &self.kind {
             StepKind::Conditional { steps, .. } => steps,
-            StepKind::ConfidentialCompute { .. }
-            | StepKind::DarkPool { .. }
+            StepKind::ConfidentialCompute(_)
+            | StepKind::DarkPool(_)
             | StepKind::Wait { .. }
             | StepKind::OnchainTx { .. } => &[],
         }
@@ -684,5 +729,36 @@ mod tests {
         assert_eq!(ids, ["a", "b", "c", "d", "e"]);
         assert_eq!(workflow.step("d").map(|step| step.id.as_str()), Some("d"));
         assert_eq!(workflow.step("f"), None);
+    }
+
+    #[test]
+    fn the_enclave_and_the_pool_are_asked_by_the_first_step_at_any_depth() {
+        let step = |id: &str, kind| Step { id: id.into(), kind };
+        let compute = |feed: &str| {
+            StepKind::ConfidentialCompute(Compute {
+                image: "i".into(),
+                feed: feed.into(),
+                threshold: None,
+                outputs: vec![],
+            })
+        };
+        let ask = DarkPool {
+            pool: "p".into(),
+            asset: "a".into(),
+            amount: Reference { step: "s".into(), output: "o".into() },
+            premium: Premium::default(),
+            timeout: TIMEOUT_MIN,
+        };
+        let condition = Condition { step: "s".into(), output: "o".into(), equals: false };
+        let inner = vec![step("c", compute("first")), step("d", StepKind::DarkPool(ask.clone()))];
+        let branch = step("b", StepKind::Conditional { condition, steps: inner });
+        let cron: Cron = "* * * * *".parse().expect("a schedule");
+        let steps = vec![branch, step("e", compute("second"))];
+        let workflow = Workflow { name: "w".into(), cron: cron.clone(), steps };
+        let empty = Workflow { name: "w".into(), cron, steps: vec![] };
+
+        assert_eq!(workflow.compute().map(|compute| compute.feed.as_str()), Some("first"));
+        assert_eq!(workflow.dark_pool(), Some(&ask));
+        assert_eq!((empty.compute(), empty.dark_pool()), (None, None));
     }
 }

@@ -3,7 +3,9 @@
 use primitives::{Amount, Duration, Premium};
 use protocol::mission::{Schedule, Setup};
 use protocol::request::Escalation;
-use protocol::workflow::{Argument, Condition, FillEvent, Reference, Step, StepKind, Workflow};
+use protocol::workflow::{
+    Condition, DarkPool, FillEvent, OnchainCall, Reference, Step, StepKind, Workflow,
+};
 
 use crate::model::Terms;
 use crate::policy::{
@@ -183,21 +185,17 @@ fn terms(workflow: &CdprWorkflow, disclosure: Disclosure, step: Span) -> Terms {
     let (ticks, rounds) = (u64::from(epoch_ticks), u64::from(workflow.rounds));
     let name = String::new;
     let output = || Reference { step: name(), output: name() };
-    let onchain = |function: &str, argument| StepKind::OnchainTx {
-        contract: name(),
-        function: function.to_owned(),
-        args: vec![(name(), argument)],
-    };
+    let onchain = |call| StepKind::OnchainTx { call, contract: name() };
     let ask = [
-        StepKind::DarkPool {
+        StepKind::DarkPool(DarkPool {
             pool: name(),
             asset: name(),
             amount: output(),
             premium: first.unwrap_or_default(),
             timeout: Duration(u64::from(epoch_ticks) * step.0),
-        },
+        }),
         StepKind::Wait { event: FillEvent::ClearingReady, timeout: Duration(workflow.timeout.0) },
-        onchain("confidentialFill", Argument::Proof),
+        onchain(OnchainCall::Settle),
     ];
     let steps = |kinds: Vec<StepKind>| -> Vec<Step> {
         kinds.into_iter().map(|kind| Step { id: name(), kind }).collect()
@@ -205,7 +203,7 @@ fn terms(workflow: &CdprWorkflow, disclosure: Disclosure, step: Span) -> Terms {
     let condition = Condition { step: name(), output: name(), equals: false };
     let top = vec![
         StepKind::Conditional { condition, steps: steps(ask.into()) },
-        onchain("attestRecovery", Argument::Now),
+        onchain(OnchainCall::Attest),
     ];
     Terms {
         setup: Setup {

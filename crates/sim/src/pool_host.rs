@@ -13,7 +13,6 @@ use evm::report::{Reason, SignedReport};
 use primitives::{Address, CommitmentHash, Premium, RequestId, Timestamp};
 use protocol::event::Ready;
 use protocol::wire::{Command, Reply};
-use protocol::workflow::StepKind;
 use protocol::{Call, Fact, RequestStatus, Write};
 
 use crate::{Error, World};
@@ -168,22 +167,17 @@ impl PoolHost {
 
 /// What the dark pool of a world serves, by the names of its workflow.
 pub(crate) fn scope(world: &World) -> Scope {
-    let (mut image, mut oracle_feed, mut asset) = Default::default();
-    for step in world.inputs.workflow.workflow.steps() {
-        match &step.kind {
-            StepKind::ConfidentialCompute { image: program, feed, .. } => {
-                (image, oracle_feed) = (program.clone(), feed.clone());
-            }
-            StepKind::DarkPool { asset: collateral, .. } => asset = collateral.clone(),
-            StepKind::Conditional { .. } | StepKind::Wait { .. } | StepKind::OnchainTx { .. } => {}
-        }
-    }
+    let workflow = &world.inputs.workflow.workflow;
+    let (image, oracle_feed) = workflow
+        .compute()
+        .map(|compute| (compute.image.clone(), compute.feed.clone()))
+        .unwrap_or_default();
     Scope {
         chain_id: world.contracts.chain_id,
         dark_pool: Address(world.contracts.dark_pool.into()),
         image,
         oracle_feed,
-        asset,
+        asset: workflow.dark_pool().map(|ask| ask.asset.clone()).unwrap_or_default(),
     }
 }
 

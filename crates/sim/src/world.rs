@@ -21,7 +21,6 @@ use protocol::detect::Policy as DetectPolicy;
 use protocol::journal::Included;
 use protocol::mission::Setup;
 use protocol::wire::{Answer, Command, Configuration, Reply};
-use protocol::workflow::StepKind;
 use protocol::{Disclosure, Fact};
 use recovery::{Deployment as DeploymentFile, DisclosureMode, Document};
 
@@ -922,20 +921,8 @@ fn configuration(
 /// An auditor compares these fields with the measured ones.
 pub(crate) fn policy(workflow: &Document, file: &DeploymentFile) -> Configuration {
     let setup = recovery::guest::setup(workflow, file);
-    let threshold = setup.workflow.steps().find_map(|step| match &step.kind {
-        StepKind::ConfidentialCompute { threshold, .. } => *threshold,
-        StepKind::Conditional { .. }
-        | StepKind::DarkPool { .. }
-        | StepKind::Wait { .. }
-        | StepKind::OnchainTx { .. } => None,
-    });
-    let premium = setup.workflow.steps().find_map(|step| match &step.kind {
-        StepKind::DarkPool { premium, .. } => Some(*premium),
-        StepKind::ConfidentialCompute { .. }
-        | StepKind::Conditional { .. }
-        | StepKind::Wait { .. }
-        | StepKind::OnchainTx { .. } => None,
-    });
+    let threshold = setup.workflow.compute().and_then(|compute| compute.threshold);
+    let premium = setup.workflow.dark_pool().map(|ask| ask.premium);
     let target = file.detect.target;
     let age_max = file.feeds.values().map(|feed| feed.age_max).min();
     Configuration {

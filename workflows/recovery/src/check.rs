@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use primitives::Timestamp;
 use protocol::workflow::{
-    Argument, Output, OutputKind, Reference, Step, StepKind, TIMEOUT_MAX, Workflow,
+    Compute, DarkPool, OnchainCall, Output, OutputKind, Step, StepKind, TIMEOUT_MAX, Workflow,
 };
 
 use crate::deployment::{
     AssetRole, ContractRole, Deployment, DisclosureMode, Feed, ImageRole, PoolRole, percent,
 };
 use crate::diagnostic::{Complaint, Diagnostic, Language, Report, quoted, suggestion};
-use crate::parse::Document;
+use crate::parse::{Document, no_function};
 
 /// Checks that a deployment can run a workflow.
 ///
@@ -31,29 +31,13 @@ pub fn check(document: &Document, deployment: &Deployment) -> Result<(), Diagnos
 const ENCLAVE_OUTPUTS: [(&str, OutputKind); 2] =
     [("status", OutputKind::Boolean), ("deficit", OutputKind::Encrypted)];
 
-/// What a parameter of a function takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Parameter {
-    RequestId,
-    Proof,
-    Boolean,
-    Now,
+/// The call that a contract offers a workflow.
+const fn offered(role: ContractRole) -> OnchainCall {
+    match role {
+        ContractRole::DarkPool => OnchainCall::Settle,
+        ContractRole::ConfidentialPor => OnchainCall::Attest,
+    }
 }
-
-struct Function {
-    name: &'static str,
-    parameters: &'static [(&'static str, Parameter)],
-}
-
-const DARK_POOL_FUNCTIONS: [Function; 1] = [Function {
-    name: "confidentialFill",
-    parameters: &[("request_id", Parameter::RequestId), ("proof", Parameter::Proof)],
-}];
-
-const CONFIDENTIAL_POR_FUNCTIONS: [Function; 1] = [Function {
-    name: "attestRecovery",
-    parameters: &[("recovered", Parameter::Boolean), ("timestamp", Parameter::Now)],
-}];
 
 struct Checker<'a> {
     report: Report<'a>,
@@ -63,73 +47,74 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn step(&mut self, step: &Step) {
-        let deployment = self.deployment;
         match &step.kind {
-            StepKind::ConfidentialCompute { image, feed, threshold, outputs } => {
-                if let Some(ImageRole::Enclave) =
-                    self.name(step, "image", image, &deployment.images)
-                {
-                    outputs.iter().for_each(|output| self.enclave_output(step, output));
-                }
-                let _: Option<Feed> = self.name(step, "oracle_feed", feed, &deployment.feeds);
-                let target = deployment.detect.target;
-                if let Some(threshold) = threshold.filter(|threshold| *threshold > target) {
-                    let reason =
-                        format!("{threshold} is above the deployment's detect.target of {target}");
-                    let hint = "recovery fills up to the target and would trigger again; raise the target or lower the threshold";
-                    self.refuse(step, "threshold", "threshold", reason, hint);
+            StepKind::ConfidentialCompute(compute) => self.compute(step, compute),
+            StepKind::Conditional { .. } | StepKind::Wait { .. } => {}
+            StepKind::DarkPool(ask) => self.dark_pool(step, ask),
+            StepKind::OnchainTx { call, contract } => {
+                let role = self.name(step, "contract", contract, &self.deployment.contracts);
+                if let Some(offered) = role.map(offered).filter(|offered| offered != call) {
+                    let reason = no_function(contract, call.function());
+                    let hint = suggestion(call.function(), [offered.function()]);
+                    self.refuse(step, "function", "function", reason, hint);
                 }
             }
-            StepKind::Conditional { .. } => {}
-            StepKind::DarkPool { pool, asset, amount: _, premium, timeout } => {
-                let _: Option<PoolRole> = self.name(step, "pool", pool, &deployment.pools);
-                if let Some(AssetRole::Claim) = self.name(step, "asset", asset, &deployment.assets)
-                {
-                    let reason =
-                        format!("{} is what makers are paid in, not collateral", quoted(asset));
-                    self.refuse(
-                        step,
-                        "asset",
-                        "asset",
-                        reason,
-                        "ask for an asset with the role \"cash\"",
-                    );
-                }
-                let cap = deployment.guard.premium_cap;
-                if *premium > cap {
-                    let reason = format!(
-                        "{} is above the deployment's cap of {}",
-                        percent(*premium),
-                        percent(cap)
-                    );
-                    let hint =
-                        format!("lower it, or raise guard.premium_cap in {}", deployment.file);
-                    self.refuse(step, "premium", "premium", reason, hint);
-                }
-                let (min, max) = (deployment.request.timeout_min, deployment.request.timeout_max);
-                if *timeout < min || *timeout > max {
-                    let reason = format!("{timeout} is outside the deployment's {min} to {max}");
-                    let hint = format!(
-                        "change it, or request.timeout_min and timeout_max in {}",
-                        deployment.file
-                    );
-                    self.refuse(step, "timeout", "timeout", reason, hint);
-                } else {
-                    self.outlives_its_rounds(step, *timeout);
-                }
-            }
-            StepKind::Wait { .. } => {}
-            StepKind::OnchainTx { contract, function, args } => {
-                match self.name(step, "contract", contract, &deployment.contracts) {
-                    Some(ContractRole::DarkPool) => {
-                        self.call(step, contract, function, args, &DARK_POOL_FUNCTIONS)
-                    }
-                    Some(ContractRole::ConfidentialPor) => {
-                        self.call(step, contract, function, args, &CONFIDENTIAL_POR_FUNCTIONS)
-                    }
-                    None => {}
-                }
-            }
+        }
+    }
+
+    fn compute(&mut self, step: &Step, compute: &Compute) {
+        let Compute { image, feed, threshold, outputs } = compute;
+        let role = self.name(step, "image", image, &self.deployment.images);
+        if let Some(ImageRole::Enclave) = role {
+            outputs.iter().for_each(|output| self.enclave_output(step, output));
+        }
+        let known: Option<Feed> = self.name(step, "oracle_feed", feed, &self.deployment.feeds);
+        let target = self.deployment.detect.target;
+        if let Some(threshold) = threshold.filter(|threshold| *threshold > target) {
+            let reason = format!("{threshold} is above the deployment's detect.target of {target}");
+            let hint = "recovery fills up to the target and would trigger again; raise the target or lower the threshold";
+            self.refuse(step, "threshold", "threshold", reason, hint);
+        }
+        // W5. What nobody knows by name has been refused for that.
+        let Some(first) = self.document.workflow.compute() else { return };
+        let another = || "is not what the first compute step says".to_owned();
+        let hint =
+            "the enclave judges the reserves once a tick, and every compute step reads that answer";
+        if role.is_some() && *image != first.image {
+            self.refuse(step, "image", "image", another(), hint);
+        }
+        if known.is_some() && *feed != first.feed {
+            self.refuse(step, "oracle_feed", "oracle_feed", another(), hint);
+        }
+        if threshold.is_some() && *threshold != first.threshold {
+            self.refuse(step, "threshold", "threshold", another(), hint);
+        }
+    }
+
+    fn dark_pool(&mut self, step: &Step, ask: &DarkPool) {
+        let deployment = self.deployment;
+        let DarkPool { pool, asset, amount: _, premium, timeout } = ask;
+        let _: Option<PoolRole> = self.name(step, "pool", pool, &deployment.pools);
+        if let Some(AssetRole::Claim) = self.name(step, "asset", asset, &deployment.assets) {
+            let reason = format!("{} is what makers are paid in, not collateral", quoted(asset));
+            let hint = "ask for an asset with the role \"cash\"";
+            self.refuse(step, "asset", "asset", reason, hint);
+        }
+        let cap = deployment.guard.premium_cap;
+        if *premium > cap {
+            let (premium, cap) = (percent(*premium), percent(cap));
+            let reason = format!("{premium} is above the deployment's cap of {cap}");
+            let hint = format!("lower it, or raise guard.premium_cap in {}", deployment.file);
+            self.refuse(step, "premium", "premium", reason, hint);
+        }
+        let (min, max) = (deployment.request.timeout_min, deployment.request.timeout_max);
+        if *timeout < min || *timeout > max {
+            let reason = format!("{timeout} is outside the deployment's {min} to {max}");
+            let file = &deployment.file;
+            let hint = format!("change it, or request.timeout_min and timeout_max in {file}");
+            self.refuse(step, "timeout", "timeout", reason, hint);
+        } else {
+            self.outlives_its_rounds(step, *timeout);
         }
     }
 
@@ -186,102 +171,6 @@ impl Checker<'_> {
                 ),
             };
             self.refuse(step, "timeout", "timeout", reason, hint);
-        }
-    }
-
-    fn call(
-        &mut self,
-        step: &Step,
-        contract: &str,
-        name: &str,
-        args: &[(String, Argument)],
-        functions: &[Function],
-    ) {
-        let Some(function) = functions.iter().find(|function| function.name == name) else {
-            let hint = suggestion(name, functions.iter().map(|function| function.name));
-            let reason = format!(
-                "{} has no function {} a workflow may call",
-                quoted(contract),
-                quoted(name)
-            );
-            return self.refuse(step, "function", "function", reason, hint);
-        };
-        let mut understood = true;
-        for (arg, argument) in args {
-            let position_key = format!("args.{arg}");
-            match function.parameters.iter().find(|(parameter, _)| parameter == arg) {
-                None => {
-                    understood = false;
-                    let hint = suggestion(
-                        arg,
-                        function.parameters.iter().map(|(parameter, _)| *parameter),
-                    );
-                    self.refuse(
-                        step,
-                        &position_key,
-                        arg,
-                        format!("is not an argument of {name}"),
-                        hint,
-                    );
-                }
-                Some((_, parameter)) if !self.fits(*parameter, argument) => {
-                    let (reason, hint) = match parameter {
-                        Parameter::RequestId => (
-                            "takes a request's id",
-                            "name the id of a dark_pool step, such as \"create-request.id\"",
-                        ),
-                        Parameter::Proof => {
-                            ("takes the settlement proof", "write \"dark_pool.zk_proof\"")
-                        }
-                        Parameter::Boolean => (
-                            "takes a boolean output",
-                            "name one, such as \"verify-recovery.status\"",
-                        ),
-                        Parameter::Now => ("takes the time of the tick", "write \"now()\""),
-                    };
-                    self.refuse(step, &position_key, arg, reason.to_owned(), hint);
-                }
-                Some(_) => {}
-            }
-        }
-        // An argument nobody knows was meant to be one of these.
-        for (parameter, _) in function.parameters.iter().filter(|_| understood) {
-            if !args.iter().any(|(arg, _)| arg == parameter) {
-                let reason = format!(
-                    "is missing: {name} takes {}",
-                    function
-                        .parameters
-                        .iter()
-                        .map(|(name, _)| *name)
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                );
-                self.refuse(step, "args", parameter, reason, format!("add \"- {parameter}: …\""));
-            }
-        }
-    }
-
-    fn fits(&self, parameter: Parameter, argument: &Argument) -> bool {
-        match argument {
-            Argument::Now => parameter == Parameter::Now,
-            Argument::Proof => parameter == Parameter::Proof,
-            Argument::Reference(reference) => self.shape(reference) == Some(parameter),
-        }
-    }
-
-    /// What a reference would be as an argument; an encrypted output is none.
-    fn shape(&self, reference: &Reference) -> Option<Parameter> {
-        match &self.document.workflow.step(&reference.step)?.kind {
-            StepKind::ConfidentialCompute { outputs, .. } => {
-                match outputs.iter().find(|output| output.name == reference.output)?.kind {
-                    OutputKind::Boolean => Some(Parameter::Boolean),
-                    OutputKind::Encrypted => None,
-                }
-            }
-            StepKind::DarkPool { .. } => Some(Parameter::RequestId),
-            StepKind::Conditional { .. } | StepKind::Wait { .. } | StepKind::OnchainTx { .. } => {
-                None
-            }
         }
     }
 

@@ -1,4 +1,5 @@
-//! The workflow's grammar, and the rules W1 to W4 of `protocol::workflow`.
+//! The workflow's grammar, and the rules of `protocol::workflow` that need no deployment: W1 to W4 and the
+//! arguments of W6.
 //!
 //! One walk in file order: a reference is looked up among the steps declared so far, so that the
 //! first mistake in the file is the one reported.
@@ -7,8 +8,8 @@ use std::collections::BTreeMap;
 
 use primitives::{Bytes32, Duration, sha256};
 use protocol::workflow::{
-    Argument, Condition, Cron, CronError, FillEvent, Output, OutputKind, REQUEST_ID_OUTPUT,
-    Reference, Step, StepKind, TIMEOUT_MAX, TIMEOUT_MIN, Workflow,
+    Compute, Condition, Cron, CronError, DarkPool, FillEvent, OnchainCall, Output, OutputKind,
+    REQUEST_ID_OUTPUT, Reference, Step, StepKind, TIMEOUT_MAX, TIMEOUT_MIN, Workflow,
 };
 
 use crate::diagnostic::{Complaint, Diagnostic, Language, Position, Report, quoted, suggestion};
@@ -58,7 +59,7 @@ pub fn parse(source: &str, file: &str) -> Result<Document, Diagnostic> {
     })
 }
 
-/// Where a step's values stand: step id and key, `outputs.` and `args.` before names the author chose.
+/// Where a step's values stand: step id and key, `outputs.` before names the author chose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Positions(BTreeMap<(String, String), Position>);
 
@@ -68,12 +69,16 @@ impl Positions {
     }
 }
 
-/// What a reference finds.
+/// What a reference finds, or an argument is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Boolean,
     Encrypted,
     RequestId,
+    /// `dark_pool.zk_proof`.
+    Proof,
+    /// `now()`.
+    Now,
 }
 
 impl Shape {
@@ -82,7 +87,17 @@ impl Shape {
             Self::Boolean => "boolean",
             Self::Encrypted => "encrypted",
             Self::RequestId => "a request's id",
+            Self::Proof => "the settlement proof",
+            Self::Now => "the time of the tick",
         }
+    }
+}
+
+/// What a call takes, by name.
+const fn parameters(call: OnchainCall) -> &'static [(&'static str, Shape)] {
+    match call {
+        OnchainCall::Settle => &[("request_id", Shape::RequestId), ("proof", Shape::Proof)],
+        OnchainCall::Attest => &[("recovered", Shape::Boolean), ("timestamp", Shape::Now)],
     }
 }
 
@@ -304,7 +319,8 @@ impl Reader<'_> {
             OutputKind::Encrypted => Shape::Encrypted,
         };
         let shapes = outputs.iter().map(|output| (output.name.clone(), shape(output))).collect();
-        Some((StepKind::ConfidentialCompute { image: image?, feed, threshold, outputs }, shapes))
+        let compute = Compute { image: image?, feed, threshold, outputs };
+        Some((StepKind::ConfidentialCompute(compute), shapes))
     }
 
     fn inputs(&mut self, id: &str, entry: &Entry) -> Option<(String, Option<primitives::Ratio>)> {
@@ -431,13 +447,13 @@ impl Reader<'_> {
             self.report.take(entry.node.at, "premium", quantity::percent(text))
         });
         let timeout = self.timeout(id, request);
-        Some(StepKind::DarkPool {
+        Some(StepKind::DarkPool(DarkPool {
             pool: pool?,
             asset: asset?,
             amount: amount?,
             premium: premium?,
             timeout: timeout?,
-        })
+        }))
     }
 
     fn wait(&mut self, id: &str, step: Mapping<'_>) -> Option<StepKind> {
@@ -465,22 +481,69 @@ impl Reader<'_> {
     fn onchain_tx(&mut self, id: &str, step: Mapping<'_>) -> Option<StepKind> {
         step.refuse_unknown(&mut self.report, &["id", "type", "contract", "function", "args"]);
         let contract = self.name(id, step, "contract");
-        let function = self.name(id, step, "function");
-        let args = step.require(&mut self.report, "args").and_then(|entry| {
-            self.place(id, "args", entry);
-            let mut args = Vec::new();
-            for pair in entry.pairs(&mut self.report, "argument")? {
-                args.push(pair.and_then(|pair| {
-                    self.place(id, &format!("args.{}", pair.key), pair);
-                    Some((pair.key.clone(), self.argument(pair)?))
-                }));
-            }
-            args.into_iter().collect::<Option<Vec<_>>>()
-        });
-        Some(StepKind::OnchainTx { contract: contract?, function: function?, args: args? })
+        let call = step
+            .require(&mut self.report, "function")
+            .and_then(|entry| self.function(id, entry, contract.as_deref()));
+        let args = step
+            .require(&mut self.report, "args")
+            .and_then(|entry| self.arguments(entry, call.map(|call| (call, parameters(call)))));
+        args.and(Some(StepKind::OnchainTx { call: call?, contract: contract? }))
     }
 
-    fn argument(&mut self, entry: &Entry) -> Option<Argument> {
+    fn function(&mut self, id: &str, entry: &Entry, contract: Option<&str>) -> Option<OnchainCall> {
+        let name = self.entry_name(id, entry)?;
+        let found = OnchainCall::ALL.into_iter().find(|call| call.function() == name);
+        if found.is_none() {
+            let reason = no_function(contract.unwrap_or_default(), &name);
+            let hint = suggestion(&name, OnchainCall::ALL.map(OnchainCall::function));
+            entry.refuse::<()>(&mut self.report, reason, hint);
+        }
+        found
+    }
+
+    /// Reads every argument, even of a call nobody knows.
+    fn arguments(
+        &mut self,
+        entry: &Entry,
+        call: Option<(OnchainCall, &[(&'static str, Shape)])>,
+    ) -> Option<()> {
+        let (mut given, mut understood) = (Vec::new(), true);
+        for pair in entry.pairs(&mut self.report, "argument")? {
+            let Some(pair) = pair else {
+                understood = false;
+                continue;
+            };
+            given.push(pair.key.as_str());
+            let argument = self.argument(pair);
+            let Some((call, parameters)) = call else { continue };
+            let parameter = parameters.iter().find(|(name, _)| *name == pair.key);
+            match (parameter, argument) {
+                (None, _) => {
+                    understood = false;
+                    let hint = suggestion(&pair.key, parameters.iter().map(|(name, _)| *name));
+                    let reason = format!("is not an argument of {}", call.function());
+                    pair.refuse::<()>(&mut self.report, reason, hint);
+                }
+                (Some((_, wanted)), Some(found)) if *wanted != found => {
+                    let (reason, hint) = mistaken(*wanted);
+                    pair.refuse::<()>(&mut self.report, reason, hint);
+                }
+                (Some(_), _) => {}
+            }
+        }
+        // An argument nobody knows was meant to be one of these.
+        let (call, parameters) = call.filter(|_| understood)?;
+        let names = || parameters.iter().map(|(name, _)| *name);
+        for name in names().filter(|name| !given.contains(name)) {
+            let all = names().collect::<Vec<_>>().join(", ");
+            let reason = format!("is missing: {} takes {all}", call.function());
+            let complaint = Complaint::new(reason, format!("add \"- {name}: …\""));
+            self.report.add(entry.node.at, Some(name), complaint);
+        }
+        Some(())
+    }
+
+    fn argument(&mut self, entry: &Entry) -> Option<Shape> {
         if let Value::Scalar { kind: ScalarKind::Number | ScalarKind::Boolean, .. } =
             entry.node.value
         {
@@ -493,22 +556,21 @@ impl Reader<'_> {
         }
         let text = entry.text(&mut self.report)?;
         if text == NOW {
-            return Some(Argument::Now);
+            return Some(Shape::Now);
         }
         if text == PROOF {
             if !self.has_run("wait") {
                 let hint = format!("put a step that waits for \"{FILL_EVENT}\" above it");
                 return entry.refuse(&mut self.report, "no proof can be ready by then", hint);
             }
-            return Some(Argument::Proof);
+            return Some(Shape::Proof);
         }
         if text.starts_with("dark_pool.") || text.ends_with("()") {
             let reason = format!("there is no {}", quoted(text));
             return entry.refuse(&mut self.report, reason, suggestion(text, [NOW, PROOF]));
         }
         let reference = self.reference(entry)?;
-        self.find(entry, &reference)?;
-        Some(Argument::Reference(reference))
+        self.find(entry, &reference)
     }
 
     fn reference(&mut self, entry: &Entry) -> Option<Reference> {
@@ -540,7 +602,7 @@ impl Reader<'_> {
             Shape::Encrypted => {
                 "an amount never leaves the enclave in the clear: name an encrypted output"
             }
-            Shape::RequestId => "name the id of a dark_pool step",
+            Shape::RequestId | Shape::Proof | Shape::Now => "name the id of a dark_pool step",
         };
         entry.refuse(&mut self.report, reason, hint)
     }
@@ -640,6 +702,26 @@ impl Reader<'_> {
 
     fn place(&mut self, id: &str, key: &str, entry: &Entry) {
         self.positions.0.insert((id.to_owned(), key.to_owned()), entry.node.at);
+    }
+}
+
+/// What is wrong with a function that its contract does not offer a workflow.
+pub(crate) fn no_function(contract: &str, name: &str) -> String {
+    format!("{} has no function {} a workflow may call", quoted(contract), quoted(name))
+}
+
+/// What is wrong with an argument that should be a `wanted`, and what to write.
+const fn mistaken(wanted: Shape) -> (&'static str, &'static str) {
+    match wanted {
+        Shape::RequestId => (
+            "takes a request's id",
+            "name the id of a dark_pool step, such as \"create-request.id\"",
+        ),
+        Shape::Proof => ("takes the settlement proof", "write \"dark_pool.zk_proof\""),
+        Shape::Boolean | Shape::Encrypted => {
+            ("takes a boolean output", "name one, such as \"verify-recovery.status\"")
+        }
+        Shape::Now => ("takes the time of the tick", "write \"now()\""),
     }
 }
 

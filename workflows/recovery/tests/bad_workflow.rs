@@ -332,6 +332,50 @@ fn a_call_is_one_the_contract_offers_a_workflow() {
     );
 }
 
+/// W5 of `protocol::workflow`: nodes and module once took the first compute step's feed, the dark pool the last's.
+#[test]
+fn every_compute_step_asks_what_the_first_one_asks() {
+    let second = |from: &str, to: &str| {
+        let (first, second) = SEED.split_at(SEED.find("- id: verify-recovery").expect("is there"));
+        assert!(second.contains(from), "the seed's second compute step does not say {from}");
+        format!("{first}{}", second.replacen(from, to, 1))
+    };
+    let feed = EMBEDDED.split("[feeds.USDC_RESERVES]").nth(1).expect("the feed");
+    let feed = feed.split("\n[").next().expect("its keys");
+    let two = EMBEDDED
+        .replace("[images]", "[images]\n\"chainlink/other\" = \"enclave\"")
+        .replace("[pools]", &format!("[feeds.USDT_RESERVES]{feed}\n[pools]"));
+    let two = Deployment::parse(&two, "d.toml").expect("a deployment of two feeds");
+    let hint =
+        "the enclave judges the reserves once a tick, and every compute step reads that answer";
+    for (from, to, line, key) in [
+        ("USDC_RESERVES", "USDT_RESERVES", 59, "oracle_feed"),
+        ("chainlink/confidential-por:latest", "chainlink/other", 57, "image"),
+        ("_RESERVES\"", "_RESERVES\"\n          - threshold: 1.01", 60, "threshold"),
+    ] {
+        let document = parse(&second(from, to), "w.yaml").expect("a workflow");
+        assert_eq!(
+            message(check(&document, &two)),
+            format!(
+                "w.yaml:{line}: step \"verify-recovery\", key \"{key}\": is not what the first compute step says\n  hint: {hint}"
+            )
+        );
+    }
+    let same = second("_RESERVES\"", "_RESERVES\"\n          - threshold: 1.02");
+    let document = parse(&same, "w.yaml").expect("a workflow");
+    check(&document, &two).expect("the first says 1.02 too");
+}
+
+/// W6 of `protocol::workflow`.
+#[test]
+fn a_call_is_its_own_contracts() {
+    refuse(
+        &[("contract: \"DARKPOOL_SETTLEMENT\"", "contract: \"CONFIDENTIAL_POR\"")],
+        r#"w.yaml:48: step "settle", key "function": "CONFIDENTIAL_POR" has no function "confidentialFill" a workflow may call
+  hint: known here: attestRecovery"#,
+    );
+}
+
 #[test]
 fn an_output_is_one_the_image_answers() {
     refuse(

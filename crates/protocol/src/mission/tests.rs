@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::attest::Opening;
-use crate::workflow::{Condition, FillEvent, Output, OutputKind, Reference};
+use crate::workflow::{Compute, Condition, FillEvent, Output, OutputKind, Reference};
 
 fn bps(value: u16) -> Premium {
     Premium::new(value).expect("a test's premium is small")
@@ -18,48 +18,33 @@ fn step(id: &str, kind: StepKind) -> Step {
 }
 
 fn compute(outputs: Vec<Output>) -> StepKind {
-    StepKind::ConfidentialCompute {
+    StepKind::ConfidentialCompute(Compute {
         image: "image".into(),
         feed: "FEED".into(),
         threshold: None,
         outputs,
-    }
+    })
 }
 
 /// The seed's workflow, as the parser hands it over.
 fn setup(disclosure: Disclosure) -> Setup {
     let status = || Output { name: "status".into(), kind: OutputKind::Boolean };
-    let attest_args = vec![
-        ("recovered".to_owned(), Argument::Reference(reference("verify-recovery", "status"))),
-        ("timestamp".to_owned(), Argument::Now),
-    ];
-    let fill_args = vec![
-        ("request_id".to_owned(), Argument::Reference(reference("create-request", "id"))),
-        ("proof".to_owned(), Argument::Proof),
-    ];
     let nested = vec![
         step(
             "create-request",
-            StepKind::DarkPool {
+            StepKind::DarkPool(DarkPool {
                 pool: "POOL".into(),
                 asset: "CASH".into(),
                 amount: reference("check-reserves", "deficit"),
                 premium: bps(50),
                 timeout: Duration(3_600),
-            },
+            }),
         ),
         step(
             "monitor-fill",
             StepKind::Wait { event: FillEvent::ClearingReady, timeout: Duration(3_600) },
         ),
-        step(
-            "settle",
-            StepKind::OnchainTx {
-                contract: "POOL".into(),
-                function: "confidentialFill".into(),
-                args: fill_args,
-            },
-        ),
+        step("settle", StepKind::OnchainTx { call: OnchainCall::Settle, contract: "POOL".into() }),
     ];
     let steps = vec![
         step(
@@ -80,11 +65,7 @@ fn setup(disclosure: Disclosure) -> Setup {
         step("verify-recovery", compute(vec![status()])),
         step(
             "publish-attestation",
-            StepKind::OnchainTx {
-                contract: "POR".into(),
-                function: "attestRecovery".into(),
-                args: attest_args,
-            },
+            StepKind::OnchainTx { call: OnchainCall::Attest, contract: "POR".into() },
         ),
     ];
     let cron = "*/5 * * * *".parse().expect("the seed's cron");

@@ -8,7 +8,6 @@ use cre::messages::darkpool::{
 use primitives::{Address, RequestId, Timestamp};
 use protocol::attest::Observed;
 use protocol::event::Ready;
-use protocol::workflow::{Step, StepKind};
 use protocol::{Call, Effect, Event, Mission, Write};
 
 use super::abi::{self, calldata, payload};
@@ -166,7 +165,9 @@ fn check_reserves(
     ports: &mut dyn Ports,
 ) -> Result<Option<(Observed, Vec<u8>)>, Error> {
     let what = "CheckReserves";
-    let (image, oracle_feed) = reserves(&recovery.document.workflow.steps);
+    let compute = recovery.document.workflow.compute();
+    let (image, oracle_feed) =
+        compute.map(|compute| (compute.image.clone(), compute.feed.clone())).unwrap_or_default();
     let request = CheckReservesRequest { image, oracle_feed, tick, now: now.0 };
     let answer = ports.check_reserves(request).map_err(|reason| Error::Port { what, reason })?;
     if answer.observed.is_empty() {
@@ -194,18 +195,6 @@ fn check_signed(
         Some(1) => Ok(()),
         Some(_) | None => Err(Unreadable { what: "isObserved(bytes)" }.into()),
     }
-}
-
-/// Image and feed of the first compute step.
-fn reserves(steps: &[Step]) -> (String, String) {
-    let found = steps.iter().find_map(|step| match &step.kind {
-        StepKind::ConfidentialCompute { image, feed, .. } => Some((image.clone(), feed.clone())),
-        StepKind::Conditional { .. }
-        | StepKind::DarkPool { .. }
-        | StepKind::Wait { .. }
-        | StepKind::OnchainTx { .. } => None,
-    });
-    found.unwrap_or_default()
 }
 
 /// The mission as the chain and the dark pool tell it, before `tick`.
@@ -261,9 +250,10 @@ fn deliver(recovery: &Recovery, write: &Write, ports: &mut dyn Ports) -> Result<
     ))?;
     match &write.call {
         Call::RequestCollateral { encrypted_amount, premium, timeout } => {
+            let ask = recovery.document.workflow.dark_pool();
             ports.request_collateral(CollateralRequest {
                 dark_pool: receiver.0.to_vec(),
-                asset: asset(&recovery.document.workflow.steps),
+                asset: ask.map(|ask| ask.asset.clone()).unwrap_or_default(),
                 encrypted_amount: encrypted_amount.0.to_vec(),
                 premium_bps: premium.bps().into(),
                 timeout_s: timeout.0,
@@ -276,16 +266,4 @@ fn deliver(recovery: &Recovery, write: &Write, ports: &mut dyn Ports) -> Result<
         | Call::AttestRecovery { .. }
         | Call::ReportStatus { .. } => ports.write(receiver, report),
     }
-}
-
-/// The asset of the first dark pool step.
-fn asset(steps: &[Step]) -> String {
-    let found = steps.iter().find_map(|step| match &step.kind {
-        StepKind::DarkPool { asset, .. } => Some(asset.clone()),
-        StepKind::Conditional { steps, .. } => Some(asset(steps)).filter(|asset| !asset.is_empty()),
-        StepKind::ConfidentialCompute { .. }
-        | StepKind::Wait { .. }
-        | StepKind::OnchainTx { .. } => None,
-    });
-    found.unwrap_or_default()
 }
