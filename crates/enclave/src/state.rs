@@ -550,13 +550,13 @@ impl State {
         Ok(true)
     }
 
-    /// One call over the whole book, at most as much as remains and as the consideration can pay for.
     /// Forgets a round that could not be proved.
     pub(crate) fn void_round(&mut self) {
         self.round = None;
         self.queue = None;
     }
 
+    /// One call over the whole book, at most as much as remains and as the consideration can pay for.
     fn call(
         &self,
         live: &Live,
@@ -568,9 +568,6 @@ impl State {
         let issuer = self.issuer()?;
         let mandate_holds = closed_at.0 <= issuer.mandate.expiry
             && (issuer.mandate.price_min..=issuer.mandate.price_max).contains(&price.0);
-        // A maker's share is of the request, not of what is left of it, or a last remainder could never fill.
-        let requested = Amount::new(live.request.requested).unwrap_or(Amount::ZERO);
-        let share = requested.share_floor(configuration.share_max);
         let offers: Vec<Offer> = self
             .book
             .iter()
@@ -579,7 +576,7 @@ impl State {
             })
             .map(|(id, line)| Offer {
                 id: *id,
-                capacity: Amount::new(line.held.note.amount).unwrap_or(Amount::ZERO).min(share),
+                capacity: Amount::new(line.held.note.amount).unwrap_or(Amount::ZERO),
                 premium_min: Premium::new(line.terms.premium_bps_min).unwrap_or(Premium::MAX),
                 fill_min: Amount::new(line.terms.fill_min).unwrap_or(Amount::MAX),
             })
@@ -587,10 +584,11 @@ impl State {
         let remaining = Amount::new(live.request.remaining).unwrap_or(Amount::ZERO);
         let demand = Demand {
             amount: remaining.min(affordable(issuer.consideration.note.amount, price, premium_cap)),
+            requested: Amount::new(live.request.requested).unwrap_or(Amount::ZERO),
             premium_cap,
             lot: configuration.lot,
             aggregate_min: configuration.aggregate_min.min(remaining),
-            share_max: Premium::new(10_000).unwrap_or_default(),
+            share_max: configuration.share_max,
         };
         let clearing = matching::clear(&offers, &demand);
         Ok(Queue::new(clearing.premium, clearing.fills))

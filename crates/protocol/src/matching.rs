@@ -12,7 +12,7 @@
 //! 3. The result does not depend on the order of offers.
 //! 4. Lowering one's limit never lowers one's fill.
 
-use primitives::{Amount, BPS_ONE, CommitmentHash, Decode, Encode, Premium};
+use primitives::{Amount, CommitmentHash, Decode, Encode, Premium};
 
 /// One maker's standing line, as its locked note's terms state it.
 #[cfg_attr(test, derive(Debug))]
@@ -33,13 +33,16 @@ pub struct Offer {
 pub struct Demand {
     /// Whole lots.
     pub amount: Amount,
+    /// What was asked for at first, of which `amount` remains.
+    pub requested: Amount,
     /// Nothing clears above it.
     pub premium_cap: Premium,
     /// Fills are multiples of it.
     pub lot: Amount,
     /// Less than this in all and nothing is taken; zero for none.
     pub aggregate_min: Amount,
-    /// No maker is filled for more than this share of the demand, in basis points.
+    /// No offer fills more than this share of what was requested, in basis points. Of what remains it
+    /// would never let a last remainder be filled.
     pub share_max: Premium,
 }
 
@@ -79,7 +82,7 @@ impl Clearing {
 /// fill that violates its minimum, and clear again.
 pub fn clear(offers: &[Offer], demand: &Demand) -> Clearing {
     let lot = demand.lot.units().max(1);
-    let share = demand.amount.units() * u128::from(demand.share_max.bps()) / u128::from(BPS_ONE);
+    let share = demand.requested.share_floor(demand.share_max).min(demand.amount).units();
     // Lots each eligible offer may give.
     let mut book: Vec<(Offer, u128)> = offers
         .iter()
@@ -178,6 +181,7 @@ mod tests {
     fn demand(amount: u64, cap_bps: u16) -> Demand {
         Demand {
             amount: Amount::from_tokens(amount),
+            requested: Amount::from_tokens(amount),
             premium_cap: Premium::new(cap_bps).unwrap(),
             lot: Amount::from_tokens(LOT),
             aggregate_min: Amount::ZERO,
@@ -254,6 +258,22 @@ mod tests {
     fn no_maker_exceeds_its_share() {
         let capped = Demand { share_max: Premium::new(3_500).unwrap(), ..demand(200, 100) };
         check(&[offer(1, 500, 10, 0), offer(2, 500, 20, 0)], &capped, 20, &[(1, 70), (2, 70)]);
+    }
+
+    #[test]
+    fn a_share_is_of_the_request_and_not_of_what_is_left_of_it() {
+        let capped = Demand {
+            requested: Amount::from_tokens(200),
+            share_max: Premium::new(3_500).unwrap(),
+            ..demand(60, 100)
+        };
+        check(&[offer(1, 500, 10, 0)], &capped, 10, &[(1, 60)]);
+        check(
+            &[offer(1, 500, 10, 0)],
+            &Demand { amount: Amount::from_tokens(90), ..capped },
+            10,
+            &[(1, 70)],
+        );
     }
 
     prop_compose! {

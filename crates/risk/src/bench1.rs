@@ -218,8 +218,10 @@ fn production(filled: &mut [f64; MAKERS], premium: f64, need: f64) -> f64 {
         }
     });
     let lot = Amount::new(1000).unwrap_or(Amount::ZERO);
+    let wanted = protocol::request::ask(whole(need), lot).unwrap_or(Amount::MAX);
     let demand = Demand {
-        amount: protocol::request::ask(whole(need), lot).unwrap_or(Amount::MAX),
+        amount: wanted,
+        requested: wanted,
         premium_cap: share(premium),
         lot,
         aggregate_min: Amount::ZERO,

@@ -195,6 +195,7 @@ pub(crate) fn clear(book: &[Line], ask: &Ask) -> Cleared {
     let wanted = protocol::request::ask(amount(ask.need), lot).unwrap_or(Amount::MAX);
     let demand = Demand {
         amount: wanted,
+        requested: wanted,
         premium_cap: premium(bps_floor(ask.cap)),
         lot,
         aggregate_min: amount(share_ceil(ask.need, ask.aggregate_min)),

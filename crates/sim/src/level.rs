@@ -14,10 +14,10 @@ use risk::{CdprWorkflow, Course, Draw, Fill, Instrument, Mechanism, Observation,
 use crate::scenario::{Scenario, Shock, shipped};
 use crate::{Faults, Inputs, Maker, Report, Stores};
 
-/// The deployment that a spec changes.
 /// A week: 2,016 ticks, as a scenario's file.
 const HORIZON_MAX_S: u64 = 7 * 24 * 3_600;
 
+/// The deployment that a spec changes.
 const DEPLOYMENT: &str = include_str!("../../../deployments/embedded.toml");
 /// The chain it is played on.
 pub const CHAIN_ID: u64 = attestation::DEVELOPMENT_CHAIN_ID;

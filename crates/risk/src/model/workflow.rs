@@ -270,7 +270,6 @@ impl Drive {
     }
 
     fn call(&self, run: &Run<'_>, live: &Live, cap: Premium, step: u32) -> Queue<(usize, i64)> {
-        let share = amount(live.requested).share_floor(self.terms.share_max);
         let lot = amount(self.lot);
         let asked = self.asked.unwrap_or(u32::MAX);
         let waited = f64::from(step.saturating_sub(asked)) * run.step_h;
@@ -286,7 +285,7 @@ impl Drive {
             .filter(has_answered)
             .map(|line| Offer {
                 id: line.id,
-                capacity: amount(line.left).min(share),
+                capacity: amount(line.left),
                 premium_min: Premium::new(line.limit_bps).unwrap_or(Premium::MAX),
                 fill_min: lot,
             })
@@ -294,10 +293,11 @@ impl Drive {
         let remaining = amount(live.remaining);
         let demand = Demand {
             amount: remaining,
+            requested: amount(live.requested),
             premium_cap: cap,
             lot,
             aggregate_min: self.terms.fill_min.min(remaining),
-            share_max: Premium::new(10_000).unwrap_or_default(),
+            share_max: self.terms.share_max,
         };
         let clearing = matching::clear(&offers, &demand);
         let fills = clearing.fills.iter().filter_map(|fill| {
