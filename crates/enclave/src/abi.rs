@@ -2,31 +2,17 @@
 //! largest thing in the trusted base; the `evm` crate's encoder is the oracle they are tested against.
 
 use pool::{Fr, field};
-use primitives::{Address, RequestId, keccak256};
+use primitives::{RequestId, keccak256};
+use protocol::abi::{WORD, Word, address, uint};
 use protocol::wire::Configuration;
-
-const WORD: usize = 32;
-
-/// `abi.encode` of an unsigned integer.
-pub(crate) fn word(value: u64) -> [u8; WORD] {
-    let mut bytes = [0; WORD];
-    bytes[WORD - 8..].copy_from_slice(&value.to_be_bytes());
-    bytes
-}
-
-fn address(value: Address) -> [u8; WORD] {
-    let mut bytes = [0; WORD];
-    bytes[WORD - 20..].copy_from_slice(&value.0);
-    bytes
-}
 
 /// The tail of a `bytes[]`: length, offsets, then each item with its length, padded to words.
 fn bytes_array(items: &[Vec<u8>]) -> Vec<u8> {
-    let mut head = word(items.len() as u64).to_vec();
+    let mut head = uint(items.len() as u64).to_vec();
     let mut tail = Vec::new();
     for item in items {
-        head.extend(word((items.len() * WORD + tail.len()) as u64));
-        tail.extend(word(item.len() as u64));
+        head.extend(uint((items.len() * WORD + tail.len()) as u64));
+        tail.extend(uint(item.len() as u64));
         tail.extend(item);
         tail.resize(tail.len().next_multiple_of(WORD), 0);
     }
@@ -35,15 +21,11 @@ fn bytes_array(items: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// `abi.encode(uint16 1, uint256[8] proof, uint256[26] publicInputs, bytes[] ciphertexts)`.
-pub(crate) fn zk_proof(
-    proof: &[[u8; WORD]; 8],
-    inputs: &[[u8; WORD]],
-    ciphertexts: &[Vec<u8>],
-) -> Vec<u8> {
-    let mut out = word(1).to_vec();
+pub(crate) fn zk_proof(proof: &[Word; 8], inputs: &[Word], ciphertexts: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = uint(1u8).to_vec();
     out.extend(proof.as_flattened());
     out.extend(inputs.as_flattened());
-    out.extend(word((out.len() + WORD) as u64));
+    out.extend(uint((out.len() + WORD) as u64));
     out.extend(bytes_array(ciphertexts));
     out
 }
@@ -51,17 +33,17 @@ pub(crate) fn zk_proof(
 /// `keccak256(abi.encode(chainid, dark pool, request, round)) >> 8`: what a settlement is bound to.
 pub fn context(configuration: &Configuration, request: RequestId, round: u32) -> Fr {
     field::from_digest(&keccak256(&[
-        &word(configuration.chain_id),
+        &uint(configuration.chain_id),
         &address(configuration.dark_pool),
         &request.0,
-        &word(round.into()),
+        &uint(round),
     ]))
 }
 
 /// `keccak256(abi.encode(chainid, shielded pool)) >> 8`: which pool terms and mandates are for.
 pub fn pool_id(configuration: &Configuration) -> Fr {
     field::from_digest(&keccak256(&[
-        &word(configuration.chain_id),
+        &uint(configuration.chain_id),
         &address(configuration.shielded_pool),
     ]))
 }
@@ -72,24 +54,24 @@ pub fn settlement_digest(
     configuration: &Configuration,
     request: RequestId,
     round: u32,
-    inputs: &[[u8; WORD]],
+    inputs: &[Word],
     ciphertexts: &[Vec<u8>],
-) -> [u8; 32] {
+) -> Word {
     let domain = keccak256(&[
         &keccak256(&[
             b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)",
         ]),
         &keccak256(&[b"CDPR"]),
         &keccak256(&[b"1"]),
-        &word(configuration.chain_id),
+        &uint(configuration.chain_id),
         &address(configuration.dark_pool),
     ]);
     let settlement = keccak256(&[
         &keccak256(&[b"Settlement(bytes32 requestId,uint64 round,bytes32 publicInputsHash,bytes32 ciphertextsHash)"]),
         &request.0,
-        &word(round.into()),
+        &uint(round),
         &keccak256(&[inputs.as_flattened()]),
-        &keccak256(&[&word(WORD as u64), &bytes_array(ciphertexts)]),
+        &keccak256(&[&uint(WORD as u64), &bytes_array(ciphertexts)]),
     ]);
     keccak256(&[&[0x19, 0x01], &domain, &settlement])
 }

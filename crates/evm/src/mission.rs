@@ -3,7 +3,7 @@
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::rpc::types::TransactionReceipt;
-use alloy::sol_types::{SolCall, SolEvent};
+use alloy::sol_types::SolEvent;
 use primitives::{CommitmentHash, Premium, RequestId, Timestamp};
 use protocol::{Call, Fact, RequestStatus};
 
@@ -21,43 +21,7 @@ const DISCLOSURE_INPUT: usize = 6;
 /// The calldata of a call.
 #[must_use]
 pub fn calldata(call: &Call) -> Bytes {
-    match call {
-        Call::RequestCollateral { encrypted_amount, premium, timeout } => {
-            DarkPool::requestCollateralCall {
-                encryptedAmount: B256::from(encrypted_amount.0),
-                premiumBps: U256::from(premium.bps()),
-                timeout: U256::from(timeout.0),
-            }
-            .abi_encode()
-        }
-        Call::ConfidentialFill { request, zk_proof, tee_attestation } => {
-            DarkPool::confidentialFillCall {
-                requestId: B256::from(request.0),
-                zkProof: zk_proof.clone().into(),
-                teeAttestation: tee_attestation.clone().into(),
-            }
-            .abi_encode()
-        }
-        Call::ExpireRequest { request } => {
-            DarkPool::expireRequestCall { requestId: B256::from(request.0) }.abi_encode()
-        }
-        Call::OpenRequest { request, status, salt } => DarkPool::openRequestCall {
-            requestId: B256::from(request.0),
-            status: *status as u8,
-            salt: U256::from_be_bytes(*salt),
-        }
-        .abi_encode(),
-        Call::AttestRecovery { recovered, timestamp } => ConfidentialPoR::attestRecoveryCall {
-            recovered: *recovered,
-            timestamp: U256::from(timestamp.0),
-        }
-        .abi_encode(),
-        Call::ReportStatus { commitment } => {
-            ConfidentialPoR::reportStatusCall { statusCommitment_: B256::from(commitment.0) }
-                .abi_encode()
-        }
-    }
-    .into()
+    protocol::abi::calldata(call).into()
 }
 
 /// The contracts whose logs are facts. Anyone may deploy a contract that emits the same, and be called within
@@ -192,4 +156,86 @@ fn emitter(topic: &B256, emitters: &Emitters) -> Option<Address> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::sol_types::SolCall as _;
+    use primitives::Duration;
+
+    use super::*;
+
+    /// Every call, with byte strings around the word boundary.
+    fn calls() -> Vec<Call> {
+        let request = RequestId([0x11; 32]);
+        let fill = |proof_len: usize, signature_len: usize| Call::ConfidentialFill {
+            request,
+            zk_proof: (0..proof_len).map(|i| u8::try_from(i % 251).expect("below 251")).collect(),
+            tee_attestation: vec![0x77; signature_len],
+        };
+        vec![
+            Call::RequestCollateral {
+                encrypted_amount: CommitmentHash([0x22; 32]),
+                premium: Premium::new(800).expect("8 %"),
+                timeout: Duration(3_600),
+            },
+            fill(0, 0),
+            fill(31, 65),
+            fill(32, 64),
+            fill(33, 1),
+            fill(3_000, 65),
+            Call::ExpireRequest { request },
+            Call::OpenRequest { request, status: RequestStatus::Filled, salt: [0x33; 32] },
+            Call::AttestRecovery { recovered: true, timestamp: Timestamp(1_678_464_000) },
+            Call::AttestRecovery { recovered: false, timestamp: Timestamp(0) },
+            Call::ReportStatus { commitment: CommitmentHash([0x44; 32]) },
+        ]
+    }
+
+    /// The same by alloy, from the contracts' artifacts.
+    fn by_alloy(call: &Call) -> Vec<u8> {
+        match call {
+            Call::RequestCollateral { encrypted_amount, premium, timeout } => {
+                DarkPool::requestCollateralCall {
+                    encryptedAmount: B256::from(encrypted_amount.0),
+                    premiumBps: U256::from(premium.bps()),
+                    timeout: U256::from(timeout.0),
+                }
+                .abi_encode()
+            }
+            Call::ConfidentialFill { request, zk_proof, tee_attestation } => {
+                DarkPool::confidentialFillCall {
+                    requestId: B256::from(request.0),
+                    zkProof: zk_proof.clone().into(),
+                    teeAttestation: tee_attestation.clone().into(),
+                }
+                .abi_encode()
+            }
+            Call::ExpireRequest { request } => {
+                DarkPool::expireRequestCall { requestId: B256::from(request.0) }.abi_encode()
+            }
+            Call::OpenRequest { request, status, salt } => DarkPool::openRequestCall {
+                requestId: B256::from(request.0),
+                status: *status as u8,
+                salt: U256::from_be_bytes(*salt),
+            }
+            .abi_encode(),
+            Call::AttestRecovery { recovered, timestamp } => ConfidentialPoR::attestRecoveryCall {
+                recovered: *recovered,
+                timestamp: U256::from(timestamp.0),
+            }
+            .abi_encode(),
+            Call::ReportStatus { commitment } => {
+                ConfidentialPoR::reportStatusCall { statusCommitment_: B256::from(commitment.0) }
+                    .abi_encode()
+            }
+        }
+    }
+
+    #[test]
+    fn every_call_is_encoded_as_alloy_does() {
+        for call in calls() {
+            assert_eq!(calldata(&call).to_vec(), by_alloy(&call), "{}", call.function());
+        }
+    }
 }

@@ -15,7 +15,7 @@ use alloy::primitives::{Address, B256, Bytes, Signature, U256, hex, keccak256};
 use alloy::providers::Provider;
 use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
 use alloy::sol;
-use alloy::sol_types::{SolCall as _, SolInterface as _, SolValue as _};
+use alloy::sol_types::{SolCall as _, SolInterface as _};
 use alloy::transports::{RpcError, TransportError};
 
 use crate::abi::{DarkPool, KeystoneForwarder};
@@ -177,10 +177,9 @@ impl Payload {
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let Self { chain_id, receiver, epoch, expiry, call, observation } = self;
-        let chain_id = U256::from(*chain_id);
-        (chain_id, *receiver, *epoch, *expiry, call.clone(), observation.clone())
-            .abi_encode_params()
-            .into()
+        let (receiver, expiry) =
+            (primitives::Address(receiver.0.0), primitives::Timestamp(*expiry));
+        protocol::abi::payload(*chain_id, receiver, *epoch, expiry, call, observation).into()
     }
 
     /// # Errors

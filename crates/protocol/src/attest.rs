@@ -2,6 +2,7 @@
 
 use primitives::{Address, CommitmentHash, Decode, Encode, Timestamp, keccak256};
 
+use crate::abi::{WORD, Word, address, uint};
 use crate::{Disclosure, RequestStatus};
 
 /// The reserve status as the public sees it on a tick.
@@ -68,9 +69,8 @@ impl Observed {
             ]),
             &keccak256(&[b"CDPR"]),
             &keccak256(&[b"1"]),
-            &word(chain_id),
-            &[0; 12],
-            &dark_pool.0,
+            &uint(chain_id),
+            &address(*dark_pool),
         ]);
         let typed = keccak256(&[
             b"Observation(uint32 tick,uint64 timestamp,uint8 attested,bytes32 status,bytes32 deficit,bytes32 answer)",
@@ -84,8 +84,8 @@ impl Observed {
     pub fn signed(&self, signature: &[u8]) -> Vec<u8> {
         let words = self.words();
         let mut bytes = words.as_flattened().to_vec();
-        bytes.extend(word(WORD as u64 * (words.len() as u64 + 1)));
-        bytes.extend(word(signature.len() as u64));
+        bytes.extend(uint(WORD as u64 * (words.len() as u64 + 1)));
+        bytes.extend(uint(signature.len() as u64));
         bytes.extend(signature);
         bytes.resize(bytes.len().next_multiple_of(WORD), 0);
         bytes
@@ -101,23 +101,14 @@ impl Observed {
     }
 
     /// The `Observation` of the contracts.
-    fn words(&self) -> [[u8; WORD]; 6] {
+    fn words(&self) -> [Word; 6] {
         let status = match self.status {
             Status::Backed(_) => [0; WORD],
             Status::Sealed(commitment) => commitment.0,
         };
         let attested = self.attested().map_or(0, |recovered| 1 + u64::from(recovered));
         let answer = keccak256(&[b"cdpr/observed/v1", &primitives::encode(self)]);
-        let (tick, now) = (word(self.tick.into()), word(self.now.0));
-        [tick, now, word(attested), status, self.deficit.0, answer]
+        let (tick, now) = (uint(self.tick), uint(self.now.0));
+        [tick, now, uint(attested), status, self.deficit.0, answer]
     }
-}
-
-const WORD: usize = 32;
-
-/// An unsigned integer as an ABI word.
-fn word(value: u64) -> [u8; WORD] {
-    let mut word = [0; WORD];
-    word[WORD - 8..].copy_from_slice(&value.to_be_bytes());
-    word
 }

@@ -5,10 +5,12 @@
 //! [`detect`] turns reserve observations into a shortfall, [`request`] a shortfall into an ask,
 //! [`matching`] sealed offers into a clearing, [`settle`] a clearing into rounds, [`attest`] the result
 //! into what the public is told. Stages never import each other; they meet in [`mission`] (public
-//! facts, run by every DON node) and in the enclave (secrets).
+//! facts, run by every DON node) and in the enclave (secrets). [`abi`] is what their calls are in the
+//! contracts' encoding.
 
 extern crate alloc;
 
+pub mod abi;
 pub mod attest;
 pub mod detect;
 pub mod effect;

@@ -10,7 +10,6 @@ mod config;
 mod run;
 mod tick;
 
-pub use abi::{calldata, payload};
 pub use chain::{Read, Unreadable};
 pub use config::{Config, ConfigError, Mode, Recovery, setup};
 pub use run::{TOKEN, workflow};

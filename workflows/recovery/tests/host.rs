@@ -5,8 +5,9 @@ use cre::messages::darkpool::{
     GetRequestStatusResponse,
 };
 use primitives::{Address, CommitmentHash, Timestamp, encode};
+use protocol::abi::calldata;
 use protocol::attest::{Observed, Status};
-use recovery::guest::{Config, Error, Mode, Ports, Read, Recovery, calldata, tick};
+use recovery::guest::{Config, Error, Mode, Ports, Read, Recovery, tick};
 
 const NOW: Timestamp = Timestamp(1_678_464_300);
 const POR: Address = Address([0x22; 20]);

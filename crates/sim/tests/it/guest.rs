@@ -5,72 +5,16 @@ use cre::messages::darkpool::{
     GetRequestStatusResponse,
 };
 use evm::alloy::primitives::{Address as EvmAddress, Bytes};
-use evm::report::Payload;
 use k256::ecdsa::SigningKey;
-use primitives::{Address, CommitmentHash, Duration, Premium, RequestId, Timestamp};
+use primitives::{Address, Timestamp};
 use protocol::attest::{Observed, Status};
 use protocol::event::Event;
 use protocol::journal::{Journal, Record};
-use protocol::{Call, RequestStatus};
 use recovery::DisclosureMode::Immediate;
 use recovery::guest::{Config, Error, Mode, Read, Recovery, tick};
 use sim::{Faults, World};
 
 use crate::{Disks, inputs, quick, run, run_until};
-
-/// Every call, with byte strings around the word boundary.
-fn calls() -> Vec<Call> {
-    let request = RequestId([0x11; 32]);
-    let fill = |proof_len: usize, signature_len: usize| Call::ConfidentialFill {
-        request,
-        zk_proof: (0..proof_len).map(|i| u8::try_from(i % 251).expect("below 251")).collect(),
-        tee_attestation: vec![0x77; signature_len],
-    };
-    vec![
-        Call::RequestCollateral {
-            encrypted_amount: CommitmentHash([0x22; 32]),
-            premium: Premium::new(800).expect("8 %"),
-            timeout: Duration(3_600),
-        },
-        fill(0, 0),
-        fill(31, 65),
-        fill(32, 64),
-        fill(33, 1),
-        fill(3_000, 65),
-        Call::ExpireRequest { request },
-        Call::OpenRequest { request, status: RequestStatus::Filled, salt: [0x33; 32] },
-        Call::AttestRecovery { recovered: true, timestamp: Timestamp(1_678_464_000) },
-        Call::AttestRecovery { recovered: false, timestamp: Timestamp(0) },
-        Call::ReportStatus { commitment: CommitmentHash([0x44; 32]) },
-    ]
-}
-
-#[test]
-fn the_modules_encoding_is_alloys() {
-    for call in calls() {
-        let expected = evm::mission::calldata(&call);
-        let encoded = recovery::guest::calldata(&call);
-        assert_eq!(encoded, expected.to_vec(), "{}", call.function());
-        let (receiver, epoch, expiry) = (Address([0x55; 20]), 7, Timestamp(1_678_464_600));
-        let payload = Payload {
-            chain_id: 31_337,
-            receiver: receiver.0.into(),
-            epoch,
-            expiry: expiry.0,
-            call: expected,
-            observation: vec![0x66; if call.rests_on_observation() { 352 } else { 0 }].into(),
-        };
-        let encoded = recovery::guest::payload(
-            31_337,
-            receiver,
-            epoch,
-            expiry,
-            &encoded,
-            &payload.observation,
-        );
-        assert_eq!(encoded, payload.encode().to_vec(), "{}", call.function());
-    }
-}
 
 /// CRE as the module meets it: the real contracts to read, and a host with an answer of its choice.
 struct Ports<'a> {

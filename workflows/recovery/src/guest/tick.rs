@@ -6,11 +6,12 @@ use cre::messages::darkpool::{
     GetRequestStatusResponse,
 };
 use primitives::{Address, RequestId, Timestamp};
+use protocol::abi::{calldata, payload};
 use protocol::attest::Observed;
 use protocol::event::Ready;
 use protocol::{Call, Effect, Event, Mission, Write};
 
-use super::abi::{self, calldata, payload};
+use super::abi;
 use super::chain::{self, Facts, Read, Unreadable};
 use super::config::{Recovery, setup};
 
