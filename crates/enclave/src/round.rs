@@ -3,10 +3,8 @@
 use circuits::clearing::{self, Consideration, Slot, Statement, Witness};
 use circuits::prove::Prover;
 use pool::notice::{FillNotice, IssuerNotice, change_leaf, payout_leaf, seal_nothing};
-use pool::status::Disclosure as PoolDisclosure;
 use pool::{Fr, SLOTS, field, note, status};
 use primitives::{encode, sha256};
-use protocol::Disclosure;
 use protocol::event::Ready;
 
 use crate::program::Error;
@@ -86,10 +84,7 @@ fn witness(state: &State, round: &Round, issuer: &Issuer, context: Fr) -> Result
             premium_cap_bps: round.premium_cap.bps(),
             price: round.price.0,
             closed_at: round.closed_at.0,
-            disclosure: match state.configuration.disclosure {
-                Disclosure::Immediate => PoolDisclosure::Immediate,
-                Disclosure::Sealed => PoolDisclosure::Sealed,
-            },
+            disclosure: state.configuration.disclosure,
         },
         mandate: issuer.mandate,
         request: round.request,

@@ -9,6 +9,7 @@ use alloy::providers::Provider;
 use alloy::rpc::types::TransactionReceipt;
 use alloy::sol_types::{SolCall, SolConstructor};
 use alloy::transports::TransportError;
+use primitives::Disclosure;
 
 use crate::abi::{
     CashToken, ClaimToken, ConfidentialPoR, DarkPool, DarkPoolDeployment, DemoStablecoin,
@@ -96,15 +97,6 @@ pub struct GuardParameters {
     pub premium_cap_bps: u16,
     /// Premium of each attempt, ascending, basis points.
     pub escalation_bps: Vec<u16>,
-}
-
-/// When outcomes become public.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disclosure {
-    /// Each round.
-    Immediate,
-    /// At the opening.
-    Sealed,
 }
 
 /// Creation code of the verifier, by where its key comes from.
@@ -351,10 +343,7 @@ pub fn plan(config: &DeployConfig) -> Result<Plan, DeployError> {
             priceFeed: price_feed,
             priceAgeMax: U256::from(config.price_age_max),
             ciphertextLen: U256::from(config.ciphertext_len),
-            disclosure: match config.disclosure {
-                Disclosure::Immediate => 0,
-                Disclosure::Sealed => 1,
-            },
+            disclosure: config.disclosure.to_bit(),
         },
     };
     let dark_pool = signer.create("DarkPool", &DarkPool::BYTECODE, &dark_pool.abi_encode());

@@ -9,15 +9,15 @@ use alloy::rpc::types::TransactionReceipt;
 use alloy::sol_types::{SolCall as _, SolError};
 use evm::abi::{ConfidentialPoR, DarkPool, EnclaveRegistry, KeystoneForwarder};
 use evm::deploy::{
-    self, DeployConfig, DeployError, Deployment, Disclosure, Don, GuardParameters, Mint, Timelock,
-    Token, Verifier,
+    self, DeployConfig, DeployError, Deployment, Don, GuardParameters, Mint, Timelock, Token,
+    Verifier,
 };
 use evm::local::{Genesis, LocalChain, MemoryStorage};
 use evm::mission::{self, Delivery, Emitters};
 use evm::report::{self, Outcome, Payload, Report, ReportError, SignedReport, Workflow};
 use evm::settlement::{self, Settled, ZkProof, ZkProofError};
 use evm::{Call, Fees, RawTransaction, Wallet, abi, alloy, send};
-use primitives::{CommitmentHash, Timestamp};
+use primitives::{CommitmentHash, Disclosure, Timestamp};
 use protocol::RequestStatus;
 use protocol::attest::{Observed, Opening, Status};
 

@@ -3,31 +3,13 @@
 //! Under immediate disclosure a settlement publishes the status; under sealed disclosure it publishes
 //! a commitment, opened at the end of the epoch.
 
+pub use primitives::Disclosure;
+
 use crate::{
     Fr,
     hash::{compress, poseidon, tag},
     request::Request,
 };
-
-/// What a settlement shows of the status it leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disclosure {
-    /// The status itself.
-    Immediate,
-    /// A commitment, opened at the end of the epoch.
-    Sealed,
-}
-
-impl Disclosure {
-    /// As a public input: 0 immediate, 1 sealed.
-    #[must_use]
-    pub fn to_bit(self) -> u8 {
-        match self {
-            Self::Immediate => 0,
-            Self::Sealed => 1,
-        }
-    }
-}
 
 /// Nothing filled yet.
 pub const PENDING: u8 = 0;

@@ -1,7 +1,7 @@
 //! The vocabulary every other crate shares. It exists for purity and for `wasm32`: no I/O, no clock,
 //! no entropy, no allocation beyond byte strings.
 //!
-//! Nouns: [`Amount`], [`Premium`], [`Price`], [`Ratio`], [`Timestamp`], [`Duration`], and the 20- and
+//! Nouns: [`Amount`], [`Premium`], [`Price`], [`Ratio`], [`Timestamp`], [`Duration`], [`Disclosure`], and the 20- and
 //! 32-byte identifiers. Canonical encoding is borsh: one value, one byte string, no trailing bytes.
 #![no_std]
 
@@ -10,12 +10,14 @@ extern crate alloc;
 mod amount;
 mod bytes;
 mod digest;
+mod disclosure;
 mod time;
 
 pub use amount::{Amount, BPS_ONE, Overflow, PRICE_ONE, Premium, Price, Ratio};
 pub use borsh::{BorshDeserialize as Decode, BorshSerialize as Encode};
 pub use bytes::{Address, Bytes32, CommitmentHash, RequestId};
 pub use digest::{Sha256Chain, keccak256, sha256};
+pub use disclosure::Disclosure;
 pub use time::{Duration, NotAnInstant, Timestamp};
 
 use alloc::vec::Vec;

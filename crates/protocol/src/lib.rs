@@ -26,6 +26,7 @@ pub mod workflow;
 pub use effect::{Call, Effect, Stage, Write};
 pub use event::{Event, Fact};
 pub use mission::{Mission, Outcome, Refused, Setup, View};
+pub use primitives::Disclosure;
 
 use primitives::{Decode, Encode};
 
@@ -67,25 +68,6 @@ impl RequestStatus {
             Self::Filled => "FILLED",
             Self::Expired => "EXPIRED",
             Self::Cancelled => "CANCELLED",
-        }
-    }
-}
-
-/// What the public learns, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub enum Disclosure {
-    /// The seed's: the status bit, fill status and recovery are public as they happen.
-    Immediate,
-    /// An epoch at a time: every tick looks like every other until the epoch opens.
-    Sealed,
-}
-
-impl Disclosure {
-    /// `immediate` or `sealed`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Immediate => "immediate",
-            Self::Sealed => "sealed",
         }
     }
 }

@@ -174,13 +174,9 @@ struct Auditor {
 impl Auditor {
     fn new(opening: &Opening, journal: &Journal) -> Result<Self, String> {
         let text = |error: &dyn core::fmt::Display| error.to_string();
-        let mode = match opening.disclosure {
-            protocol::Disclosure::Immediate => recovery::DisclosureMode::Immediate,
-            protocol::Disclosure::Sealed => recovery::DisclosureMode::Sealed,
-        };
         let file =
             recovery::Deployment::parse(&opening.deployment, "the journal's deployment file")
-                .and_then(|file| file.with_disclosure(mode))
+                .and_then(|file| file.with_disclosure(opening.disclosure))
                 .map_err(|error| text(&error))?;
         let workflow = recovery::parse(&opening.workflow, "the journal's workflow")
             .map_err(|error| text(&error))?;

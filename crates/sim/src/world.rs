@@ -22,7 +22,7 @@ use protocol::journal::Included;
 use protocol::mission::Setup;
 use protocol::wire::{Answer, Command, Configuration, Reply};
 use protocol::{Disclosure, Fact};
-use recovery::{Deployment as DeploymentFile, DisclosureMode, Document};
+use recovery::{Deployment as DeploymentFile, Document};
 
 use crate::parties::{Custodian, Issuer, MakerAgent, Market};
 use crate::{Error, Scenario, entropy, panel};
@@ -121,10 +121,7 @@ pub enum NodeFault {
 impl Inputs {
     /// The disclosure of this run.
     pub const fn disclosure(&self) -> Disclosure {
-        match self.deployment.disclosure.mode {
-            DisclosureMode::Immediate => Disclosure::Immediate,
-            DisclosureMode::Sealed => Disclosure::Sealed,
-        }
+        self.deployment.disclosure.mode
     }
 
     /// The mission's setup: what the core needs of workflow and deployment file.
@@ -801,14 +798,10 @@ pub(crate) fn workflow_config(
     [dark_pool, confidential_por, recovery_guard]: [EvmAddress; 3],
     endpoint: Option<&str>,
 ) -> Vec<u8> {
-    let mode = match disclosure {
-        Disclosure::Immediate => recovery::guest::Mode::Immediate,
-        Disclosure::Sealed => recovery::guest::Mode::Sealed,
-    };
     let config = recovery::guest::Config {
         workflow: workflow.to_owned(),
         deployment: deployment.to_owned(),
-        disclosure: Some(mode),
+        disclosure: Some(disclosure),
         chain_selector: CHAIN_SELECTOR.to_string(),
         started: started.0,
         dark_pool: format!("{dark_pool:#x}"),
@@ -883,10 +876,7 @@ fn deploy_config(
         // The embedded feed answers once, at deployment: as old as a run is long.
         price_age_max: 604_800,
         workloads: Vec::new(),
-        disclosure: match inputs.disclosure() {
-            Disclosure::Immediate => deploy::Disclosure::Immediate,
-            Disclosure::Sealed => deploy::Disclosure::Sealed,
-        },
+        disclosure: inputs.disclosure(),
         ciphertext_len: pool::notice::SEALED_LEN as u64,
         mandate: U256::ZERO,
         position: U256::ZERO,

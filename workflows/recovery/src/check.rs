@@ -7,9 +7,8 @@ use protocol::workflow::{
     Compute, DarkPool, OnchainCall, Output, OutputKind, Step, StepKind, TIMEOUT_MAX, Workflow,
 };
 
-use crate::deployment::{
-    AssetRole, ContractRole, Deployment, DisclosureMode, Feed, ImageRole, PoolRole, percent,
-};
+use crate::DisclosureMode;
+use crate::deployment::{AssetRole, ContractRole, Deployment, Feed, ImageRole, PoolRole, percent};
 use crate::diagnostic::{Complaint, Diagnostic, Language, Report, quoted, suggestion};
 use crate::parse::{Document, no_function};
 

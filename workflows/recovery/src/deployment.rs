@@ -6,10 +6,10 @@ use primitives::{Amount, Duration, Premium, Price, Ratio};
 use protocol::workflow::{TIMEOUT_MAX, TIMEOUT_MIN};
 use toml::de::{DeTable, DeValue};
 
-use crate::SOURCE_LEN_MAX;
 use crate::diagnostic::{Complaint, Diagnostic, Language, Position, Report, quoted, suggestion};
 use crate::quantity;
 use crate::tree::{Entry, Mapping, Node, ScalarKind, Value};
+use crate::{DisclosureMode, SOURCE_LEN_MAX};
 
 /// A deployment that makes sense in itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,15 +100,6 @@ pub struct Disclosure {
     pub rounds_per_epoch: u32,
     /// Ticks from one call for offers to the next under immediate disclosure, 1 to 100 000.
     pub call_ticks: u32,
-}
-
-/// Immediate or sealed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DisclosureMode {
-    /// Status, fills and recovery are public as they happen.
-    Immediate,
-    /// Public an epoch at a time, all together.
-    Sealed,
 }
 
 /// What a shortfall is.
@@ -383,11 +374,7 @@ fn disclosure(report: &mut Report<'_>, top: Mapping<'_>) -> Option<(Disclosure, 
     let known = ["mode", "epoch_ticks", "rounds_per_epoch", "call_ticks"];
     let section = section(report, top, "disclosure", &known)?;
     let mode = section.require(report, "mode").and_then(|entry| {
-        let mode = role(
-            report,
-            entry,
-            &[("immediate", DisclosureMode::Immediate), ("sealed", DisclosureMode::Sealed)],
-        )?;
+        let mode = role(report, entry, &DisclosureMode::ALL.map(|mode| (mode.name(), mode)))?;
         Some((mode, entry.node.at))
     });
     let epoch_ticks = bounded(

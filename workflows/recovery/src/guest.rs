@@ -11,6 +11,6 @@ mod run;
 mod tick;
 
 pub use chain::{Read, Unreadable};
-pub use config::{Config, ConfigError, Mode, Recovery, setup};
+pub use config::{Config, ConfigError, Recovery, setup};
 pub use run::{TOKEN, workflow};
 pub use tick::{Error, Ports, Ticked, tick};

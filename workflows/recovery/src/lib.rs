@@ -27,11 +27,12 @@ mod yaml;
 
 pub use check::check;
 pub use deployment::{
-    AssetRole, ContractRole, Deployment, Detect, Disclosure, DisclosureMode, Don, Feed, Guard,
-    ImageRole, Instrument, InstrumentKind, PoolRole, RequestLimits,
+    AssetRole, ContractRole, Deployment, Detect, Disclosure, Don, Feed, Guard, ImageRole,
+    Instrument, InstrumentKind, PoolRole, RequestLimits,
 };
 pub use diagnostic::Diagnostic;
 pub use parse::{Document, parse};
+pub use primitives::Disclosure as DisclosureMode;
 
 /// The workflow the project came from, word for word.
 pub const SEED: &str = include_str!("../../confidential-recovery-darkpool.yaml");

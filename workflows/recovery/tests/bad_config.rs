@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
-use recovery::guest::{Config, Mode, Recovery};
+use recovery::DisclosureMode;
+use recovery::guest::{Config, Recovery};
 
 fn good() -> Config {
     Config {
         workflow: recovery::SEED.to_owned(),
         deployment: include_str!("../../../deployments/embedded.toml").to_owned(),
-        disclosure: Some(Mode::Immediate),
+        disclosure: Some(DisclosureMode::Immediate),
         chain_selector: "7759470850252068959".to_owned(),
         started: 1_678_464_000,
         dark_pool: format!("0x{}", "11".repeat(20)),

@@ -7,7 +7,8 @@ use cre::messages::darkpool::{
 use primitives::{Address, CommitmentHash, Timestamp, encode};
 use protocol::abi::calldata;
 use protocol::attest::{Observed, Status};
-use recovery::guest::{Config, Error, Mode, Ports, Read, Recovery, tick};
+use recovery::DisclosureMode;
+use recovery::guest::{Config, Error, Ports, Read, Recovery, tick};
 
 const NOW: Timestamp = Timestamp(1_678_464_300);
 const POR: Address = Address([0x22; 20]);
@@ -82,7 +83,7 @@ fn recovery() -> Recovery {
     let config = Config {
         workflow: recovery::SEED.to_owned(),
         deployment: include_str!("../../../deployments/embedded.toml").to_owned(),
-        disclosure: Some(Mode::Immediate),
+        disclosure: Some(DisclosureMode::Immediate),
         chain_selector: "7759470850252068959".to_owned(),
         started: 1_678_464_000,
         dark_pool: format!("0x{}", "11".repeat(20)),

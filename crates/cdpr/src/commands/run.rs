@@ -4,7 +4,8 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use evm::local::{FileStorage, Storage};
 use indicatif::{ProgressBar, ProgressStyle};
 use recovery::{Deployment, DisclosureMode};
@@ -27,8 +28,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     deployment: Option<PathBuf>,
     /// Overrides the deployment's disclosure.
-    #[arg(long, value_enum)]
-    disclosure: Option<Mode>,
+    #[arg(long, value_parser = disclosures())]
+    disclosure: Option<DisclosureMode>,
     /// Everything random comes from it.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -45,12 +46,15 @@ pub(crate) struct Arguments {
     crash_at: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Mode {
-    /// Status, fills and recovery are public as they happen.
-    Immediate,
-    /// The world learns an epoch at a time.
-    Sealed,
+fn disclosures() -> impl TypedValueParser<Value = DisclosureMode> {
+    let named = DisclosureMode::ALL.map(|mode| {
+        PossibleValue::new(mode.name()).help(match mode {
+            DisclosureMode::Immediate => "Status, fills and recovery are public as they happen",
+            DisclosureMode::Sealed => "The world learns an epoch at a time",
+        })
+    });
+    PossibleValuesParser::new(named)
+        .map(|name| DisclosureMode::from_name(&name).expect("a possible value is a name"))
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
@@ -106,12 +110,7 @@ fn inputs(arguments: &Arguments) -> Result<Inputs, Failure> {
     };
     let mut deployment = Deployment::parse(&deployment_source, &deployment_name).map_err(bad)?;
     if let Some(mode) = arguments.disclosure {
-        deployment = deployment
-            .with_disclosure(match mode {
-                Mode::Immediate => DisclosureMode::Immediate,
-                Mode::Sealed => DisclosureMode::Sealed,
-            })
-            .map_err(bad)?;
+        deployment = deployment.with_disclosure(mode).map_err(bad)?;
     }
     let workflow = recovery::parse(&workflow_source, &workflow_name).map_err(bad)?;
     recovery::check(&workflow, &deployment).map_err(bad)?;

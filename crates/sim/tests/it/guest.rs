@@ -11,7 +11,7 @@ use protocol::attest::{Observed, Status};
 use protocol::event::Event;
 use protocol::journal::{Journal, Record};
 use recovery::DisclosureMode::Immediate;
-use recovery::guest::{Config, Error, Mode, Read, Recovery, tick};
+use recovery::guest::{Config, Error, Read, Recovery, tick};
 use sim::{Faults, World};
 
 use crate::{Disks, inputs, quick, run, run_until};
@@ -85,7 +85,7 @@ fn the_module_takes_an_active_enclaves_word_and_nobody_elses() {
     let config = Config {
         workflow: recovery::SEED.to_owned(),
         deployment: world.inputs.deployment_source.clone(),
-        disclosure: Some(Mode::Immediate),
+        disclosure: Some(Immediate),
         chain_selector: "7759470850252068959".to_owned(),
         started: scenario().scenario.start.0,
         dark_pool: at.dark_pool.to_string(),

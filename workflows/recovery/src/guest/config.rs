@@ -16,8 +16,8 @@ pub struct Config {
     /// The deployment file, TOML.
     pub deployment: String,
     /// `immediate` or `sealed`; the deployment file's own where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disclosure: Option<Mode>,
+    #[serde(default, with = "disclosure", skip_serializing_if = "Option::is_none")]
+    pub disclosure: Option<DisclosureMode>,
     /// Chainlink's selector of the chain, decimal.
     pub chain_selector: String,
     /// Unix seconds; the first fire of the schedule after it is tick 1.
@@ -32,16 +32,6 @@ pub struct Config {
     /// in a TEE, with the secret [`TOKEN`](super::TOKEN).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-}
-
-/// When the world learns what happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// As it happens.
-    Immediate,
-    /// An epoch at a time.
-    Sealed,
 }
 
 /// Why a configuration is refused.
@@ -118,10 +108,7 @@ impl Recovery {
         let document = crate::parse(&config.workflow, "workflow")?;
         let mut deployment = Deployment::parse(&config.deployment, "deployment")?;
         if let Some(mode) = config.disclosure {
-            deployment = deployment.with_disclosure(match mode {
-                Mode::Immediate => DisclosureMode::Immediate,
-                Mode::Sealed => DisclosureMode::Sealed,
-            })?;
+            deployment = deployment.with_disclosure(mode)?;
         }
         crate::check(&document, &deployment)?;
         let Ok(chain_selector) = config.chain_selector.parse() else {
@@ -166,10 +153,7 @@ impl Recovery {
 pub fn setup(document: &Document, deployment: &Deployment) -> Setup {
     Setup {
         workflow: document.workflow.clone(),
-        disclosure: match deployment.disclosure.mode {
-            DisclosureMode::Immediate => protocol::Disclosure::Immediate,
-            DisclosureMode::Sealed => protocol::Disclosure::Sealed,
-        },
+        disclosure: deployment.disclosure.mode,
         escalation: Escalation {
             ladder: deployment.guard.escalation.clone(),
             premium_cap: deployment.guard.premium_cap,
@@ -203,4 +187,30 @@ fn address(key: &'static str, text: String) -> Result<Address, ConfigError> {
         Some(bytes)
     });
     bytes.map(Address).ok_or(ConfigError::Address { key, text })
+}
+
+/// A disclosure, or none, by its name: what the vocabulary's crate would need serde for.
+mod disclosure {
+    use primitives::Disclosure;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+    pub(super) fn serialize<S: Serializer>(
+        disclosure: &Option<Disclosure>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match disclosure {
+            Some(disclosure) => serializer.serialize_str(disclosure.name()),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Disclosure>, D::Error> {
+        let Some(name) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+        let unknown = || D::Error::unknown_variant(&name, &["immediate", "sealed"]);
+        Disclosure::from_name(&name).ok_or_else(unknown).map(Some)
+    }
 }
