@@ -253,9 +253,7 @@ fn sign(signer: &SigningKey, digest: &[u8; 32]) -> Vec<u8> {
 
 /// The address that a forwarder knows a node by.
 pub fn address(signer: &SigningKey) -> Address {
-    let point = signer.verifying_key().to_sec1_point(false);
-    let hash = keccak256(&[&point.as_bytes()[1..]]);
-    Address(*hash[12..].first_chunk().expect("32 bytes less 12 are 20"))
+    primitives::secp256k1::address(signer.verifying_key())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use circuits::keys::Keys;
 use circuits::prove::Prover;
 use k256::ecdsa::SigningKey;
 use platform::{Platform, Refused};
-use primitives::{Address, decode, encode, keccak256, sha256};
+use primitives::{decode, encode, keccak256, secp256k1, sha256};
 use protocol::wire::{Answer, Command, Configuration, Reply};
 use zeroize::Zeroizing;
 
@@ -254,7 +254,7 @@ impl Booted {
             registry: configuration.registry.0,
             epoch: 1,
             hpke_public_key: self.state.hpke.public_key(),
-            settlement_signer: signer_address(&self.signer).0,
+            settlement_signer: secp256k1::address(self.signer.verifying_key()).0,
             config_hash: Measurement::of(&self.configuration_bytes).0,
             not_after: configuration.not_after.0,
         }
@@ -288,12 +288,6 @@ fn signing_key(entropy: &Entropy) -> SigningKey {
     (0u8..=u8::MAX)
         .find_map(|counter| SigningKey::from_slice(&entropy.derive("signer", &[&[counter]])).ok())
         .expect("256 scalars in a row are not out of range")
-}
-
-fn signer_address(signer: &SigningKey) -> Address {
-    let point = signer.verifying_key().to_sec1_point(false);
-    let hash = keccak256(&[&point.as_bytes()[1..]]);
-    Address(*hash[12..].first_chunk().expect("32 bytes less 12 are 20"))
 }
 
 /// What a receipt signs: `keccak256("cdpr/receipt/v1" ‖ sha256(envelope))`.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use k256::ecdsa::signature::Verifier as _;
-use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
+use k256::ecdsa::{Signature, VerifyingKey};
 use pool::keys::NullifierSecret;
 use pool::mandate::Mandate;
 use pool::note::Note;
@@ -14,7 +14,7 @@ use pool::tree::Tree;
 use pool::{Fr, field, keys, seal, status};
 use primitives::{
     Address, Amount, CommitmentHash, Premium, Price, RequestId, Timestamp, decode, encode,
-    keccak256, sha256,
+    secp256k1, sha256,
 };
 use protocol::attest::{Observed, Opening, Status};
 use protocol::detect::{self, Detector, Observation, Reading};
@@ -183,7 +183,7 @@ impl State {
             .map_err(|_| Error::Unreadable { what: WHAT })?;
         let SignedBrief { brief, signature } =
             decode(&plain).map_err(|_| unusable("not a signed brief"))?;
-        let signer = recover(&brief.digest(&self.hpke.public_key()), &signature);
+        let signer = secp256k1::recover(&brief.digest(&self.hpke.public_key()), &signature);
         if signer != Some(self.configuration.issuer) {
             return Err(unusable("it is not signed by the configured issuer"));
         }
@@ -604,16 +604,6 @@ fn held(locked: &LockedNote, asset: Fr, order_hash: Fr, what: &'static str) -> R
     let owner = keys::owner(ak, nsk.nullifier_key());
     let note = Note { asset, amount: locked.amount.units(), owner, order_hash, rho };
     Ok(Held { ak, nsk, note, index: locked.index })
-}
-
-/// The account behind a 65-byte signature.
-fn recover(digest: &[u8; 32], signature: &[u8]) -> Option<Address> {
-    let (rs, [v]) = signature.split_last_chunk::<1>()?;
-    let recovery = RecoveryId::from_byte(v.checked_sub(27)?)?;
-    let signature = Signature::from_slice(rs).ok()?;
-    let key = VerifyingKey::recover_from_prehash(digest, &signature, recovery).ok()?;
-    let hash = keccak256(&[&key.to_sec1_point(false).as_bytes()[1..]]);
-    hash[12..].first_chunk().copied().map(Address)
 }
 
 /// Whether a line's terms admit this request now: the circuit will ask the same.

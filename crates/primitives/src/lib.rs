@@ -11,6 +11,8 @@ mod amount;
 mod bytes;
 mod digest;
 mod disclosure;
+#[cfg(feature = "secp256k1")]
+pub mod secp256k1;
 mod time;
 
 pub use amount::{Amount, BPS_ONE, Overflow, PRICE_ONE, Premium, Price, Ratio};

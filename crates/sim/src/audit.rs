@@ -21,14 +21,14 @@ use evm::local::LocalChain;
 use evm::mission::Emitters;
 use evm::report::{Payload, SignedReport};
 use evm::settlement::ZkProof;
-use primitives::{Address as Account, Bytes32, Timestamp, decode, keccak256, sha256};
+use primitives::{Address as Account, Bytes32, Timestamp, decode, keccak256, secp256k1, sha256};
 use protocol::event::Ready;
 use protocol::journal::{Damaged, Included, Journal, Opening, Record};
 use protocol::wire::Configuration;
 use protocol::{Effect, Event, Mission, Outcome};
 
 use crate::world::{MODULE, challenge, check_evidence, genesis, policy, receiver, workflow_config};
-use crate::{Error, node};
+use crate::Error;
 
 /// What an audit established.
 #[derive(Debug, Clone)]
@@ -435,7 +435,7 @@ impl Auditor {
         signature: &[u8],
         what: &'static str,
     ) -> Result<(), String> {
-        if node::recover(digest, signature) != Some(self.bundle.settlement_signer) {
+        if secp256k1::recover(digest, signature) != Some(Account(self.bundle.settlement_signer)) {
             return Err(format!("the {what} is not signed by the attested key"));
         }
         self.checks.held(what);

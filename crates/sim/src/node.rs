@@ -13,8 +13,7 @@ use don::confidential::Confidential;
 use don::{Don, Subscriptions, TeeRunner};
 use evm::local::{LocalChain, Storage};
 use host::launch::Clock;
-use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
-use primitives::{Bytes32, CommitmentHash, RequestId, Timestamp, keccak256};
+use primitives::{Address, Bytes32, CommitmentHash, RequestId, Timestamp, secp256k1};
 use protocol::attest::Status;
 use protocol::journal::{Included, Journal, Opening, Record, Writer};
 use protocol::wire::{Command, Reply};
@@ -373,8 +372,8 @@ impl Node {
         let command = Command::Observe { tick, now: self.now, statements };
         match self.world.ask("judge a tick", &command)? {
             Reply::Observed { observed, signature } => {
-                let known = recover(&self.world.digest(&observed), &signature);
-                if known != Some(self.world.evidence.signer().0) {
+                let known = secp256k1::recover(&self.world.digest(&observed), &signature);
+                if known != Some(Address(self.world.evidence.signer().0)) {
                     return Err(Error::Answer { what: "a tick, signed by another key," });
                 }
                 Ok(Event::Observed { observed, signature })
@@ -506,16 +505,6 @@ pub(crate) const fn opposite(status: &Status) -> Status {
             Status::Sealed(CommitmentHash(bytes))
         }
     }
-}
-
-/// The 20-byte address behind a 65-byte signature.
-pub(crate) fn recover(digest: &[u8; 32], signature: &[u8]) -> Option<[u8; 20]> {
-    let (rs, [v]) = signature.split_last_chunk::<1>()?;
-    let recovery = RecoveryId::from_byte(v.checked_sub(27)?)?;
-    let key =
-        VerifyingKey::recover_from_prehash(digest, &Signature::from_slice(rs).ok()?, recovery)
-            .ok()?;
-    keccak256(&[&key.to_sec1_point(false).as_bytes()[1..]])[12..].try_into().ok()
 }
 
 /// What an event is called where a crash is ordered by kind.

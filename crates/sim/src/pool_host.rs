@@ -10,7 +10,7 @@ use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::alloy::rpc::types::{Filter, TransactionReceipt};
 use evm::alloy::sol_types::SolEvent as _;
 use evm::report::{Reason, SignedReport};
-use primitives::{Address, CommitmentHash, Premium, RequestId, Timestamp};
+use primitives::{Address, CommitmentHash, Premium, RequestId, Timestamp, secp256k1};
 use protocol::event::Ready;
 use protocol::wire::{Command, Reply};
 use protocol::{Call, Fact, RequestStatus, Write};
@@ -191,8 +191,8 @@ impl Backend for PoolHost {
         let command = Command::Observe { tick, now, statements };
         match self.world.ask("judge a tick", &command).map_err(enclave)? {
             Reply::Observed { observed, signature } => {
-                let signer = crate::node::recover(&self.world.digest(&observed), &signature);
-                if signer != Some(self.world.evidence.signer().0) {
+                let signer = secp256k1::recover(&self.world.digest(&observed), &signature);
+                if signer != Some(Address(self.world.evidence.signer().0)) {
                     let what = "a tick, signed by another key,";
                     return Err(enclave(Error::Answer { what }));
                 }

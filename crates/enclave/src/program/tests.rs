@@ -2,7 +2,7 @@ use pool::mandate::Mandate;
 use pool::note::Note;
 use pool::position::Position;
 use pool::{Fr, field, keys, seal};
-use primitives::{Amount, Bytes32, Duration, Premium, Ratio, Timestamp};
+use primitives::{Address, Amount, Bytes32, Duration, Premium, Ratio, Timestamp};
 use protocol::detect::Policy;
 use protocol::mission::Schedule;
 use protocol::request::Escalation;
@@ -46,7 +46,7 @@ pub(crate) fn configuration() -> Configuration {
         dark_pool: Address([1; 20]),
         shielded_pool: Address([2; 20]),
         registry: Address([3; 20]),
-        issuer: signer_address(&issuer()),
+        issuer: secp256k1::address(issuer().verifying_key()),
         collateral: Address([4; 20]),
         consideration: Address([5; 20]),
         disclosure: Disclosure::Immediate,
