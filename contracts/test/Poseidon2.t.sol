@@ -7,7 +7,7 @@ import {Poseidon2} from "../src/libraries/Poseidon2.sol";
 import {ZeroHashes} from "../src/libraries/ZeroHashes.sol";
 
 contract Poseidon2Test is Test {
-    /// @dev What the tree's budget is made with (design D3).
+    /// @dev What the tree's budget is made with (book, decision 8).
     uint256 private constant COMPRESS_GAS_MAX = 9_500;
 
     function test_compress_matchesTheKnownAnswers() public view {

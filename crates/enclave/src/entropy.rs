@@ -1,5 +1,5 @@
 //! Every random-looking byte the enclave uses, derived from one seed and from what it is used for.
-//! Replay gives the same bytes for the same inputs, and other inputs never reuse a salt (design D16).
+//! Replay gives the same bytes for the same inputs, and other inputs never reuse a salt (the book, decision 6).
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;

@@ -1,4 +1,4 @@
-//! Prints the league table of research note §7.9 for the base scenario: `cargo run --release -p risk --example league`.
+//! Prints a league table of all policies for the base scenario: `cargo run --release -p risk --example league`.
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,

@@ -1,5 +1,5 @@
-//! The coin's balance, in whole micro-dollars. Every operation is one row of research note §7.1 and moves the hole
-//! by exactly what it says; tests quote the numbers.
+//! The coin's balance, in whole micro-dollars. Every operation moves the hole by exactly what it says
+//! (book, simulator 7.1, 7.4 and 7.6); tests quote the numbers.
 //!
 //! With `hole = S − R^L − R^I` (negative is a surplus):
 //! 1. Redeeming `n` coins for `paid`: `ΔS = −n`, `ΔR^L = −paid`, `Δhole = −(n − paid)`; at par the hole stays.

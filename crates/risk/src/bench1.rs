@@ -1,9 +1,9 @@
-//! CDPR-Bench-1, the model that simulators are compared on: research note §4.1.
+//! CDPR-Bench-1, the model that simulators are compared on: book, simulator 12.
 //!
 //! 1000 holders with `a ~ U(0, 1)`, ten makers, 240 steps of five minutes, supply 1000 and reserves 970. A step, in
 //! this order:
 //! 1. `g = max(0, 1 − R/S)`, `p = max(0.5, 1 − 2F)`, `e = 5·min(g/0.03, 1) + 10·(1 − p)`. F is the share of supply
-//!    redeemed in the step before; the note does not say so, but of the readings tried only this one gives its values.
+//!    redeemed in the step before.
 //! 2. Each active holder redeems with probability `1 − exp(−0.002·exp(a·e)·Δt)`: `R −= 1.05`, `S −= 1`.
 //! 3. While `S > R`, at `π = min(0.5% + 0.5%/h·t, 5%)`, maker `j` from 0 offers `clip((π − ρ_j)/0.002 − q_j, 0,
 //!    6 − q_j)` with `ρ_j = 0.4% + 0.2%·j`; what is too much is cut pro rata. The first step that ends with the gap

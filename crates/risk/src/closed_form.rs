@@ -1,4 +1,4 @@
-//! What can be said without simulating: the formulas of research note §1.1, §2 and §7, each with its source. The
+//! What can be said without simulating: the formulas of the book's simulator page, each with its source. The
 //! model uses them where it can, and tests compare it with them where it cannot.
 
 use crate::maths::{bisect, normal_cdf, normal_pdf, normal_quantile};
@@ -7,7 +7,7 @@ use crate::maths::{bisect, normal_cdf, normal_pdf, normal_quantile};
 ///
 /// `funding` is r τ, `effort` is ς, both shares; `fail` is q, below 1; `loss` is LGD.
 ///
-/// Source: expected value with repayment 1 + π or 1 − LGD; research note §2a.
+/// Source: expected value with repayment 1 + π or 1 − LGD; book, simulator 7.6.
 pub fn break_even(funding: f64, effort: f64, fail: f64, loss: f64) -> f64 {
     (funding + effort + fail * loss) / (1.0 - fail)
 }
@@ -29,7 +29,7 @@ pub fn supply(premium: f64, cost: f64, slope: f64, capacity: f64) -> f64 {
 /// `1 − e^{−μ}(1 + Σ_n μⁿ/n!·P(n, G/q̄))` with P the regularised lower incomplete gamma function, here the tail
 /// of a Poisson. Exact to 1e-14 for means up to some hundreds.
 ///
-/// Source: compound Poisson distribution with exponential jumps, Feller (1971) II.4; research note §2a.
+/// Source: compound Poisson distribution with exponential jumps, Feller (1971) II.4; book, simulator 7.6.
 pub fn fill_probability(arrivals: f64, gap: f64, size: f64) -> f64 {
     if gap <= 0.0 {
         return 1.0;
@@ -56,7 +56,7 @@ pub fn fill_probability(arrivals: f64, gap: f64, size: f64) -> f64 {
 /// The premium at which [`fill_probability`] reaches `probability`, makers' costs being log-normal with that median
 /// and standard deviation of the logarithm; none if no premium does.
 ///
-/// Source: research note §2a, table.
+/// Source: the inverse of Feller (1971) II.4; book, simulator 7.6.
 pub fn fill_premium(
     probability: f64,
     arrivals: f64,
@@ -84,7 +84,7 @@ pub fn log_normal_cdf(x: f64, median: f64, sd: f64) -> f64 {
     }
 }
 
-/// The holders' game: research note §7.2.
+/// The holders' game. Source: Morris and Shin (2003), (2004); book, simulator 7.3.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Game {
     /// α: precision of what all holders know.
@@ -178,12 +178,12 @@ pub fn truncated_normal(mean: f64, sd: f64, low: f64, high: f64) -> (f64, f64) {
 
 /// Stationary standard deviation of an Ornstein–Uhlenbeck process: σ/√(2κ).
 ///
-/// Source: Uhlenbeck and Ornstein (1930); research note §2a.
+/// Source: Uhlenbeck and Ornstein (1930); book, simulator 7.5.
 pub fn ou_sd(volatility: f64, reversion: f64) -> f64 {
     volatility / libm::sqrt(2.0 * reversion)
 }
 
-/// Liquity's base rate, research note §1.1.
+/// Liquity's base rate. Source: liquity/dev@39f1f7f `TroveManager`; book, simulator 7.7.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct BaseRate(pub f64);
 
@@ -204,7 +204,7 @@ impl BaseRate {
 
 /// Reserve's Dutch price at progress `u` in [0, 1], in units of the sell price `best` and the floor `worst`.
 ///
-/// Source: reserve-protocol@9cd3a9a `DutchTrade._price`; research note §1.1.
+/// Source: reserve-protocol@9cd3a9a `DutchTrade._price`; book, simulator 7.7.
 pub fn reserve_price(u: f64, best: f64, worst: f64) -> f64 {
     if u < 0.2 {
         best * 1000.0 * libm::pow(1.5 / 1000.0, u / 0.2)
@@ -234,7 +234,7 @@ pub fn frax_out(offered: f64, missing: f64, bonus: f64, fee: f64, price: f64) ->
 /// Umbrella's yield at `x` = staked / target over the yield at the target: e(x)/x with e(x) = (2−x)x to 1, then
 /// falling linearly to 0.8 at 1.2, then flat. `x` is above 0.
 ///
-/// Source: aave-umbrella@d34359f `EmissionMath`; research note §1.1.
+/// Source: aave-umbrella@d34359f `EmissionMath`; book, simulator 7.7.
 pub fn umbrella(x: f64) -> f64 {
     if x <= 1.0 {
         2.0 - x
@@ -258,7 +258,7 @@ pub fn gyro_price(x: f64, decay: f64, at_par: f64, floor: f64) -> f64 {
 /// where that price would fall below θ̄, `y − Δ/θ − θ/2α` with θ = 1 − θ̄. And where it turns flat,
 /// `x_L = y − √((y − x_U)² − 2Δ/α)`.
 ///
-/// Source: gyd-core@69a19a0; research note §1.1.
+/// Source: gyd-core@69a19a0; book, simulator 7.7.
 pub fn gyro_knees(outstanding: f64, reserve: f64, decay: f64, floor: f64) -> (f64, f64) {
     let missing = (outstanding - reserve).max(0.0);
     let theta = 1.0 - floor;
@@ -274,14 +274,14 @@ pub fn gyro_knees(outstanding: f64, reserve: f64, decay: f64, floor: f64) -> (f6
 
 /// Probability that somebody of `makers` talks, each with probability `leak`: 1 − (1 − ℓ)^M.
 ///
-/// Source: independence; research note §2d.
+/// Source: independence; book, simulator 1.
 pub fn panel_leak(leak: f64, makers: u32) -> f64 {
     1.0 - libm::pow(1.0 - leak, f64::from(makers))
 }
 
 /// A flag that always fires on a deficit, and by chance `cover` without one.
 ///
-/// Source: Warner (1965), one-sided; research note §2d.
+/// Source: Warner (1965), one-sided; book, simulator 7.3.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Flag {
     /// p₀: probability of a deficit in an epoch.
@@ -324,7 +324,7 @@ pub fn entropy_bits(p: f64) -> f64 {
 /// Bits that a count of fills tells of a gap of at most `gap_max` in lots of `lot`, and what is left of them when the
 /// count is padded to a power of two: log₂(G/L) and its log₂.
 ///
-/// Source: research note §2d.
+/// Source: elementary, Hartley (1928); book, simulator 7.9.
 pub fn fill_bits(gap_max: f64, lot: f64) -> (f64, f64) {
     let bits = libm::log2(gap_max / lot);
     (bits, libm::log2(bits))
@@ -332,7 +332,7 @@ pub fn fill_bits(gap_max: f64, lot: f64) -> (f64, f64) {
 
 /// Mean of an exponential of mean `mean` that is known to be at most `bound`, over its mean.
 ///
-/// `1 − (b/m)/(e^{b/m} − 1)`. Source: elementary; used as `E[loss | G ≤ g_max] / E[loss]` of research note §2a.
+/// `1 − (b/m)/(e^{b/m} − 1)`. Source: elementary; used as `E[loss | G ≤ g_max] / E[loss]` of book, simulator 7.6.
 pub fn truncated_fear(mean: f64, bound: f64) -> f64 {
     let ratio = bound / mean;
     1.0 - ratio / libm::expm1(ratio)

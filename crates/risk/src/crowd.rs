@@ -1,4 +1,4 @@
-//! Holders: what they know, how many would withdraw, who leaves. Research note §7.2.
+//! Holders: what they know, how many would withdraw, who leaves. Book, simulator 7.3 and 7.4.
 
 use crate::closed_form::{Flag, Game, truncated_normal};
 use crate::maths::{normal_cdf, normal_quantile};

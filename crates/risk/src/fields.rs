@@ -22,7 +22,7 @@ pub struct Field {
     pub range: (f64, f64),
     /// What it means.
     pub meaning: &'static str,
-    /// Where the default comes from: a section of the research note, a paper, or "assumed".
+    /// Where the default comes from: a section of the book, a paper, a protocol's code, or "assumed".
     pub source: &'static str,
 }
 

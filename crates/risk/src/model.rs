@@ -3,10 +3,10 @@
 //! Order within a step: the shock, the enclave's outages, a reading, the public, holders and arbitrageurs, the
 //! mechanism, the price. Every clock counts steps, so that a call every 15 minutes meets a grid of five.
 //!
-//! Breaker, research note §2g: Closed → Armed (a short reading) → Recovering (a shortfall; attempts) → Recovered.
+//! Breaker, book, simulator 7.7: Closed → Armed (a short reading) → Recovering (a shortfall; attempts) → Recovered.
 //! Recovering → Throttled when the need grows too fast between attempts, the liquid share falls below its floor, or
 //! attempts are spent; back after the cooldown. Throttled → Halted when governance's call fails as well. It stands for
-//! the CDPR policies; the others have brakes of their own. Not modelled of §2g: two feeds that differ, and the trips on
+//! the CDPR policies; the others have brakes of their own. Not modelled: two feeds that differ, and the trips on
 //! two poor fills and on a premium at its cap, which would stop a ladder before its last rung.
 
 use protocol::detect::{Detector, Reading};
@@ -406,7 +406,7 @@ impl<'m> Run<'m> {
         self.conclude()
     }
 
-    /// The shock of research note §7.1: out of liquid reserves.
+    /// The shock, out of liquid reserves: book, simulator 7.1.
     fn strike(&mut self) {
         let amount = share_ceil(self.supply_start, self.truth.gap);
         match self.model.scenario.shock.kind {
@@ -595,7 +595,7 @@ impl<'m> Run<'m> {
         }
     }
 
-    /// Holders leave, arbitrageurs unwind: research note §7.2 and §7.4.
+    /// Holders leave, arbitrageurs unwind: book, simulator 7.4.
     fn flow(&mut self, step: u32, hazard: f64, known: Known) {
         let market = &self.model.scenario.market;
         let is_weekend = step >= self.model.clocks.closed.0 && step < self.model.clocks.closed.1;
@@ -1476,7 +1476,7 @@ mod tests {
         };
         let model = Model::new(&Scenario::default(), &policy).unwrap_or_else(|e| panic!("{e}"));
         let mut run = Run::new(&model, 1, 0);
-        // Research note §7.10: 3 % redeemed from a base rate of 0 pay 2 %.
+        // liquity/dev@39f1f7f: 3 % redeemed from a base rate of 0 pay 2 %.
         let coins = share_floor(run.supply_start, 0.03);
         let payout = run.payout(coins);
         assert_eq!(run.redeem(coins, payout), coins);

@@ -134,7 +134,7 @@ pub struct Truth {
     pub shock_step: u32,
 }
 
-/// What a stranger saw within `adversary.window` of the shock, one field per channel of research note §2d.
+/// What a stranger saw within `adversary.window` of the shock, one field per channel of book, simulator 7.9.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
     /// The flag: something was published about a shortfall.
@@ -194,11 +194,11 @@ pub struct StepState {
     pub filled: i64,
     /// The breaker.
     pub breaker: Breaker,
-    /// A stranger's posterior of a hole, from the flag and its prior (research note §2d).
+    /// A stranger's posterior of a hole, from the flag and its prior (book, simulator 7.3).
     pub posterior: f64,
 }
 
-/// The circuit breaker of research note §2g.
+/// The circuit breaker of book, simulator 7.7.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Breaker {

@@ -1,4 +1,4 @@
-//! Makers: who they are, what they ask, and the production clearing of what they offer. Research note §7.5.
+//! Makers: who they are, what they ask, and the production clearing of what they offer. Book, simulator 7.6.
 
 use primitives::{Amount, CommitmentHash, Premium};
 use protocol::matching::{self, Demand, Offer};
@@ -62,8 +62,8 @@ pub(crate) fn makers(parameters: &Makers, seed: u64, replication: u64) -> Vec<Ma
 
 /// What maker's risk of loss adds to its cost: `q·LGD/(1 − q)`.
 ///
-/// `withdrawing` is A(θ). Makers fear it fully where the hole is public, a quarter as much where it is not (research
-/// note §7.5). A proof that the hole is at most `attested_gap` cuts their fear; it cannot be given where it is larger.
+/// `withdrawing` is A(θ). Makers fear it fully where the hole is public, a quarter as much where it is not (book,
+/// simulator 7.6). A proof that the hole is at most `attested_gap` cuts their fear; it cannot be given where it is larger.
 pub(crate) fn credit_cost(
     parameters: &Makers,
     instrument: Instrument,
@@ -82,7 +82,7 @@ pub(crate) fn credit_cost(
 
 /// Loss given default: `makers.loss` for a junior note, which waits longest. A governance token and seized capital
 /// can be sold meanwhile: half. A loan on good assets, their sale, and coins handed in at once: a quarter, which puts
-/// the default of 30 % inside the 5 to 10 % of research note §7.3. The halves and quarters are assumed.
+/// the default of 30 % inside 5 to 10 %, which is usual for secured loans. The halves and quarters are assumed.
 pub(crate) fn loss(parameters: &Makers, instrument: Instrument) -> f64 {
     parameters.loss.0
         * match instrument {
@@ -167,7 +167,7 @@ impl Cleared {
         self.fills.iter().map(|(_, amount)| amount).sum()
     }
 
-    /// What the fills cost at their own limits, with `missing` at the cap: C of research note §3.
+    /// What the fills cost at their own limits, with `missing` at the cap: C of book, simulator 7.6.
     fn limit_cost(&self, book: &[Line], ask: i64, cap_bps: u16) -> i64 {
         let at = |amount: i64, bps: u16| share_ceil(amount, f64::from(bps) / 1e4);
         let filled: i64 =
@@ -216,7 +216,7 @@ pub(crate) fn clear(book: &[Line], ask: &Ask) -> Cleared {
 
 /// VCG payments by maker: what the others' best cost rises by without it, and its own limits. `(maker, micro-dollars)`.
 ///
-/// Source: Clarke (1971), Groves (1973); research note §3. What nobody covers costs the cap.
+/// Source: Clarke (1971), Groves (1973); book, simulator 7.6. What nobody covers costs the cap.
 pub(crate) fn vcg(book: &[Line], ask: &Ask, cleared: &Cleared) -> Vec<(usize, i64)> {
     let cap_bps = bps_floor(ask.cap);
     let all_or_nothing = Ask { aggregate_min: 0.0, ..*ask };

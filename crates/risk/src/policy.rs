@@ -146,20 +146,20 @@ group! {
 }
 
 group! {
-    /// Maker's flop, research note §1.1: fixed bid, falling lot.
+    /// Maker's flop, dss@fa4f663: fixed bid, falling lot.
     Flop at "flop" {
-        wait: Span = "6 h", 0, 2592000, "From detection to the first auction.", "research note §7.7: 6 h, or 156 h at Maker in 2020";
+        wait: Span = "6 h", 0, 2592000, "From detection to the first auction.", "assumed: 6 h, where Maker's is reported as 156 h in 2020";
         beg: Share = "5%", 0.0001, 1, "A bid asks for at least this much less than the one before.", "dss flop.sol: beg 1.05";
         pad: Share = "50%", 0.0001, 10, "The lot grows by this much after an auction without bids.", "dss flop.sol: pad 1.50";
-        bid_time: Span = "1 h", 1, 604800, "An auction ends when its best bid has stood this long.", "dss flop.sol: ttl 3 h; 1 h as in the prototype's 7.2 h";
+        bid_time: Span = "1 h", 1, 604800, "An auction ends when its best bid has stood this long.", "assumed: 1 h, where dss flop.sol has ttl 3 h";
         auction_time: Span = "48 h", 1, 2592000, "An auction without bids is restarted after this.", "dss flop.sol: tau 2 d";
-        start: Share = "40%", 0, 16, "Premium that the first lot offers over market.", "research note §1.1: 250 MKR for 50,000 DAI in 2020";
-        lot: Dollars = "$50k", 1, 1e9, "Raised by one auction.", "research note §1.1: sump";
+        start: Share = "40%", 0, 16, "Premium that the first lot offers over market.", "Maker, March 2020: 250 MKR for 50,000 DAI";
+        lot: Dollars = "$50k", 1, 1e9, "Raised by one auction.", "Maker's sump, March 2020";
     }
 }
 
 group! {
-    /// Frax v1's `recollateralizeFRAX`, research note §1.1.
+    /// Frax v1's `recollateralizeFRAX`, frax-solidity@30532c8.
     Frax at "frax" {
         bonus: Share = "0.75%", 0, 1, "What a taker gets over the value it brings, in newly minted token.", "frax-solidity: bonus_rate at genesis";
         hourly: Share = "1%", 0, 10, "What may be raised in an hour, as a share of initial supply.", "frax-solidity V3: rctMaxFxsOutPerHour; value assumed";
@@ -167,7 +167,7 @@ group! {
 }
 
 group! {
-    /// Reserve's recapitalisation, research note §1.1.
+    /// Reserve's recapitalisation, reserve-protocol@9cd3a9a.
     Reserve at "reserve" {
         warm_up: Span = "15 min", 0, 604800, "From detection to the first auction.", "reserve-protocol: 15 min";
         auction: Span = "30 min", 1, 604800, "Length of a Dutch auction.", "reserve-protocol: 30 min on L1";
@@ -179,7 +179,7 @@ group! {
 }
 
 group! {
-    /// Liquity's redemption fee, research note §1.1.
+    /// Liquity's redemption fee, liquity/dev@39f1f7f.
     Liquity at "liquity" {
         beta: Number = 2.0, 0.01, 1000, "Redeeming a share x of supply adds x/beta to the base rate.", "liquity/dev: 2, bold: 1";
         half_life: Span = "12 h", 60, 2592000, "In which the base rate halves.", "liquity/dev: 12 h, bold: 6 h";
@@ -188,7 +188,7 @@ group! {
 }
 
 group! {
-    /// Gyroscope's P-AMM, research note §1.1: the marginal redemption price falls before the reserve does.
+    /// Gyroscope's P-AMM, gyd-core@69a19a0: the marginal redemption price falls before the reserve does.
     Gyro at "gyro" {
         decay: Number = 0.3, 0.001, 1000, "Slope alpha-bar of the redemption price, per share of supply redeemed.", "gyd-core; value assumed";
         at_par: Share = "10%", 0, 1, "Share x_U of supply redeemable at par before it falls.", "gyd-core; value assumed";
@@ -198,9 +198,9 @@ group! {
 }
 
 group! {
-    /// Standing commitments, paid as Umbrella pays its stakers, research note §2a.
+    /// Standing commitments, paid as Umbrella pays its stakers, aave-umbrella@d34359f.
     Standby at "standby" {
-        instrument: Instrument = "junior-note", 0, 0, "What the providers get.", "research note §7.3";
+        instrument: Instrument = "junior-note", 0, 0, "What the providers get.", "design; book, simulator 7.6";
         committed: Dollars = "$30M", 0, 1e12, "Capacity committed.", "assumed: the base gap";
         target: Dollars = "$30M", 1, 1e12, "Capacity at which the yield is the one below.", "assumed";
         yearly: Share = "2%", 0, 1, "Yearly fee at the target, on what is committed; elsewhere along Umbrella's curve.", "aave-umbrella's curve; value assumed";
@@ -214,32 +214,32 @@ group! {
 group! {
     /// The seed's request: so much at this premium.
     CdprFixed at "cdpr-fixed" {
-        instrument: Instrument = "junior-note", 0, 0, "What makers get.", "research note §7.3";
+        instrument: Instrument = "junior-note", 0, 0, "What makers get.", "design; book, simulator 7.6";
         every: Span = "5 min", 1, 604800, "Time between two clearings.", "assumed: one a step";
         premium: Share = "0.5%", 0, 1.6383, "The premium.", "the seed";
         lot: Dollars = "$100k", 1, 1e12, "Fills are multiples of this.", "assumed";
-        share_max: Share = "35%", 0, 1, "Most that one maker fills of a request, of its size at detection, but a lot at least.", "research note §2b";
+        share_max: Share = "35%", 0, 1, "Most that one maker fills of a request, of its size at detection, but a lot at least.", "design, against hold-up; book, simulator 7.7";
         timeout: Span = "6 h", 1, 2592000, "An attempt ends after this.", "assumed";
-        attempts: u32 = 3, 1, 100, "Attempts before the ladder goes on to harsher steps.", "research note §2c";
-        widen: u32 = 0, 0, 1000, "Makers invited in addition after each attempt.", "research note §2c";
-        haircut: bool = false, 0, 1, "Whether the ladder ends in a haircut or in a halt.", "research note §2c";
+        attempts: u32 = 3, 1, 100, "Attempts before the ladder goes on to harsher steps.", "design; book, simulator 7.7";
+        widen: u32 = 0, 0, 1000, "Makers invited in addition after each attempt.", "design; book, simulator 7.7";
+        haircut: bool = false, 0, 1, "Whether the ladder ends in a haircut or in a halt.", "design; book, simulator 7.7";
     }
 }
 
 group! {
     /// A rising premium, paid as filled.
     CdprClock at "cdpr-clock" {
-        instrument: Instrument = "junior-note", 0, 0, "What makers get.", "research note §7.3";
+        instrument: Instrument = "junior-note", 0, 0, "What makers get.", "design; book, simulator 7.6";
         every: Span = "5 min", 1, 604800, "Time between two clearings.", "assumed: one a step";
-        start: Share = "0.5%", 0, 1.6383, "Premium at the start of an attempt.", "research note §2a";
-        slope: Rate = "1% /h", 0, 100, "How fast it rises.", "research note §2a: 1-4%/h";
-        cap: Share = "8%", 0, 1.6383, "Where it stops.", "research note §2a";
+        start: Share = "0.5%", 0, 1.6383, "Premium at the start of an attempt.", "design; book, simulator 7.7";
+        slope: Rate = "1% /h", 0, 100, "How fast it rises.", "design: 1-4%/h; book, simulator 7.7";
+        cap: Share = "8%", 0, 1.6383, "Where it stops.", "design; book, simulator 7.7";
         lot: Dollars = "$100k", 1, 1e12, "Fills are multiples of this.", "assumed";
-        share_max: Share = "35%", 0, 1, "Most that one maker fills of a request, of its size at detection, but a lot at least.", "research note §2b";
+        share_max: Share = "35%", 0, 1, "Most that one maker fills of a request, of its size at detection, but a lot at least.", "design, against hold-up; book, simulator 7.7";
         timeout: Span = "10 h", 1, 2592000, "An attempt ends after this.", "assumed: the cap and a while";
-        attempts: u32 = 3, 1, 100, "Attempts before the ladder goes on to harsher steps.", "research note §2c";
-        widen: u32 = 0, 0, 1000, "Makers invited in addition after each attempt.", "research note §2c";
-        haircut: bool = false, 0, 1, "Whether the ladder ends in a haircut or in a halt.", "research note §2c";
+        attempts: u32 = 3, 1, 100, "Attempts before the ladder goes on to harsher steps.", "design; book, simulator 7.7";
+        widen: u32 = 0, 0, 1000, "Makers invited in addition after each attempt.", "design; book, simulator 7.7";
+        haircut: bool = false, 0, 1, "Whether the ladder ends in a haircut or in a halt.", "design; book, simulator 7.7";
     }
 }
 
@@ -248,15 +248,15 @@ macro_rules! call {
         group! {
             $(#[$meta])*
             $type at $prefix {
-                instrument: Instrument = "junior-note", 0, 0, "What makers get.", "research note §7.3";
-                every: Span = "15 min", 1, 604800, "Time between two calls, from detection.", "research note §2a";
-                ladder: Vec<Share> = ["1%", "3%", "8%"], 0, 1.6383, "Premium cap of each attempt, ascending; the last one repeats.", "research note §2a";
-                aggregate_min: Share = "60%", 0, 1, "A call that raises less than this share of the need takes nothing.", "research note §2c";
+                instrument: Instrument = "junior-note", 0, 0, "What makers get.", "design; book, simulator 7.6";
+                every: Span = "15 min", 1, 604800, "Time between two calls, from detection.", "design; book, simulator 7.7";
+                ladder: Vec<Share> = ["1%", "3%", "8%"], 0, 1.6383, "Premium cap of each attempt, ascending; the last one repeats.", "design; book, simulator 7.7";
+                aggregate_min: Share = "60%", 0, 1, "A call that raises less than this share of the need takes nothing.", "design; book, simulator 7.7";
                 lot: Dollars = "$100k", 1, 1e12, "Fills are multiples of this.", "assumed";
-                share_max: Share = "35%", 0, 1, "Most that one maker fills of a request, of its size at detection, but a lot at least.", "research note §2b";
-                attempts: u32 = 6, 1, 100, "Calls that may fail before the ladder goes on to harsher steps.", "research note §2c: the three rungs, and the last once more for each time it is raised";
-                widen: u32 = 4, 0, 1000, "Makers invited in addition after each attempt.", "research note §2c, step 2; value assumed";
-                haircut: bool = false, 0, 1, "Whether the ladder ends in a haircut or in a halt.", "research note §2c";
+                share_max: Share = "35%", 0, 1, "Most that one maker fills of a request, of its size at detection, but a lot at least.", "design, against hold-up; book, simulator 7.7";
+                attempts: u32 = 6, 1, 100, "Calls that may fail before the ladder goes on to harsher steps.", "design: the three rungs, and the last once more for each time it is raised";
+                widen: u32 = 4, 0, 1000, "Makers invited in addition after each attempt.", "assumed; book, simulator 7.7";
+                haircut: bool = false, 0, 1, "Whether the ladder ends in a haircut or in a halt.", "design; book, simulator 7.7";
             }
         }
     };

@@ -1,4 +1,4 @@
-//! The secondary market: equation (7) of research note §7.4, its noise, and a StableSwap pool.
+//! The secondary market: equation (7) of book, simulator 7.5, its noise, and a StableSwap pool.
 //!
 //! `d = q·φ + λ·(I − pool)` with `dI = f_sell dt − u·I dt`. The pool takes in coins until its own price is within
 //! its fee of the market's; what it took in nobody has to be paid to carry.

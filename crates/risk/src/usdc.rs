@@ -1,6 +1,6 @@
 //! USDC, 10 to 14 March 2023: the weekend the price model is calibrated on, from published moments alone.
 //!
-//! The path is equation (7) of research note §7.4 with four beliefs, one a regime: before disclosure, after it, after the
+//! The path is equation (7) of the book's simulator 7.5 with four beliefs, one a regime: before disclosure, after it, after the
 //! guarantee with redemption still shut, after reopening. The last two are no chance of loss but what waiting costs, in
 //! the same unit. No series is part of this crate; where one is at hand, a test compares with it.
 //!
@@ -38,7 +38,8 @@ pub struct Moments {
     pub hours_below: [u32; 4],
 }
 
-/// Moments of Kraken's hourly volume-weighted prices. Source: research note §5 and finding 3.
+/// Moments of Kraken's hourly volume-weighted prices. Source: computed from
+/// juunnq/usdc-depeg-artifact-fc27@b2f939d9, which has them from Kraken's public trades; book, simulator 1.
 pub const PUBLISHED: Moments =
     Moments { max: 0.1071, means: [0.0032, 0.0491, 0.0082, 0.0009], hours_below: [47, 40, 14, 10] };
 
@@ -57,7 +58,7 @@ pub struct Fit {
     pub unwind_open: f64,
 }
 
-/// The fit of research note §7.4 to all 85 hours; the beliefs it does not state are its regime means over φ.
+/// The fit of book, simulator 7.5 to all 85 hours; the beliefs it does not state are its regime means over φ.
 pub const NOTE: Fit = Fit {
     beliefs: [0.042, 0.368, 0.0082 / LOSS, 0.0009 / LOSS],
     panic: 0.034,

@@ -128,7 +128,7 @@ fn check_ladder(mechanism: &Mechanism) -> Result<(), Error> {
     Ok(())
 }
 
-/// Research note §7.3: a loan against good assets, or their sale, brings no capital; a claim that absorbs loss
+/// Book, simulator 7.6: a loan against good assets, or their sale, brings no capital; a claim that absorbs loss
 /// does, and brings cash as well.
 fn check_instrument(instrument: Instrument, kind: Kind) -> Result<(), Error> {
     let cures_solvency = match instrument {

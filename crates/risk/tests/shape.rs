@@ -1,4 +1,4 @@
-//! The orderings of research note §7.9 (not its numbers), controls, and that confidentiality can lose.
+//! The orderings of book, simulator 1, controls, and that confidentiality can lose.
 
 mod common;
 

@@ -27,8 +27,8 @@ use protocol::journal::{Damaged, Included, Journal, Opening, Record};
 use protocol::wire::Configuration;
 use protocol::{Effect, Event, Mission, Outcome};
 
-use crate::world::{MODULE, challenge, check_evidence, genesis, policy, receiver, workflow_config};
 use crate::Error;
+use crate::world::{MODULE, challenge, check_evidence, genesis, policy, receiver, workflow_config};
 
 /// What an audit established.
 #[derive(Debug, Clone)]

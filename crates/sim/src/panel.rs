@@ -42,7 +42,7 @@ pub fn draw(panel: &Panel, entropy: &Entropy, supply: Amount, lot: Amount) -> Ve
         .collect()
 }
 
-/// `π ≥ (r·τ + ς + q·LGD) / (1 − q)`: research of the project, §2a, equation (1).
+/// `π ≥ (r·τ + ς + q·LGD) / (1 − q)`: book, simulator 7.6.
 fn break_even(panel: &Panel, stream: &mut Stream) -> Premium {
     let mut uniform = |[from, to]: [f64; 2]| stream.uniform(from, to);
     let funding = uniform(panel.funding) * uniform(panel.days) / 365.0;

@@ -25,7 +25,7 @@ const GAP_BUCKETS: usize = 8;
 /// Folds of the cross-validation.
 const FOLDS: usize = 5;
 
-/// Targets of research note §2d.
+/// Targets of this design; book, simulator 8.
 pub const TARGETS: &str =
     "AUC at most 0.60, min-entropy leakage of the size at most 1 bit, no channel above 0.5 bit";
 
@@ -207,7 +207,7 @@ mod tests {
     use crate::random::Stream;
 
     /// One channel is a flag with drill rate f, the others are noise: with prior ½ the best guess is right in
-    /// 1 − f/2, AUC = 1 − f/2, and information is the closed form of research note §2d.
+    /// 1 − f/2, AUC = 1 − f/2, and information is the closed form of Warner (1965).
     #[test]
     fn a_drilled_flag_among_noise_is_read_as_its_closed_form() {
         let mut stream = Stream::new(3);

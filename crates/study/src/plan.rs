@@ -147,7 +147,7 @@ impl Plan {
                 plan.models(point)?;
             }
         } else if !plan.spec.scenario.is_empty() || !plan.spec.sweep.axes.is_empty() {
-            let message = "the benchmark has one world: §4.1 of the research note".to_owned();
+            let message = "the benchmark has one world: the book, simulator 12".to_owned();
             let hint = Some("leave [scenario] and [sweep] out, or use model = \"recovery\"".into());
             return Err(("scenario".into(), Reason::Model { message, hint }));
         }
