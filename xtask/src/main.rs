@@ -26,7 +26,8 @@ usage: cargo xtask COMMAND
 
   ci [--quick | --full] [--skip-tests] [--only STEP,STEP]
                         the gate; --quick: fmt, tidy, clippy, tests; --full: fuzzing and a clean release build too
-  tidy [--bless]        check crate graph, purity, sources, licences, enclave closure, stages, pins, files and links;
+  tidy [--bless]        check crate graph, purity, sources, licences, enclave closure, stages, pins, files, links and
+                        citations;
                         --bless rewrites crates/enclave/closure.txt
   artifacts [--check]   regenerate verifier and contract artifacts; --check: only compare with the committed ones
   guests [--check]      rebuild the workflow modules (WASM); --check: only compare with the committed ones

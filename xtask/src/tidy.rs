@@ -87,13 +87,15 @@ pub(crate) fn run(bless: bool) -> Result<()> {
         findings.extend(tree::check_stage(path, &source));
         findings.extend(tree::check_unfinished(path, &source));
         findings.extend(tree::check_links(path, &source, &files));
+        findings.extend(tree::check_citations(path, &source));
     }
     report(&findings)
 }
 
-/// The text of a file that a check reads: Rust and Markdown.
+/// The text of a file that a check reads: what people write by hand.
 fn source_of(root: &Path, path: &str) -> Option<String> {
-    let is_read = [".rs", ".md"].iter().any(|extension| path.ends_with(extension));
+    let written = [".rs", ".md", ".toml", ".sol", ".yaml", ".sh"];
+    let is_read = written.iter().any(|extension| path.ends_with(extension));
     is_read.then(|| fs::read_to_string(root.join(path)).ok()).flatten()
 }
 

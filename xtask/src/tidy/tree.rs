@@ -199,6 +199,42 @@ pub(super) fn check_links(path: &str, markdown: &str, files: &Files) -> Vec<Find
     findings
 }
 
+/// No text leans on a document that a clone doesn't have: a note, or a numbered decision of a design.
+pub(super) fn check_citations(path: &str, text: &str) -> Vec<Finding> {
+    // A citation may break at the end of a line, behind which a comment goes on.
+    let bare = |line: &str| {
+        line.trim_start_matches(|c: char| c.is_whitespace() || "/!#*".contains(c)).to_lowercase()
+    };
+    let mut findings = Vec::new();
+    let mut lines = text.lines().map(bare).peekable();
+    let mut number = 0;
+    while let Some(line) = lines.next() {
+        number += 1;
+        let both = format!("{line} {}", lines.peek().map_or("", String::as_str));
+        if let Some(cited) = citation(&both).filter(|(at, _)| *at < line.len()).map(|(_, it)| it) {
+            let what = format!("{path}:{number} cites \"{cited}\", which a clone doesn't have");
+            let hint = "cite the book's page where it stands, and its public source";
+            findings.push(Finding::new("citations", what, hint));
+        }
+    }
+    findings
+}
+
+/// Where, in lower case, something is cited that isn't here, and its words.
+fn citation(text: &str) -> Option<(usize, &str)> {
+    let note = ["research", " note"].concat();
+    if let Some(at) = text.find(&note) {
+        return Some((at, &text[at..at + note.len()]));
+    }
+    let numbered = ["design d", "design's d"]
+        .into_iter()
+        .flat_map(|word| text.match_indices(word).map(move |(at, _)| (at, at + word.len())));
+    numbered
+        .filter(|(_, end)| text[*end..].starts_with(|c: char| c.is_ascii_digit()))
+        .map(|(at, end)| (at, &text[at..=end]))
+        .next()
+}
+
 /// The names that stand right behind a path's root: `a` of `a::b`, `a` and `b` of `{a::x,b}`. No white space in `code`.
 fn first_names(code: &str) -> Vec<&str> {
     let name =
@@ -348,6 +384,24 @@ mod tests {
             [concat!("a.rs:2 is unfinished: `to", "do!()`")]
         );
         assert!(check_unfinished("a.md", source).is_empty());
+    }
+
+    #[test]
+    fn a_document_that_a_clone_does_not_have_is_not_cited() {
+        let note = concat!("research", " note");
+        let broken = concat!("/// As in the research\n", "/// note §2.");
+        for (text, line) in [
+            (format!("fn f() {{}}\n// {note} §7.1"), 2),
+            (broken.to_owned(), 1),
+            (concat!("// (design ", "D16).").to_owned(), 1),
+            (concat!("the design's ", "D3 says").to_owned(), 1),
+        ] {
+            let findings = check_citations("a.rs", &text);
+            assert_eq!(findings.len(), 1, "{text}");
+            assert!(findings[0].what.starts_with(&format!("a.rs:{line} cites")), "{findings:?}");
+        }
+        let fine = "The design does. A design document. Research, and a note.";
+        assert!(check_citations("a.md", fine).is_empty());
     }
 
     #[test]
