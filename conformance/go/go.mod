@@ -1,4 +1,4 @@
-// Chainlink's own host, as a dependency: its standard tests judge the modules of crates/cre-standard-tests, and our
+// Chainlink's own host, as a dependency: its standard tests judge the modules of conformance/cre-standard-tests, and our
 // recovery workflow runs in it.
 //
 // The newest commit whose modules the public proxy serves together. `workflows/go` is lifted: the proxy refuses it

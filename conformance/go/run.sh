@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")"
 HOST=github.com/smartcontractkit/chainlink-common
 SUITE=$HOST/pkg/workflows/wasm/host
-programs=$(cd ../../crates/cre-standard-tests/programs && pwd)
+programs=$(cd ../cre-standard-tests/programs && pwd)
 
 skip() {
   echo "skipped: $1"
