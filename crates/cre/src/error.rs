@@ -171,7 +171,7 @@ codes! {
     InsufficientObservations = 102,
 }
 
-/// What a capability said when it failed: `Visibility:Origin:Code:message` on the wire.
+/// What a capability says when it fails, on either side of the wire: `Visibility:Origin:Code:message`.
 ///
 /// Read leniently: a text of another form is a private system error of unknown code, with all of the text
 /// as its message; a code this SDK does not know reads as [`Code::Unknown`].
@@ -190,6 +190,21 @@ pub struct CapabilityError {
 }
 
 impl CapabilityError {
+    /// The workflow asked for something it cannot have; whoever wrote it may read why.
+    pub fn user(code: Code, message: impl Into<String>) -> Self {
+        Self::public(Origin::User, code, message.into())
+    }
+
+    /// The platform, or the world behind it, failed.
+    pub fn system(code: Code, message: impl Into<String>) -> Self {
+        Self::public(Origin::System, code, message.into())
+    }
+
+    fn public(origin: Origin, code: Code, message: String) -> Self {
+        let text = format!("Public:{origin:?}:{}:{message}", code.name());
+        Self { visibility: Visibility::Public, origin, code, message, text }
+    }
+
     /// Reads the wire's text.
     pub fn parse(text: &str) -> Self {
         parts(text).unwrap_or_else(|| Self {
@@ -259,6 +274,12 @@ mod tests {
         for code in Code::ALL {
             let text = format!("Public:System:{}:{} error", code.name(), code.name());
             assert_eq!(CapabilityError::parse(&text).code, *code);
+            let reason = "a reason: with colons";
+            for error in
+                [CapabilityError::user(*code, reason), CapabilityError::system(*code, reason)]
+            {
+                assert_eq!(CapabilityError::parse(&error.to_string()), error);
+            }
         }
     }
 

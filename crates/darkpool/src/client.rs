@@ -8,11 +8,11 @@ use cre::messages::darkpool::{
 use cre::messages::{Any, pack, unpack};
 use prost::{Message, Name};
 
-use crate::{Code, Fault};
+use crate::{CapabilityError, Code};
 
 /// The dark pool, whatever carries the calls.
 pub trait DarkPool {
-    /// How a call fails; a [`Fault`] unless a guest has an error of its own.
+    /// How a call fails; a [`CapabilityError`] unless a guest has an error of its own.
     type Error;
 
     /// Has the enclave judge one tick.
@@ -49,35 +49,38 @@ pub trait DarkPool {
 #[derive(Debug, Clone)]
 pub struct Client<C>(pub C);
 
-impl<C: FnMut(&str, Any) -> Result<Any, Fault>> Client<C> {
-    fn call<Q, A>(&mut self, method: &str, request: &Q) -> Result<A, Fault>
+impl<C: FnMut(&str, Any) -> Result<Any, CapabilityError>> Client<C> {
+    fn call<Q, A>(&mut self, method: &str, request: &Q) -> Result<A, CapabilityError>
     where
         Q: Message + Name,
         A: Message + Name + Default,
     {
         let answer = (self.0)(method, pack(request))?;
-        unpack(&answer).map_err(|error| Fault::system(Code::Internal, error.to_string()))
+        unpack(&answer).map_err(|error| CapabilityError::system(Code::Internal, error.to_string()))
     }
 }
 
-impl<C: FnMut(&str, Any) -> Result<Any, Fault>> DarkPool for Client<C> {
-    type Error = Fault;
+impl<C: FnMut(&str, Any) -> Result<Any, CapabilityError>> DarkPool for Client<C> {
+    type Error = CapabilityError;
 
     fn check_reserves(
         &mut self,
         request: CheckReservesRequest,
-    ) -> Result<CheckReservesResponse, Fault> {
+    ) -> Result<CheckReservesResponse, CapabilityError> {
         self.call(CHECK_RESERVES, &request)
     }
 
-    fn request_collateral(&mut self, request: CollateralRequest) -> Result<RequestResponse, Fault> {
+    fn request_collateral(
+        &mut self,
+        request: CollateralRequest,
+    ) -> Result<RequestResponse, CapabilityError> {
         self.call(REQUEST_COLLATERAL, &request)
     }
 
     fn get_request_status(
         &mut self,
         request: GetRequestStatusRequest,
-    ) -> Result<GetRequestStatusResponse, Fault> {
+    ) -> Result<GetRequestStatusResponse, CapabilityError> {
         self.call(GET_REQUEST_STATUS, &request)
     }
 }

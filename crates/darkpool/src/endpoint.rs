@@ -6,7 +6,7 @@ use cre::messages::darkpool::{
 use primitives::sha256;
 use prost::Message;
 
-use crate::{Backend, Code, Error, Fault, Service, path};
+use crate::{Backend, CapabilityError, Code, Error, Service, path};
 
 /// An endpoint whose callers send `authorization: Bearer <token>`.
 #[derive(Clone, Copy)]
@@ -51,16 +51,22 @@ impl Endpoint {
     /// The refusal: 401 for another token, 404 for another path, 400 for another message.
     pub fn read(&self, path: &str, authorization: &[u8], body: &[u8]) -> Result<Asked, Answer> {
         if sha256(&[authorization]) != self.authorization {
-            return Err(Fault::user(Code::Unauthenticated, "the token is not this host's").into());
+            return Err(CapabilityError::user(
+                Code::Unauthenticated,
+                "the token is not this host's",
+            )
+            .into());
         }
         let asked = if path == self::path(CHECK_RESERVES) {
             CheckReservesRequest::decode(body).map(Asked::CheckReserves)
         } else if path == self::path(GET_REQUEST_STATUS) {
             GetRequestStatusRequest::decode(body).map(Asked::GetRequestStatus)
         } else {
-            return Err(Fault::user(Code::NotFound, "there is no such method").into());
+            return Err(CapabilityError::user(Code::NotFound, "there is no such method").into());
         };
-        asked.map_err(|_| Fault::user(Code::InvalidArgument, "the body is not the method's").into())
+        asked.map_err(|_| {
+            CapabilityError::user(Code::InvalidArgument, "the body is not the method's").into()
+        })
     }
 }
 
@@ -76,14 +82,14 @@ impl Asked {
             }
         };
         body.map_or_else(
-            |error: Error| Fault::from(&error).into(),
+            |error: Error| CapabilityError::from(&error).into(),
             |body| Answer { status: 200, body },
         )
     }
 }
 
-impl From<Fault> for Answer {
-    fn from(fault: Fault) -> Self {
+impl From<CapabilityError> for Answer {
+    fn from(fault: CapabilityError) -> Self {
         Self { status: status(fault.code), body: fault.to_string().into_bytes() }
     }
 }
@@ -140,7 +146,7 @@ mod tests {
         let answer = asked.answer(&mut service);
         assert_eq!(answer.status, 400);
         let text = String::from_utf8(answer.body).expect("a fault is text");
-        assert_eq!(Fault::parse(&text).code, Code::OutOfRange);
+        assert_eq!(CapabilityError::parse(&text).code, Code::OutOfRange);
         let asked = Asked::CheckReserves(case().check);
         assert_eq!(asked.answer(&mut service).status, 200);
     }

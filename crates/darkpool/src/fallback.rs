@@ -12,7 +12,7 @@ use cre::messages::evm::{
 };
 use prost::Message;
 
-use crate::{Code, DarkPool, Fault};
+use crate::{CapabilityError, Code, DarkPool};
 
 /// Where the enclave's host serves a method: `POST`, protobuf in, protobuf out. An answer other than 200
 /// carries a fault's text.
@@ -32,7 +32,7 @@ pub trait Host {
     ///
     /// # Errors
     /// There was no answer.
-    fn post(&mut self, path: &str, body: Vec<u8>) -> Result<(u32, Vec<u8>), Fault>;
+    fn post(&mut self, path: &str, body: Vec<u8>) -> Result<(u32, Vec<u8>), CapabilityError>;
 }
 
 /// Reaches the chain; in a guest, the EVM capability.
@@ -41,7 +41,10 @@ pub trait Chain {
     ///
     /// # Errors
     /// As the capability words them.
-    fn write_report(&mut self, request: WriteReportRequest) -> Result<WriteReportReply, Fault>;
+    fn write_report(
+        &mut self,
+        request: WriteReportRequest,
+    ) -> Result<WriteReportReply, CapabilityError>;
 
     /// Reads a receipt.
     ///
@@ -50,7 +53,7 @@ pub trait Chain {
     fn receipt(
         &mut self,
         request: GetTransactionReceiptRequest,
-    ) -> Result<GetTransactionReceiptReply, Fault>;
+    ) -> Result<GetTransactionReceiptReply, CapabilityError>;
 }
 
 /// The dark pool over its host and its chain.
@@ -99,27 +102,31 @@ impl<H: Host, C: Chain> Fallback<H, C> {
         &mut self,
         method: &str,
         request: &impl Message,
-    ) -> Result<A, Fault> {
+    ) -> Result<A, CapabilityError> {
         let (status, body) = self.host.post(&path(method), request.encode_to_vec())?;
         if status != 200 {
-            return Err(Fault::parse(&String::from_utf8_lossy(&body)));
+            return Err(CapabilityError::parse(&String::from_utf8_lossy(&body)));
         }
-        A::decode(&body[..])
-            .map_err(|_| Fault::system(Code::Internal, "the host's answer does not decode"))
+        A::decode(&body[..]).map_err(|_| {
+            CapabilityError::system(Code::Internal, "the host's answer does not decode")
+        })
     }
 }
 
 impl<H: Host, C: Chain> DarkPool for Fallback<H, C> {
-    type Error = Fault;
+    type Error = CapabilityError;
 
     fn check_reserves(
         &mut self,
         request: CheckReservesRequest,
-    ) -> Result<CheckReservesResponse, Fault> {
+    ) -> Result<CheckReservesResponse, CapabilityError> {
         self.ask(CHECK_RESERVES, &request)
     }
 
-    fn request_collateral(&mut self, request: CollateralRequest) -> Result<RequestResponse, Fault> {
+    fn request_collateral(
+        &mut self,
+        request: CollateralRequest,
+    ) -> Result<RequestResponse, CapabilityError> {
         let CollateralRequest { dark_pool, encrypted_amount, report, .. } = request;
         let write = WriteReportRequest { receiver: dark_pool.clone(), report, gas_config: None };
         let reply = self.chain.write_report(write)?;
@@ -130,7 +137,7 @@ impl<H: Host, C: Chain> DarkPool for Fallback<H, C> {
             Some(_) | None => {
                 let reason = reply.error_message.unwrap_or_default();
                 let message = format!("the dark pool did not take the report: {reason}");
-                return Err(Fault::user(Code::FailedPrecondition, message));
+                return Err(CapabilityError::user(Code::FailedPrecondition, message));
             }
         };
         let reply = self.chain.receipt(GetTransactionReceiptRequest { hash })?;
@@ -139,7 +146,7 @@ impl<H: Host, C: Chain> DarkPool for Fallback<H, C> {
         let mut ours = opened.filter(|event| event.encrypted_amount[..] == encrypted_amount);
         let Some(Requested { id, expires, .. }) = ours.next() else {
             let message = "the report opened no request for this commitment";
-            return Err(Fault::system(Code::Internal, message));
+            return Err(CapabilityError::system(Code::Internal, message));
         };
         // Whoever asks for an open request's status makes the enclave acknowledge it.
         let request_id = id.to_vec();
@@ -151,7 +158,7 @@ impl<H: Host, C: Chain> DarkPool for Fallback<H, C> {
     fn get_request_status(
         &mut self,
         request: GetRequestStatusRequest,
-    ) -> Result<GetRequestStatusResponse, Fault> {
+    ) -> Result<GetRequestStatusResponse, CapabilityError> {
         self.ask(GET_REQUEST_STATUS, &request)
     }
 }

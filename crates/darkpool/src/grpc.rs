@@ -38,7 +38,7 @@ use self::messages::{
     TriggerResponseMessage,
 };
 use crate::shared::blocking;
-use crate::{Backend, Code, Error, Fault, Shared};
+use crate::{Backend, CapabilityError, Code, Error, Shared};
 
 /// Fills that wait for a slow listener.
 const QUEUE: usize = 16;
@@ -235,7 +235,7 @@ async fn execute<B: Backend + Send + 'static>(
             CapabilityResponse { payload: Some(payload), ..CapabilityResponse::default() }
         }
         Some(Err(error)) => CapabilityResponse {
-            error: Fault::from(&error).to_string(),
+            error: CapabilityError::from(&error).to_string(),
             ..CapabilityResponse::default()
         },
         None => return Err(Status::internal("the call did not come back")),
@@ -343,7 +343,7 @@ impl<B: Backend + Send + 'static> Triggers<B> {
         let TriggerRegistrationRequest { trigger_id, payload, method, .. } = request;
         let first = match trigger_config(&method, payload.as_ref()) {
             Ok(config) => self.pending(config.clone(), 0).await.map(|first| (config, first)),
-            Err(error) => Err(Fault::from(&error)),
+            Err(error) => Err(CapabilityError::from(&error)),
         };
         let (config, (fills, next)) = match first {
             Ok(first) => first,
@@ -411,12 +411,12 @@ impl<B: Backend + Send + 'static> Triggers<B> {
         &self,
         config: FillTriggerConfig,
         from: usize,
-    ) -> Result<(Vec<cre::messages::darkpool::Fill>, usize), Fault> {
+    ) -> Result<(Vec<cre::messages::darkpool::Fill>, usize), CapabilityError> {
         let shared = self.shared.clone();
         blocking(move || shared.read(|service| service.fills(&config, from)))
             .await
-            .ok_or_else(|| Fault::system(Code::Internal, "the call did not come back"))?
-            .map_err(|error| Fault::from(&error))
+            .ok_or_else(|| CapabilityError::system(Code::Internal, "the call did not come back"))?
+            .map_err(|error| CapabilityError::from(&error))
     }
 }
 
@@ -438,7 +438,7 @@ fn event(fill: &cre::messages::darkpool::Fill) -> TriggerEvent {
     }
 }
 
-fn failed(fault: &Fault) -> TriggerResponseMessage {
+fn failed(fault: &CapabilityError) -> TriggerResponseMessage {
     let response = TriggerResponse { event: None, error: fault.to_string() };
     TriggerResponseMessage { message: Some(TriggerMessage::Response(response)) }
 }
@@ -486,22 +486,22 @@ impl Caller {
     ///
     /// # Errors
     /// The capability's fault, or [`Code::Unavailable`] for the transport's.
-    pub async fn execute(&self, method: &str, payload: Any) -> Result<Any, Fault> {
+    pub async fn execute(&self, method: &str, payload: Any) -> Result<Any, CapabilityError> {
         let request = CapabilityRequest {
             payload: Some(payload),
             method: method.to_owned(),
             capability_id: ID.to_owned(),
             ..CapabilityRequest::default()
         };
-        let lost = |status: Status| Fault::system(Code::Unavailable, status.to_string());
+        let lost = |status: Status| CapabilityError::system(Code::Unavailable, status.to_string());
         let mut answers = self
             .streaming::<_, CapabilityResponse>("/capabilities.Executable/Execute", request)
             .await
             .map_err(lost)?;
-        let none = || Fault::system(Code::Unavailable, "no answer");
+        let none = || CapabilityError::system(Code::Unavailable, "no answer");
         let response = answers.message().await.map_err(lost)?.ok_or_else(none)?;
         if !response.error.is_empty() {
-            return Err(Fault::parse(&response.error));
+            return Err(CapabilityError::parse(&response.error));
         }
         response.payload.ok_or_else(none)
     }

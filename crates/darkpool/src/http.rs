@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::shared::blocking;
-use crate::{Answer, Backend, Code, Endpoint, Fault, Shared, path};
+use crate::{Answer, Backend, CapabilityError, Code, Endpoint, Shared, path};
 
 /// Chainlink lets a workflow send 10 KB; ours are below 200 bytes.
 const BODY_LEN_MAX: usize = 10_000;
@@ -80,7 +80,7 @@ async fn answer<B: Backend + Send + 'static>(
         Ok(asked) => {
             let answered = blocking(move || shared.with(|service| asked.answer(service))).await;
             answered.unwrap_or_else(|| {
-                Fault::system(Code::Internal, "the call did not come back").into()
+                CapabilityError::system(Code::Internal, "the call did not come back").into()
             })
         }
         Err(refusal) => refusal,

@@ -5,7 +5,7 @@
 //! - [`DarkPool`] is the capability as a workflow sees it, whatever carries the calls.
 //! - [`Client`] speaks to a DON that has registered it, [`Fallback`] to one that has not.
 //! - [`Service`] answers, over a [`Backend`]: the world with its chain and its enclave.
-//! - [`Fault`] is how any of them says no, in the text that Chainlink's nodes exchange.
+//! - [`CapabilityError`] is how any of them says no, in the text that Chainlink's nodes exchange.
 //!
 //! Registration is Chainlink's to give. The same service is therefore served three times: by [`Service::call`]
 //! in a registry of ours, by `grpc` as Chainlink's nodes call a capability, and by `http` as the endpoint
@@ -15,7 +15,6 @@ mod client;
 #[cfg(feature = "service")]
 mod endpoint;
 mod fallback;
-mod fault;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "http")]
@@ -34,10 +33,10 @@ pub mod testing;
 mod transports;
 
 pub use client::{Client, DarkPool};
+pub use cre::error::{CapabilityError, Code, Origin, Visibility};
 #[cfg(feature = "service")]
 pub use endpoint::{Answer, Asked, Endpoint};
 pub use fallback::{COLLATERAL_REQUESTED, Chain, Fallback, Host, Requested, path, requested};
-pub use fault::{Code, Fault, Origin, Visibility};
 #[cfg(feature = "service")]
 pub use service::{Attested, Backend, Delivery, Error, Failure, RequestState, Scope, Service};
 #[cfg(any(feature = "grpc", feature = "http"))]

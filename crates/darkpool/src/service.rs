@@ -20,7 +20,7 @@ use protocol::attest::Observed;
 use protocol::event::Ready;
 use protocol::{Fact, RequestStatus};
 
-use crate::{Code, Fault, Origin, Visibility};
+use crate::{CapabilityError, Code, Origin};
 
 /// A report's context is OCR3's, 96 bytes.
 const CONTEXT_LEN: usize = 96;
@@ -276,7 +276,7 @@ impl Error {
     }
 }
 
-impl From<&Error> for Fault {
+impl From<&Error> for CapabilityError {
     /// Causes stay behind: a source may hold what only the node's operator should read.
     fn from(error: &Error) -> Self {
         let origin = match error.code() {
@@ -299,11 +299,9 @@ impl From<&Error> for Fault {
             | Code::LimitExceeded
             | Code::InsufficientObservations => Origin::User,
         };
-        Self {
-            visibility: Visibility::Public,
-            origin,
-            code: error.code(),
-            message: error.to_string(),
+        match origin {
+            Origin::System => Self::system(error.code(), error.to_string()),
+            Origin::User => Self::user(error.code(), error.to_string()),
         }
     }
 }

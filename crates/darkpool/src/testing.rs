@@ -10,7 +10,7 @@ use cre::messages::darkpool::{
     RequestResponse, RequestStatus,
 };
 
-use crate::{Code, DarkPool, Fault, Host};
+use crate::{CapabilityError, Code, DarkPool, Host};
 
 /// A world in which a request can be made.
 #[derive(Debug, Clone)]
@@ -38,8 +38,8 @@ pub struct Outcome {
 ///
 /// # Panics
 /// Where the transport, or what is behind it, does not keep the promise of [`DarkPool`].
-pub fn suite(client: &mut impl DarkPool<Error = Fault>, case: &Case) -> Outcome {
-    let code = |result: Result<(), Fault>| result.expect_err("has to be refused").code;
+pub fn suite(client: &mut impl DarkPool<Error = CapabilityError>, case: &Case) -> Outcome {
+    let code = |result: Result<(), CapabilityError>| result.expect_err("has to be refused").code;
 
     let check = client.check_reserves(case.check.clone()).expect("a quorum observes");
     assert!(!check.observed.is_empty(), "the enclave answers");
@@ -112,7 +112,7 @@ pub struct Post {
 }
 
 impl Host for Post {
-    fn post(&mut self, path: &str, body: Vec<u8>) -> Result<(u32, Vec<u8>), Fault> {
+    fn post(&mut self, path: &str, body: Vec<u8>) -> Result<(u32, Vec<u8>), CapabilityError> {
         let mut stream = TcpStream::connect(self.address).unwrap();
         write!(
             stream,

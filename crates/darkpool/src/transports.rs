@@ -23,8 +23,8 @@ use crate::grpc::{Caller, Server};
 use crate::scripted::{ID, Scripted, case, scope};
 use crate::testing::{Post, reactor, suite};
 use crate::{
-    Backend as _, COLLATERAL_REQUESTED, Chain, Client, Code, Delivery, Fallback, Fault, Host,
-    Service, Shared,
+    Backend as _, COLLATERAL_REQUESTED, CapabilityError, Chain, Client, Code, Delivery, Fallback,
+    Host, Service, Shared,
 };
 
 fn shared() -> Shared<Scripted> {
@@ -37,7 +37,10 @@ fn socket(name: &str) -> PathBuf {
     path
 }
 
-fn client(handle: &Handle, caller: Caller) -> Client<impl FnMut(&str, Any) -> Result<Any, Fault>> {
+fn client(
+    handle: &Handle,
+    caller: Caller,
+) -> Client<impl FnMut(&str, Any) -> Result<Any, CapabilityError>> {
     let handle = handle.clone();
     Client(move |method: &str, payload: Any| handle.block_on(caller.execute(method, payload)))
 }
@@ -46,7 +49,9 @@ fn client(handle: &Handle, caller: Caller) -> Client<impl FnMut(&str, Any) -> Re
 fn a_registry_passes_the_suite() {
     let shared = shared();
     let call = |method: &str, payload: Any| {
-        shared.with(|service| service.call(method, &payload)).map_err(|error| Fault::from(&error))
+        shared
+            .with(|service| service.call(method, &payload))
+            .map_err(|error| CapabilityError::from(&error))
     };
     suite(&mut Client(call), &case());
 }
@@ -89,7 +94,10 @@ fn the_fallback_passes_the_suite() {
     let mut stranger = Post { address, token: "another" };
     let (status, body) = stranger.post(&crate::path("CheckReserves"), vec![]).unwrap();
     assert_eq!(status, 401);
-    assert_eq!(Fault::parse(&String::from_utf8(body).unwrap()).code, Code::Unauthenticated);
+    assert_eq!(
+        CapabilityError::parse(&String::from_utf8(body).unwrap()).code,
+        Code::Unauthenticated
+    );
     let host = Post { address, token: "token" };
     suite(&mut Fallback { host, chain: Written(shared) }, &case());
 }
@@ -101,7 +109,7 @@ fn fills_stream_until_acknowledged() {
         &mut Client(|method: &str, payload: Any| {
             shared
                 .with(|service| service.call(method, &payload))
-                .map_err(|error| Fault::from(&error))
+                .map_err(|error| CapabilityError::from(&error))
         }),
         &case(),
     );
@@ -163,7 +171,7 @@ fn fills_stream_until_acknowledged() {
         else {
             panic!("acknowledged");
         };
-        assert_eq!(Fault::parse(&response.error).code, Code::InvalidArgument);
+        assert_eq!(CapabilityError::parse(&response.error).code, Code::InvalidArgument);
         assert!(refused.message().await.unwrap().is_none());
     });
     drop(server);
@@ -183,7 +191,10 @@ async fn next(
 struct Written(Shared<Scripted>);
 
 impl Chain for Written {
-    fn write_report(&mut self, request: WriteReportRequest) -> Result<WriteReportReply, Fault> {
+    fn write_report(
+        &mut self,
+        request: WriteReportRequest,
+    ) -> Result<WriteReportReply, CapabilityError> {
         let report = request.report.unwrap();
         let report = SignedReport {
             raw: report.raw_report.into(),
@@ -223,7 +234,7 @@ impl Chain for Written {
     fn receipt(
         &mut self,
         request: GetTransactionReceiptRequest,
-    ) -> Result<GetTransactionReceiptReply, Fault> {
+    ) -> Result<GetTransactionReceiptReply, CapabilityError> {
         assert_eq!(request.hash, [8; 32]);
         let (_, commitment) = self.0.with(|service| service.backend().open).unwrap();
         let mut data = commitment.0.to_vec();

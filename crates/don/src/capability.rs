@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use cre::error::{Code, Origin, Visibility};
+pub use cre::error::{CapabilityError, Code, Origin, Visibility};
 use cre::messages::sdk::CapabilityRequest;
 use cre::messages::{Any, UnpackError, unpack};
 use prost::{Message, Name};
@@ -123,42 +123,6 @@ impl<'a> Registry<'a> {
                 Err(CapabilityError::user(Code::NotFound, message))
             }
         }
-    }
-}
-
-/// A capability's failure. Its `Display` is the text that reaches the workflow.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{visibility:?}:{origin:?}:{code:?}:{message}")]
-pub struct CapabilityError {
-    /// Whether the message may leave the node.
-    pub visibility: Visibility,
-    /// Whose fault.
-    pub origin: Origin,
-    /// What kind.
-    pub code: Code,
-    /// What failed, for people.
-    pub message: String,
-}
-
-impl CapabilityError {
-    /// The workflow asked for something it cannot have.
-    pub fn user(code: Code, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { visibility: Visibility::Public, origin: Origin::User, code, message }
-    }
-
-    /// The DON, or the world behind it, failed.
-    pub fn system(code: Code, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { visibility: Visibility::Public, origin: Origin::System, code, message }
-    }
-
-    /// Reads a text back, as leniently as the guest SDK does.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        let cre::CapabilityError { visibility, origin, code, message, .. } =
-            cre::CapabilityError::parse(text);
-        Self { visibility, origin, code, message }
     }
 }
 

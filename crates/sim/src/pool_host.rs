@@ -3,7 +3,7 @@
 
 use cre::messages::Any;
 use cre::messages::sdk::ReportResponse;
-use darkpool::{Attested, Backend, Delivery, Failure, Fault, RequestState, Scope, Service};
+use darkpool::{Attested, Backend, Delivery, Failure, RequestState, Scope, Service};
 use don::CapabilityError;
 use evm::alloy::primitives::{Address as EvmAddress, B256, U256};
 use evm::alloy::providers::{DynProvider, Provider as _};
@@ -25,10 +25,7 @@ pub(crate) fn serve<B: Backend>(
     service: &mut Service<B>,
     call: &don::Call<'_>,
 ) -> Result<Any, CapabilityError> {
-    service.call(call.method, call.payload).map_err(|error| {
-        let Fault { visibility, origin, code, message } = Fault::from(&error);
-        CapabilityError { visibility, origin, code, message }
-    })
+    service.call(call.method, call.payload).map_err(|error| CapabilityError::from(&error))
 }
 
 /// A world, its time, and the rounds its enclave has proved.

@@ -152,7 +152,7 @@ fn a_silent_enclave_leaves_a_request_that_a_retry_completes() {
     let error = service.request_collateral(&request(1)).unwrap_err();
     assert!(matches!(error, Error::Unacknowledged { .. }), "{error}");
     assert_eq!(error.code(), Code::Unavailable);
-    assert!(!Fault::from(&error).message.contains("secret detail"), "causes stay behind");
+    assert!(!CapabilityError::from(&error).message.contains("secret detail"), "causes stay behind");
     service.backend().enclave_is_silent = false;
     assert!(service.request_collateral(&request(1)).is_ok());
     assert_eq!(service.backend().n_deliveries, 1);

@@ -5,7 +5,7 @@ use cre::messages::darkpool::{
 };
 use cre::messages::{Any, evm as wire, pack, unpack};
 use darkpool::testing::{Case, Post, reactor, suite};
-use darkpool::{Client, Fallback, Fault, Service, Shared, grpc, http};
+use darkpool::{CapabilityError, Client, Fallback, Service, Shared, grpc, http};
 use don::chain::Transmitter;
 use don::{Caller, Capability as _};
 use evm::alloy::primitives::{Address, B256};
@@ -113,15 +113,11 @@ impl Evm {
         &mut self,
         method: &str,
         payload: &Any,
-    ) -> Result<A, Fault> {
+    ) -> Result<A, CapabilityError> {
         let caller = Caller::Don(&[0, 1, 2]);
         let call =
             don::Call { id: "evm", method, payload, caller, execution_id: &[1; 32], now_ns: 0 };
-        let answer = self.0.call(&call).map_err(|error| {
-            let don::CapabilityError { visibility, origin, code, message } = error;
-            Fault { visibility, origin, code, message }
-        })?;
-        Ok(unpack(&answer).unwrap())
+        Ok(unpack(&self.0.call(&call)?).unwrap())
     }
 }
 
@@ -129,14 +125,14 @@ impl darkpool::Chain for Evm {
     fn write_report(
         &mut self,
         request: wire::WriteReportRequest,
-    ) -> Result<wire::WriteReportReply, Fault> {
+    ) -> Result<wire::WriteReportReply, CapabilityError> {
         self.ask("WriteReport", &pack(&request))
     }
 
     fn receipt(
         &mut self,
         request: wire::GetTransactionReceiptRequest,
-    ) -> Result<wire::GetTransactionReceiptReply, Fault> {
+    ) -> Result<wire::GetTransactionReceiptReply, CapabilityError> {
         self.ask("GetTransactionReceipt", &pack(&request))
     }
 }
@@ -169,7 +165,9 @@ fn the_capability_over_the_real_world_passes_the_suite_and_fills() {
     let now = Timestamp(case.check.now);
     let dark_pool = case.request.dark_pool.clone();
     let call = |method: &str, payload: Any| {
-        shared.with(|service| service.call(method, &payload)).map_err(|error| Fault::from(&error))
+        shared
+            .with(|service| service.call(method, &payload))
+            .map_err(|error| CapabilityError::from(&error))
     };
     let outcome = suite(&mut Client(call), &case);
 

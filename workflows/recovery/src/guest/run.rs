@@ -17,7 +17,7 @@ use cre::messages::evm::{
     TxStatus, WriteReportReply, WriteReportRequest,
 };
 use cre::{Error, Report, Runtime, Tee, TeeRuntime, Value, Workflow, cron};
-use darkpool::{Code, DarkPool, Fallback, Fault};
+use darkpool::{CapabilityError, Code, DarkPool, Fallback};
 use primitives::{Address, Timestamp};
 
 use super::chain::Read;
@@ -128,7 +128,7 @@ struct Endpoint<'a> {
 }
 
 impl darkpool::Host for Endpoint<'_> {
-    fn post(&mut self, path: &str, body: Vec<u8>) -> Result<(u32, Vec<u8>), Fault> {
+    fn post(&mut self, path: &str, body: Vec<u8>) -> Result<(u32, Vec<u8>), CapabilityError> {
         let url = format!("{}{path}", self.url.trim_end_matches('/'));
         let request =
             http::Request::post(url, body).with_header("authorization", &*self.authorization);
@@ -144,7 +144,10 @@ struct OnChain {
 }
 
 impl darkpool::Chain for OnChain {
-    fn write_report(&mut self, request: WriteReportRequest) -> Result<WriteReportReply, Fault> {
+    fn write_report(
+        &mut self,
+        request: WriteReportRequest,
+    ) -> Result<WriteReportReply, CapabilityError> {
         let written = self.runtime.call(self.chain.id(), "WriteReport", &request);
         written.wait().map_err(|error| unavailable(&error))
     }
@@ -152,14 +155,14 @@ impl darkpool::Chain for OnChain {
     fn receipt(
         &mut self,
         request: GetTransactionReceiptRequest,
-    ) -> Result<GetTransactionReceiptReply, Fault> {
+    ) -> Result<GetTransactionReceiptReply, CapabilityError> {
         let receipt = self.chain.get_transaction_receipt(&self.runtime, &request);
         receipt.wait().map_err(|error| unavailable(&error))
     }
 }
 
-fn unavailable(error: &Error) -> Fault {
-    Fault::system(Code::Unavailable, error.chain())
+fn unavailable(error: &Error) -> CapabilityError {
+    CapabilityError::system(Code::Unavailable, error.chain())
 }
 
 struct OnCre<P> {
