@@ -63,6 +63,6 @@ fn cache_file(pin: &[u8; 32]) -> Option<PathBuf> {
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
-    let name: String = pin[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = primitives::hex(&pin[..8]);
     Some(folder.join("cdpr").join(format!("clearing-development-{name}.keys")))
 }

@@ -35,6 +35,9 @@ use crate::{Call, Capability, CapabilityError, Code};
 /// Gas of a write that names no limit.
 const WRITE_GAS_DEFAULT: u64 = 5_000_000;
 
+/// Chainlink's selector of chain 31337, the development chain, by its registry of chain selectors.
+pub const DEVELOPMENT_SELECTOR: u64 = 7_759_470_850_252_068_959;
+
 /// The capability's id for a chain.
 #[must_use]
 pub fn id(selector: u64) -> String {

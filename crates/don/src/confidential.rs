@@ -17,7 +17,7 @@ use cre::messages::sdk::{
 };
 use ed25519_dalek::{Signer as _, SigningKey};
 use engine::{Mode, World};
-use primitives::sha256;
+use primitives::{hex, sha256};
 use prost::Message as _;
 use runner::hash::{
     APP_ID, ComputeRequest, EnclaveConfig, VERSION_LEGACY, domain_hash, signed_by_node,
@@ -30,7 +30,6 @@ use runner::wire::{
     Ask, Configuration, FromRunner, Limits, Reply, Signed, ToRunner, configured, decode, encode,
 };
 
-use crate::execution::hex;
 use crate::{Program, ProgramError, TeeRunner};
 
 /// A node, as far as runners concern it.

@@ -23,7 +23,7 @@ use cre::messages::sdk::{
     capability_response,
 };
 use engine::Mode;
-use primitives::{Timestamp, sha256};
+use primitives::{Timestamp, hex, sha256};
 use prost::Message as _;
 
 use crate::consensus::{self, Round};
@@ -559,13 +559,4 @@ fn outvoted() -> CapabilityError {
 fn seed(execution_id: &[u8; 32], node: usize) -> u64 {
     let digest = sha256(&[&b"cdpr/node-seed/v1"[..], execution_id, &(node as u64).to_be_bytes()]);
     u64::from_be_bytes(*digest.first_chunk().expect("32 bytes have 8"))
-}
-
-/// Lower-case hexadecimal, as Chainlink writes execution ids.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(digit).collect()
-}
-
-fn digit(nibble: u8) -> char {
-    char::from_digit(nibble.into(), 16).expect("a nibble is a digit")
 }

@@ -22,6 +22,7 @@ use cre::messages::confidential_http as confidential;
 use cre::messages::http as wire;
 use cre::messages::{Any, pack};
 use engine::HttpLimits;
+use evm::alloy::hex;
 use primitives::sha256;
 use prost::Message as _;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -583,16 +584,13 @@ fn method_of(name: &str) -> Result<Method, CapabilityError> {
 /// Reads a key of 64 hexadecimal digits.
 fn encryption_key(digits: &str) -> Result<Zeroizing<[u8; 32]>, CapabilityError> {
     let mut key = Zeroizing::new([0; 32]);
-    let is_key = digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let read = key.iter_mut().zip(digits.as_bytes().chunks(2)).all(|(byte, pair)| {
-        let pair =
-            std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        pair.map(|read| *byte = read).is_some()
-    });
-    if is_key && read {
-        return Ok(key);
+    match hex::decode_to_slice(digits, key.as_mut()) {
+        // A prefix of 0x is read over, and no digit of the 64.
+        Ok(()) if digits.len() == 64 => Ok(key),
+        Ok(()) | Err(_) => {
+            Err(invalid(format!("secret {ENCRYPTION_KEY:?} is not 64 hexadecimal digits")))
+        }
     }
-    Err(invalid(format!("secret {ENCRYPTION_KEY:?} is not 64 hexadecimal digits")))
 }
 
 /// Encrypts a response's body: nonce, ciphertext, tag. The nonce follows from what is encrypted, so the same

@@ -29,7 +29,6 @@ pub use execution::{Execution, Job, Served, execute};
 pub use lifecycle::{LifecycleError, Subscriptions, subscribe};
 pub use node::{Behaviour, Lie, Line, Mishear, Program, ProgramError, Tamper, TeeRunner, Workflow};
 pub use nodes::{
-    Agreement, Don, HEADER_LEN, NoQuorum, SignedReport, Stamp, WorkflowIdentity, address,
-    report_digest,
+    Agreement, Don, NoQuorum, SignedReport, Stamp, WorkflowIdentity, address, report_digest,
 };
 pub use secrets::Secrets;

@@ -8,10 +8,7 @@
 
 use cre::messages::sdk::{AttributedSignature, ReportResponse};
 use k256::ecdsa::SigningKey;
-use primitives::{Address, Timestamp, keccak256, sha256};
-
-/// Bytes of a raw report before its payload.
-pub const HEADER_LEN: usize = 109;
+use primitives::{Address, Timestamp, hex, keccak256, sha256};
 
 /// Which workflow a DON runs, as receivers check it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,16 +28,10 @@ impl WorkflowIdentity {
         let mut id = sha256(&[&owner.0, name.as_bytes(), binary, config]);
         id[0] = 0;
         let digest = sha256(&[name.as_bytes()]);
-        let hex: Vec<u8> = digest[..5]
-            .iter()
-            .flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 15)])
-            .collect();
-        Self { id, name: *hex.first_chunk().expect("five bytes are ten digits"), owner }
+        let hex = hex(&digest[..5]);
+        let name = *hex.as_bytes().first_chunk().expect("five bytes are ten digits");
+        Self { id, name, owner }
     }
-}
-
-const fn hex_digit(nibble: u8) -> u8 {
-    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
 }
 
 /// The nodes' keys and how many of them may fail.
@@ -258,6 +249,7 @@ pub fn address(signer: &SigningKey) -> Address {
 
 #[cfg(test)]
 mod tests {
+    use evm::report::HEADER_LEN;
     use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 
     use super::*;

@@ -4,6 +4,7 @@
 //! not less than `p` is refused, never reduced: two encodings of one nullifier are a double spend.
 
 use ark_ff::{BigInteger, BigInteger256, PrimeField};
+use primitives::Hex;
 
 use crate::Fr;
 
@@ -72,14 +73,6 @@ fn big_integer(bytes: &[u8; 32]) -> BigInteger256 {
         *limb = u64::from_be_bytes(chunk.try_into().expect("chunks are 8 bytes"));
     }
     BigInteger256::new(limbs)
-}
-
-struct Hex<'a>(&'a [u8]);
-
-impl core::fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{Decode, Encode};
+use crate::{Decode, Encode, Hex};
 
 macro_rules! fixed_bytes {
     ($(#[$doc:meta])* $name:ident, $len:literal) => {
@@ -12,8 +12,7 @@ macro_rules! fixed_bytes {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("0x")?;
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                write!(f, "0x{}", Hex(&self.0))
             }
         }
 

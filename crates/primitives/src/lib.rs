@@ -11,6 +11,7 @@ mod amount;
 mod bytes;
 mod digest;
 mod disclosure;
+mod hex;
 #[cfg(feature = "secp256k1")]
 pub mod secp256k1;
 mod time;
@@ -20,6 +21,7 @@ pub use borsh::{BorshDeserialize as Decode, BorshSerialize as Encode};
 pub use bytes::{Address, Bytes32, CommitmentHash, RequestId};
 pub use digest::{Sha256Chain, keccak256, sha256};
 pub use disclosure::Disclosure;
+pub use hex::{Hex, hex};
 pub use time::{Duration, NotAnInstant, Timestamp};
 
 use alloc::vec::Vec;

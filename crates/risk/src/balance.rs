@@ -11,6 +11,8 @@
 //!    the sponsor and is a cost, not a flow.
 //! 6. A haircut: `S ← S·CR`, rounded **down**: the hole closes.
 
+use primitives::Amount;
+
 /// One in [`share_ceil`]'s and [`share_floor`]'s unit.
 const BILLION: i128 = 1_000_000_000;
 
@@ -128,6 +130,11 @@ pub fn share_ceil(amount: i64, share: f64) -> i64 {
 pub fn share_floor(amount: i64, share: f64) -> i64 {
     let product = i128::from(amount) * i128::from(micros(share * 1e9));
     i64::try_from(product.div_euclid(BILLION)).unwrap_or(i64::MAX)
+}
+
+/// Micro-dollars as the protocol's amount: nothing below zero, and at most [`Amount::MAX`].
+pub fn amount(micros: i64) -> Amount {
+    Amount::new(u128::try_from(micros).unwrap_or(0)).unwrap_or(Amount::MAX)
 }
 
 /// To the nearest whole number; the cast saturates.

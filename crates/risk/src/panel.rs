@@ -3,7 +3,7 @@
 use primitives::{Amount, CommitmentHash, Premium};
 use protocol::matching::{self, Demand, Offer};
 
-use crate::balance::{micros, share_ceil};
+use crate::balance::{amount, micros, share_ceil};
 use crate::closed_form::{self, fill_probability, log_normal_cdf};
 use crate::policy::Instrument;
 use crate::rng::{Name, Purpose};
@@ -300,10 +300,6 @@ pub(crate) fn bps_ceil(share: f64) -> u16 {
 )]
 pub(crate) fn bps_floor(share: f64) -> u16 {
     libm::floor((share * 1e4 + 1e-7).clamp(0.0, 16_383.0)) as u16
-}
-
-fn amount(micros: i64) -> Amount {
-    Amount::new(u128::try_from(micros).unwrap_or(0)).unwrap_or(Amount::MAX)
 }
 
 fn premium(bps: u16) -> Premium {

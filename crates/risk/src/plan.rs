@@ -1,12 +1,13 @@
 //! A policy in steps and numbers, as the run reads it.
 
-use primitives::{Amount, Duration, Premium};
+use primitives::{Duration, Premium};
 use protocol::mission::{Schedule, Setup};
 use protocol::request::Escalation;
 use protocol::workflow::{
     Condition, DarkPool, FillEvent, OnchainCall, Reference, Step, StepKind, Workflow,
 };
 
+use crate::balance::amount;
 use crate::model::Terms;
 use crate::policy::{
     CdprWorkflow, Disclosure, Flop, Frax, Gyro, Instrument, Liquity, Mechanism, Policy, Reserve,
@@ -233,10 +234,6 @@ fn terms(workflow: &CdprWorkflow, disclosure: Disclosure, step: Span) -> Terms {
         fill_min: amount(workflow.fill_min.0),
         share_max: Premium::new(crate::panel::bps_floor(workflow.share_max.0)).unwrap_or_default(),
     }
-}
-
-fn amount(micros: i64) -> Amount {
-    Amount::new(u128::try_from(micros).unwrap_or(0)).unwrap_or(Amount::MAX)
 }
 
 /// Steps of `step` in `span`, rounded **up**.

@@ -5,10 +5,10 @@
 //!
 //! A tick is a step: tick `k`, from 1, is step `k − 1`. What the contracts do not have is refused by its key.
 
-use primitives::{Amount, Duration, Premium, Ratio, Timestamp, sha256};
+use primitives::{Duration, Premium, Ratio, Timestamp, sha256};
 use protocol::{Disclosure, Fact};
 use recovery::{Deployment, DisclosureMode};
-use risk::balance::share_ceil;
+use risk::balance::{amount, share_ceil};
 use risk::{CdprWorkflow, Course, Draw, Fill, Instrument, Mechanism, Observation, Policy, Round};
 
 use crate::scenario::{Scenario, Shock, shipped};
@@ -141,7 +141,7 @@ pub fn identity() -> String {
     let parts = [recovery::SEED.as_bytes(), crate::MODULE, DEPLOYMENT.as_bytes()]
         .map(|part| sha256(&[part]));
     let hash = sha256(&[b"cdpr/stack/v1", parts.as_flattened(), &crate::proving_key_pin()]);
-    hash.map(|byte| format!("{byte:02x}")).concat()
+    primitives::hex(&hash)
 }
 
 /// Whether the stack can play a world under a policy.
@@ -408,10 +408,6 @@ fn decimal(units: i128, places: u32) -> String {
 fn percent(share: f64) -> String {
     let bps = i128::from(share_ceil(10_000_000, share)) / 1_000;
     format!("{}%", decimal(bps, 2))
-}
-
-fn amount(micros: i64) -> Amount {
-    Amount::new(u128::try_from(micros).unwrap_or(0)).unwrap_or(Amount::MAX)
 }
 
 fn micros(units: u128) -> i64 {

@@ -233,7 +233,7 @@ impl Open<'_, '_> {
         report: &SignedReport,
         gas_limit: u64,
     ) -> Result<TransactionReceipt, Error> {
-        let payload = report.raw.get(don::HEADER_LEN..).unwrap_or_default();
+        let payload = report.raw.get(evm::report::HEADER_LEN..).unwrap_or_default();
         let wanted = |(to, bytes): &(EvmAddress, Vec<u8>)| *to == receiver && bytes == payload;
         let Some(index) = self.node.progress.writes.iter().position(wanted) else {
             // The core decides what is written; an auditor would find the difference anyway.

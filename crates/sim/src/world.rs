@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use attestation::{Anchors, KeyBundle, Measurements, Policy};
 use darkpool::Attested;
+use don::chain::DEVELOPMENT_SELECTOR;
 use don::{Don, WorkflowIdentity};
 use evm::alloy::primitives::{Address as EvmAddress, B256, Bytes, U256};
 use evm::alloy::providers::{DynProvider, Provider as _};
@@ -33,8 +34,6 @@ const INSTRUMENT: u8 = 1;
 const REPORT_GAS: u64 = 1_000_000;
 /// Gas limit of a party's own transaction.
 const PARTY_GAS: u64 = 2_000_000;
-/// Chainlink's selector of chain 31337, by the registry of chain selectors.
-const CHAIN_SELECTOR: u64 = 7_759_470_850_252_068_959;
 
 /// The workflow's module, as committed. `cargo xtask guests` builds it from this repository.
 pub const MODULE: &[u8] = include_bytes!("../../../workflows/recovery/wasm/workflow.wasm");
@@ -420,7 +419,7 @@ impl World {
             contracts: plan.deployment,
             don: Arc::new(don),
             config: guest.config,
-            chain_selector: CHAIN_SELECTOR,
+            chain_selector: DEVELOPMENT_SELECTOR,
             genesis,
             issuer,
             makers,
@@ -802,7 +801,7 @@ pub(crate) fn workflow_config(
         workflow: workflow.to_owned(),
         deployment: deployment.to_owned(),
         disclosure: Some(disclosure),
-        chain_selector: CHAIN_SELECTOR.to_string(),
+        chain_selector: DEVELOPMENT_SELECTOR.to_string(),
         started: started.0,
         dark_pool: format!("{dark_pool:#x}"),
         confidential_por: format!("{confidential_por:#x}"),

@@ -4,10 +4,5 @@ use sha2::{Digest as _, Sha256};
 
 /// Sixty-four hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    digits(&Sha256::digest(bytes))
-}
-
-/// Two digits a byte.
-pub(crate) fn digits(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    primitives::hex(&Sha256::digest(bytes))
 }

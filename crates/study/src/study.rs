@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
+use crate::chunk;
 use crate::execute::{self, Extent, Makers, Progress};
 use crate::output::{RunCard, Tables};
 use crate::plan::Plan;
 use crate::spec::Design;
 use crate::summary::{self, PointSums, Summary};
-use crate::{chunk, hash};
 
 /// Why a study ended without results.
 #[derive(Debug, thiserror::Error)]
@@ -177,7 +177,7 @@ fn merge(
         study: spec.name.clone(),
         config_sha256: plan.config().to_owned(),
         data_sha256: plan.data().map(|series| series.hash.clone()),
-        results_sha256: hash::digits(&results),
+        results_sha256: primitives::hex(&results),
         code_version: crate::VERSION.to_owned(),
         code_commit: option_env!("CDPR_COMMIT").map(str::to_owned),
         level: spec.level.name().to_owned(),

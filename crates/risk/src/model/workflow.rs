@@ -14,7 +14,7 @@ use protocol::{Call, Disclosure, Effect, Event, Fact, Mission, RequestStatus};
 
 use super::{Run, Stage};
 use crate::Model;
-use crate::balance::share_ceil;
+use crate::balance::{amount, share_ceil};
 use crate::outcome::{Draw, Fill, MakerDraw, Round};
 use crate::panel::{self, Maker};
 use crate::plan::{Cdpr, Plan, Rule};
@@ -410,8 +410,4 @@ fn lines(model: &Model, makers: &[Maker]) -> Vec<Line> {
 
 fn share(bps: u16) -> f64 {
     f64::from(bps) / 1e4
-}
-
-fn amount(micros: i64) -> Amount {
-    Amount::new(u128::try_from(micros).unwrap_or(0)).unwrap_or(Amount::MAX)
 }

@@ -153,7 +153,7 @@ fn recorded(name: &str, request: ExecuteRequest, job: &Job, execution: &Executio
     json!({
         "name": name,
         "request": STANDARD.encode(ExecuteRequest { config: Vec::new(), ..request }.encode_to_vec()),
-        "execution_id": job.execution_id.map(|byte| format!("{byte:02x}")).concat(),
+        "execution_id": primitives::hex(&job.execution_id),
         "now_ns": job.now_ns,
         "calls": calls.collect::<Vec<_>>(),
         "lines": lines.collect::<Vec<_>>(),

@@ -11,7 +11,7 @@ use clap::Args;
 use engine::{Limits, Module};
 use serde_json::Value;
 
-use super::{program, refuse, show};
+use super::{program, refuse};
 use crate::{Ending, Failure};
 
 /// No clock, entropy, environment or file can be imported here.
@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let mut text = format!(
         "{}\n  sha256  {}\n  SDK     {}\n  imports only what a CRE node provides\n  {} bytes raw, the limit is {}\n",
         file.display(),
-        show::hex(&module.hash()),
+        primitives::hex(&module.hash()),
         module.sdk_label(),
         wasm.len(),
         limits.wasm_size_max,

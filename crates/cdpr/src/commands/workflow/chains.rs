@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use don::chain::{Chain, Transmitter, WalletTransmitter, id};
+use don::chain::{Chain, DEVELOPMENT_SELECTOR, Transmitter, WalletTransmitter, id};
 use don::{Call, Capability as _, Registry};
 use engine::Limits;
 use evm::abi::KeystoneForwarder;
@@ -29,8 +29,6 @@ use super::project::{ChainSettings, Project};
 use super::refuse;
 use crate::Failure;
 
-/// Chain 31337, the development chain, in Chainlink's list of selectors.
-const DEVELOPMENT: u64 = 7_759_470_850_252_068_959;
 /// Largest answer of a JSON-RPC node, bytes.
 const ANSWER_SIZE_MAX: u64 = 64 << 20;
 /// Longest wait for a JSON-RPC node.
@@ -159,7 +157,7 @@ impl Chains {
             let mut selectors: BTreeSet<u64> =
                 numbers.filter_map(|digits| digits.parse().ok()).collect();
             selectors.extend(SELECTORS.iter().map(|(_, selector)| *selector));
-            selectors.insert(DEVELOPMENT);
+            selectors.insert(DEVELOPMENT_SELECTOR);
             connected.push(Connected {
                 selectors: selectors.into_iter().collect(),
                 name: "the chain in this process".to_owned(),

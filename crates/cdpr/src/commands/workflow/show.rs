@@ -2,7 +2,7 @@
 
 use cre::messages::values::{BigInt, Value, value};
 use evm::alloy::primitives::U256;
-use primitives::Timestamp;
+use primitives::{Timestamp, hex};
 use serde_json::{Value as Json, json};
 
 /// A value as Chainlink's simulator shows it: bytes in base64, instants in ISO 8601; an integer that JSON's
@@ -49,10 +49,6 @@ fn integer(n: &BigInt) -> String {
         return format!("{sign}0x{}", hex(&n.abs_val));
     }
     format!("{sign}{}", U256::from_be_slice(&n.abs_val))
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -350,7 +350,7 @@ impl<'a> Simulation<'a> {
             self.say(&format!("workflow {:?}, target {target}", self.project.name))?;
         }
         let label = self.module.sdk_label();
-        self.say(&format!("module {} of SDK {label:?}", show::hex(&self.module.hash())))?;
+        self.say(&format!("module {} of SDK {label:?}", primitives::hex(&self.module.hash())))?;
         self.say(&format!("a DON of {} nodes, {} may fail", self.don.n(), self.don.f()))?;
         self.say(&format!("chains: {}", self.chains.names()))?;
         match &self.dark_pool {
@@ -452,14 +452,14 @@ impl<'a> Simulation<'a> {
             "workflow": self.project.name,
             "target": self.project.target,
             "sdk": self.module.sdk_label(),
-            "module_sha256": show::hex(&self.module.hash()),
+            "module_sha256": primitives::hex(&self.module.hash()),
             "nodes": self.don.n(),
             "faults": self.don.f(),
             "dark_pool": self.dark_pool.as_ref().map(DarkPool::json),
             "now": now.to_string(),
             "triggers": triggers.collect::<Vec<_>>(),
             "trigger_index": index,
-            "execution_id": show::hex(&execution.id),
+            "execution_id": primitives::hex(&execution.id),
             "result": outcome.as_ref().ok(),
             "error": outcome.as_ref().err(),
             "logs": logs.collect::<Vec<_>>(),
