@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use darkpool::Attested;
 use don::confidential::Confidential;
 use don::{Don, Subscriptions, TeeRunner};
-use evm::local::{LocalChain, Storage};
+use evm::local::LocalChain;
 use host::launch::Clock;
 use primitives::{Address, Bytes32, CommitmentHash, RequestId, Timestamp, secp256k1};
 use protocol::attest::Status;
@@ -19,6 +19,7 @@ use protocol::journal::{Included, Journal, Opening, Record, Writer};
 use protocol::wire::{Command, Reply};
 use protocol::{Disclosure, Effect, Event, Fact, Mission};
 use runner::wire::Limits;
+use store::{MemoryStorage, Storage};
 
 use crate::report::{Recorder, Report};
 use crate::tick::{self, Progress};
@@ -39,7 +40,7 @@ pub struct Stores {
 impl Stores {
     /// Stores that die with the process.
     pub fn memory() -> Self {
-        let memory = || Box::new(evm::local::MemoryStorage::new()) as Box<dyn Storage>;
+        let memory = || Box::new(MemoryStorage::new()) as Box<dyn Storage>;
         Self { journal: memory(), chain: memory(), enclave: memory() }
     }
 }
