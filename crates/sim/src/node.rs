@@ -9,9 +9,9 @@
 use std::sync::{Arc, OnceLock};
 
 use darkpool::Attested;
+use devchain::LocalChain;
 use don::confidential::Confidential;
 use don::{Don, Subscriptions, TeeRunner};
-use evm::local::LocalChain;
 use host::launch::Clock;
 use primitives::{Address, Bytes32, CommitmentHash, RequestId, Timestamp, secp256k1};
 use protocol::attest::Status;
