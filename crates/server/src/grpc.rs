@@ -37,8 +37,9 @@ use self::messages::{
     RegistrationRequest, TriggerEvent, TriggerMessage, TriggerRegistrationRequest, TriggerResponse,
     TriggerResponseMessage,
 };
-use crate::shared::blocking;
-use crate::{Backend, CapabilityError, Code, Error, Shared};
+use darkpool::{Backend, CapabilityError, Code, Error};
+
+use crate::shared::{Shared, blocking};
 
 /// Fills that wait for a slow listener.
 const QUEUE: usize = 16;

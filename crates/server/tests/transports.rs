@@ -18,14 +18,15 @@ use cre::messages::{Any, pack, unpack};
 use evm::report::SignedReport;
 use tokio::runtime::Handle;
 
-use crate::grpc::messages::{AckEventRequest, TriggerMessage, TriggerRegistrationRequest};
-use crate::grpc::{Caller, Server};
-use crate::scripted::{ID, Scripted, case, scope};
-use crate::testing::{Post, reactor, suite};
-use crate::{
-    Backend as _, COLLATERAL_REQUESTED, CapabilityError, Chain, Client, Code, Delivery, Fallback,
-    Host, Service, Shared,
+use darkpool::scripted::{ID, Scripted, case, request, scope};
+use darkpool::testing::{Post, reactor, suite};
+use darkpool::{
+    Backend as _, COLLATERAL_REQUESTED, CapabilityError, Chain, Client, Code, Delivery,
+    Fallback, Host, Service,
 };
+use server::Shared;
+use server::grpc::messages::{AckEventRequest, TriggerMessage, TriggerRegistrationRequest};
+use server::grpc::{Caller, Server};
 
 fn shared() -> Shared<Scripted> {
     Shared::new(Service::new(scope(), Scripted::default()))
@@ -88,11 +89,11 @@ fn the_fallback_passes_the_suite() {
     let (handle, shared) = (reactor(), shared());
     let server = handle.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        crate::http::Server::start(shared.clone(), listener, "token").unwrap()
+        server::http::Server::start(shared.clone(), listener, "token").unwrap()
     });
     let address = server.address();
     let mut stranger = Post { address, token: "another" };
-    let (status, body) = stranger.post(&crate::path("CheckReserves"), vec![]).unwrap();
+    let (status, body) = stranger.post(&darkpool::path("CheckReserves"), vec![]).unwrap();
     assert_eq!(status, 401);
     assert_eq!(
         CapabilityError::parse(&String::from_utf8(body).unwrap()).code,
@@ -179,8 +180,8 @@ fn fills_stream_until_acknowledged() {
 }
 
 async fn next(
-    stream: &mut tonic::Streaming<crate::grpc::messages::TriggerResponseMessage>,
-) -> crate::grpc::messages::TriggerEvent {
+    stream: &mut tonic::Streaming<server::grpc::messages::TriggerResponseMessage>,
+) -> server::grpc::messages::TriggerEvent {
     match stream.message().await.unwrap().unwrap().message {
         Some(TriggerMessage::Response(response)) => response.event.unwrap(),
         other => panic!("{other:?}"),
@@ -256,7 +257,7 @@ fn a_go_client_calls_and_listens() {
     let Some((program, is_ours)) = go_client() else { return };
     let (handle, shared, path) = (reactor(), shared(), socket("go-socket"));
     shared.with(|service| {
-        service.request_collateral(&crate::scripted::request(1)).unwrap();
+        service.request_collateral(&request(1)).unwrap();
         service.backend().prove(1);
     });
     let server = handle
