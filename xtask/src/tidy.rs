@@ -73,6 +73,7 @@ pub(crate) fn run(bless: bool) -> Result<()> {
         let words = "--all-features --edges normal --target all --prefix none";
         Call::new(&format!("cargo tree --package {name} {words}")).read()
     };
+    findings.extend(crates::check_walls(&metadata, alone)?);
     findings.extend(crates::check_purity(&metadata, alone)?);
     findings.extend(tree::check_purity_line(&files));
     let rules = text(LICENCES).with_context(|| format!("reading {LICENCES}"))?;

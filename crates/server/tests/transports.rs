@@ -21,8 +21,8 @@ use tokio::runtime::Handle;
 use darkpool::scripted::{ID, Scripted, case, request, scope};
 use darkpool::testing::{Post, reactor, suite};
 use darkpool::{
-    Backend as _, COLLATERAL_REQUESTED, CapabilityError, Chain, Client, Code, Delivery,
-    Fallback, Host, Service,
+    Backend as _, COLLATERAL_REQUESTED, CapabilityError, Chain, Client, Code, Delivery, Fallback,
+    Host, Service,
 };
 use server::Shared;
 use server::grpc::messages::{AckEventRequest, TriggerMessage, TriggerRegistrationRequest};

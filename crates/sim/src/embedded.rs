@@ -16,16 +16,15 @@ use evm::alloy::transports::TransportErrorKind;
 use evm::deploy::Deployment;
 use evm::report::SignedReport;
 use evm::{SendError, mission};
+use node::pool::Host;
 use primitives::Timestamp;
 use store::MemoryStorage;
 
-use crate::pool_host::serve;
-use crate::world::Guest;
-use crate::{Error, Inputs, PoolHost, World};
+use crate::{Error, Guest, Inputs, World};
 
 /// The world, and what of it the simulation takes as its own.
 pub struct Embedded {
-    service: RefCell<Service<PoolHost>>,
+    service: RefCell<Service<Host<World>>>,
     scope: Scope,
     don: Arc<Don>,
     contracts: Deployment,
@@ -49,9 +48,8 @@ impl Embedded {
         let memory = || Box::new(MemoryStorage::new());
         let world = World::open_for(Some(guest), inputs, memory(), memory())?;
         let (don, contracts) = (world.don.clone(), world.contracts);
-        let host = PoolHost::new(world, start);
-        let provider = host.provider();
-        let scope = host.scope();
+        let (provider, scope) = (world.chain.connect(), world.scope());
+        let host = world.into_host(start)?;
         let service = RefCell::new(Service::new(scope.clone(), host));
         Ok(Self { service, scope, don, contracts, provider })
     }
@@ -83,7 +81,7 @@ impl Embedded {
 
     /// `darkpool@1.0.0`.
     pub fn dark_pool(&self) -> impl Capability + '_ {
-        |call: &Call<'_>| serve(&mut self.service.borrow_mut(), call)
+        |call: &Call<'_>| node::serve(&mut self.service.borrow_mut(), call)
     }
 
     /// Takes reports to the chain, and what they changed to the enclave.
@@ -107,7 +105,7 @@ impl Transmitter for Relay<'_> {
         };
         let mut service = self.0.service.borrow_mut();
         let receipt = service.backend().transmit(receiver, report).map_err(failed)?;
-        let emitters = service.backend().world().emitters();
+        let emitters = service.backend().ports().emitters();
         let facts = mission::facts(&receipt, &emitters);
         if !facts.is_empty() {
             service.backend().inform(&facts).map_err(failed)?;

@@ -128,7 +128,7 @@ impl Stack {
             faults: Faults::default(),
         };
         let escalation = inputs.setup().escalation;
-        let report = crate::run(inputs, Stores::memory(), &mut |_, _| (), &mut |_, _, _| false)
+        let report = crate::run(inputs, Stores::memory(), &mut |_, _| ())
             .map_err(|source| Error::Stack { replication, source })?;
         let seen = Seen { report: &report, scenario, draw: &draw, lines: &lines, escalation };
         let outcome = seen.outcome();

@@ -1,31 +1,37 @@
 //! The embedded stack in virtual time: a real chain, a real measured enclave, a simulated DON, scripted
 //! issuer, makers and custodian, driven through one mission from one seed. It is a crate because it is
-//! the second driver of the core, and the only one that may make agents and faults.
+//! the only one that may make agents and faults; what it drives is the production node, over its ports.
 //!
-//! Nouns: [`Scenario`] (what happens to reserves), [`Inputs`] (what a run depends on), [`run`] (the node's
-//! loop), [`Report`] (what to tell a person or a script), [`audit`] (the same journal on another machine).
-//! It holds no protocol rule: whatever decides is in `protocol`, in the enclave or on chain.
+//! Nouns: [`Scenario`] (what happens to reserves), [`Inputs`] (what a run depends on), [`World`] (what stands around
+//! a node), [`run`] (a mission in it), [`Report`] (what to tell a person or a script), [`audit`] (the same journal on
+//! another machine). It holds no protocol rule: whatever decides is in `protocol`, in the enclave or on chain.
 
 pub mod audit;
 pub mod confidential;
+mod devnet;
 mod embedded;
+mod faults;
+mod inputs;
 pub mod level;
-mod node;
+mod network;
 mod panel;
-pub mod parties;
-mod pool_host;
+mod parties;
 mod report;
+mod run;
 mod scenario;
-mod tick;
+mod script;
 mod world;
 
 pub use embedded::Embedded;
-pub use node::{Crash, Point, Stores, run};
+pub use faults::{Faults, Host, Moment, NodeFault, Plug, Point};
+pub use inputs::Inputs;
+pub use node::{MODULE, proving_key_pin};
 pub use panel::{Maker, draw};
-pub use pool_host::PoolHost;
+pub use parties::MakerAgent;
 pub use report::{Attestation, Clearing, Line, Proof, Report, RequestView, Transaction};
+pub use run::{Stores, run};
 pub use scenario::{Error as ScenarioError, Panel, Scenario, Shock, shipped};
-pub use world::{Faults, Guest, Host, Inputs, MODULE, NodeFault, World, proving_key_pin};
+pub use world::{Guest, World};
 
 use host::nsm::Entropy;
 use primitives::sha256;
@@ -39,26 +45,12 @@ pub enum Error {
         /// The chain.
         chain_id: u64,
     },
-    /// A seal failed.
-    #[error("sealing to the enclave's key")]
-    Seal(#[source] pool::seal::Error),
-    /// The enclave does not run or answer.
+    /// A party could not seal.
+    #[error("a party")]
+    Party(#[from] client::Error),
+    /// The enclave cannot be launched.
     #[error("the enclave process")]
     Enclave(#[from] host::launch::Error),
-    /// The enclave refused a command.
-    #[error("the enclave refused to {what}: {reason}")]
-    Refused {
-        /// What was asked.
-        what: &'static str,
-        /// Its words.
-        reason: String,
-    },
-    /// The enclave answered something else than was asked.
-    #[error("the enclave answered {what} with something else")]
-    Answer {
-        /// What was asked.
-        what: &'static str,
-    },
     /// Evidence was refused, by whoever was about to trust it.
     #[error("{who} refuses the enclave")]
     Evidence {
@@ -95,10 +87,10 @@ pub enum Error {
     /// A derived key is out of range, which happens for one seed in 2^128.
     #[error("a derived key is out of range: take another seed")]
     Key,
-    /// Something durable cannot be read or written.
-    #[error("{what} cannot be kept")]
+    /// Something of the operating system's cannot be had.
+    #[error("{what} cannot be had")]
     Store {
-        /// Which of the three.
+        /// Which.
         what: &'static str,
         /// Why.
         #[source]
@@ -106,25 +98,35 @@ pub enum Error {
     },
     /// The journal on disk is damaged.
     #[error("the journal")]
-    Journal(#[from] protocol::journal::Damaged),
-    /// The journal on disk is of another run.
+    Journal(#[source] protocol::journal::Damaged),
+    /// What is on disk is of another run.
     #[error("the journal on disk is of another run: its {what} differs")]
     OtherRun {
         /// What differs.
         what: &'static str,
     },
-    /// The mission refused what the node told it: a bug of ours.
-    #[error("the mission refused an event")]
-    Mission(#[from] protocol::Refused),
-    /// The workflow's module failed on a quorum of nodes, or asked for what the core did not: a bug of ours.
-    #[error("the workflow module: {reason}")]
-    Workflow {
-        /// Its words, or the engine's.
-        reason: String,
-    },
+    /// The node cannot go on.
+    #[error(transparent)]
+    Node(node::Error),
     /// A crash that a test ordered.
     #[error("crashed on order, at {0:?}")]
     Crashed(Point),
+}
+
+impl From<node::Error> for Error {
+    fn from(error: node::Error) -> Self {
+        match error {
+            node::Error::Evidence { who, source } => Self::Evidence { who, source },
+            node::Error::Journal(damaged) => Self::Journal(damaged),
+            node::Error::OtherRun { what } => Self::OtherRun { what },
+            error @ (node::Error::Port { .. }
+            | node::Error::Refused { .. }
+            | node::Error::Answer { .. }
+            | node::Error::Store { .. }
+            | node::Error::Mission(_)
+            | node::Error::Workflow { .. }) => Self::Node(error),
+        }
+    }
 }
 
 /// The run's seed as 32 bytes: `SHA-256("cdpr/seed/v1" ‖ seed, 8 bytes big-endian)`.

@@ -1,21 +1,25 @@
-//! What a run is told as: transactions, proofs, the public's view, and a transcript whose private column
-//! is what issuer and makers decrypt with their own keys. Built from the journal's events alone, so an
-//! interrupted run tells the same story as an undisturbed one.
+//! What a run is told as: transactions, proofs, the public's view, and a transcript whose private column is what
+//! issuer and makers decrypt with their own keys. It joins [`node::view`] with [`client::view`], and reads nothing
+//! else: an interrupted run tells the same story as an undisturbed one.
 
 use std::collections::BTreeMap;
 
+use client::Issuer;
+use client::view::{Ciphertexts, IssuerView, fills};
+use evm::alloy::primitives::B256;
+use evm::deploy::Deployment;
 use evm::settlement::ZkProof;
-use pool::field;
+use node::enrolment::Evidence;
+pub use node::view::Transaction;
+use node::view::{Entry, Proved, View};
 use primitives::{Amount, Bytes32, Premium, RequestId, Timestamp};
-use protocol::attest::Status;
+use protocol::attest::{Observed, Status};
 use protocol::event::Ready;
-use protocol::journal::Included;
-use protocol::wire::TickNotice;
-use protocol::{
-    Call, Disclosure, Effect, Event, Fact, Mission, Outcome, RequestStatus, Stage, Write,
-};
+use protocol::{Call, Disclosure, Effect, Event, Fact, Outcome, RequestStatus, Stage, Write};
 
-use crate::World;
+use crate::Inputs;
+use crate::devnet::Devnet;
+use crate::parties::MakerAgent;
 
 /// One line of the transcript.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,29 +36,6 @@ pub struct Line {
     pub public: String,
     /// The transaction that carried it.
     pub transaction: Option<Bytes32>,
-}
-
-/// One transaction of the mission.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transaction {
-    /// Which tick sent it.
-    pub tick: u32,
-    /// For which stage.
-    pub stage: Stage,
-    /// The contract's name in the workflow.
-    pub contract: String,
-    /// The Solidity function.
-    pub function: &'static str,
-    /// Its hash.
-    pub hash: Bytes32,
-    /// Gas it used, the forwarder's share included.
-    pub gas_used: u64,
-    /// Bytes of its calldata, the report around the call included.
-    pub calldata_len: usize,
-    /// Zero bytes among them: 4 gas instead of 16.
-    pub calldata_zeros: usize,
-    /// Whether the receiver carried it out.
-    pub success: bool,
 }
 
 /// One proof.
@@ -152,218 +133,266 @@ impl Report {
     }
 }
 
-/// Builds a report while events pass.
-pub(crate) struct Recorder {
-    lines: Vec<Line>,
-    transactions: Vec<Transaction>,
-    proofs: BTreeMap<(RequestId, u32), Proof>,
-    order: Vec<(RequestId, u32)>,
-    clearings: Vec<Clearing>,
-    verdicts: Vec<(u32, bool)>,
-    facts: Vec<(u32, Fact)>,
-    notice: Option<TickNotice>,
-    backed: Option<bool>,
-    attested: Option<bool>,
-    reports: u32,
-    last_tick: Timestamp,
-    /// Sealed disclosure: the last request the public has seen the end of.
-    revealed: Option<RequestView>,
+/// Who tells: the run's inputs, its chain at the end, and everybody's keys.
+pub(crate) struct Told<'a> {
+    pub(crate) inputs: &'a Inputs,
+    pub(crate) devnet: &'a Devnet,
+    pub(crate) contracts: &'a Deployment,
+    pub(crate) evidence: &'a Evidence,
+    pub(crate) issuer: &'a Issuer,
+    pub(crate) makers: &'a [(MakerAgent, u64)],
+    /// Makers, in the order in which they answer.
+    pub(crate) arrivals: &'a [usize],
 }
 
-impl Recorder {
-    pub(crate) fn new(world: &World) -> Self {
-        let start = world.inputs.scenario.start;
-        let mut recorder = Self {
-            lines: Vec::new(),
-            transactions: Vec::new(),
-            proofs: BTreeMap::new(),
-            order: Vec::new(),
+impl Told<'_> {
+    /// A run, from what is public of it.
+    pub(crate) fn report(&self, view: &View, journal_hash: Bytes32) -> Report {
+        let mut teller = Teller {
+            told: self,
+            view,
+            lines: vec![self.standing_ready()],
             clearings: Vec::new(),
-            verdicts: Vec::new(),
-            facts: Vec::new(),
-            notice: None,
+            private: IssuerView::default(),
             backed: None,
             attested: None,
-            reports: 0,
-            last_tick: start,
-            revealed: None,
+            n_orders: 0,
+            n_statuses: 0,
+            last_tick: self.inputs.scenario.start,
         };
+        view.entries().iter().for_each(|entry| teller.take(entry));
+        let Teller { lines, clearings, private, .. } = teller;
+        let newest = view.revealed().or(view.request().map(|request| (request.id, request.status)));
+        let request = newest.map(|(id, status)| RequestView {
+            id,
+            status: self.request_status(id).unwrap_or(status),
+        });
+        Report {
+            workflow: self.inputs.workflow.workflow.name.clone(),
+            scenario: self.inputs.scenario.name.clone(),
+            seed: self.inputs.seed,
+            disclosure: self.inputs.disclosure(),
+            request,
+            outcome: view.outcome(),
+            rounds: view.rounds(),
+            ticks: view.tick(),
+            transactions: view.transactions().collect(),
+            proofs: self.proofs(view),
+            attestation: Attestation {
+                trust: self.evidence.trust.clone(),
+                pcr0: self.evidence.expected.pcr0.to_string(),
+            },
+            clearings,
+            verdicts: private.verdicts().collect(),
+            facts: view.facts().map(|(tick, fact)| (tick, fact.clone())).collect(),
+            lines,
+            mint_allowed: self.mint_allowed().unwrap_or(false),
+            journal_hash,
+        }
+    }
+
+    fn standing_ready(&self) -> Line {
+        let n = self.makers.len();
         let capacity: u128 =
-            world.makers.iter().map(|(agent, _)| agent.maker.capacity.units()).sum();
-        recorder.lines.push(Line {
-            at: start,
+            self.makers.iter().map(|(agent, _)| agent.maker.capacity.units()).sum();
+        Line {
+            at: self.inputs.scenario.start,
             tick: 0,
             stage: Stage::Match,
             happened: format!(
-                "{} makers verified the enclave and locked {} in the pool, each under terms of its own",
-                world.makers.len(),
+                "{n} makers verified the enclave and locked {} in the pool, each under terms of its own",
                 tokens(capacity)
             ),
             public: format!(
                 "{} deposits with their amounts, long before anything happened; no terms",
-                world.makers.len() + 1
+                n + 1
             ),
             transaction: None,
-        });
-        recorder
-    }
-
-    /// Notes what proving took. Timings are the process's, not the journal's.
-    pub(crate) fn proved(&mut self, world: &World, ready: &Ready, prove_ms: u64, constraints: u64) {
-        let proof = self.proof(world, ready);
-        *proof = Proof { constraints, prove_ms, ..proof.clone() };
-    }
-
-    fn proof(&mut self, world: &World, ready: &Ready) -> &mut Proof {
-        let key = (ready.request, ready.round);
-        if !self.order.contains(&key) {
-            self.order.push(key);
         }
-        self.proofs.entry(key).or_insert_with(|| Proof {
-            circuit: circuits::clearing::NAME,
-            constraints: 0,
-            prove_ms: 0,
-            verify_gas: world.verify_gas(&ready.zk_proof).unwrap_or(0),
+    }
+
+    /// One a round, in order.
+    fn proofs(&self, view: &View) -> Vec<Proof> {
+        let timed: BTreeMap<(RequestId, u32), &Proved> =
+            view.proved().iter().map(|proved| ((proved.request, proved.round), proved)).collect();
+        let rounds = view.entries().iter().filter_map(|entry| match &entry.event {
+            Event::Cleared { ready } => ready.as_ref(),
+            Event::Ticked { .. }
+            | Event::Ordered { .. }
+            | Event::Observed { .. }
+            | Event::Unobserved { .. }
+            | Event::Written { .. }
+            | Event::Unwritten { .. } => None,
+        });
+        let proofs = rounds.map(|ready| {
+            let timed = timed.get(&(ready.request, ready.round));
+            Proof {
+                circuit: circuits::clearing::NAME,
+                constraints: timed.map_or(0, |proved| proved.constraints),
+                prove_ms: timed.map_or(0, |proved| proved.prove_ms),
+                verify_gas: self.verify_gas(&ready.zk_proof).unwrap_or(0),
+            }
+        });
+        proofs.collect()
+    }
+
+    /// Gas that verifying a proof takes by itself, as the chain estimates it.
+    fn verify_gas(&self, zk_proof: &[u8]) -> Option<u64> {
+        let proof = ZkProof::decode(zk_proof).ok()?;
+        self.devnet.block_on(async |provider| {
+            let verifier = evm::abi::ClearingVerifier::new(self.contracts.verifier, provider);
+            verifier.verifyProof(proof.proof, proof.public_inputs).estimate_gas().await.ok()
         })
     }
 
-    /// Takes in one event, the effect it answers, and its transaction.
-    pub(crate) fn take(
-        &mut self,
-        world: &World,
-        mission: &Mission,
-        now: Timestamp,
-        event: &Event,
-        effect: Option<&Effect>,
-        included: Option<&Included>,
-    ) {
-        let tick = mission.tick();
-        match event {
+    /// What the chain says of a request.
+    fn request_status(&self, id: RequestId) -> Option<RequestStatus> {
+        let status = self.devnet.block_on(async |provider| {
+            let pool = evm::abi::DarkPool::new(self.contracts.dark_pool, provider);
+            pool.getRequestStatus(B256::from(id.0)).call().await.ok()
+        });
+        RequestStatus::from_number(status?)
+    }
+
+    /// Whether the stablecoin may be minted now.
+    fn mint_allowed(&self) -> Option<bool> {
+        self.devnet.block_on(async |provider| {
+            let guard = evm::abi::RecoveryGuard::new(self.contracts.guard, provider);
+            guard.mintAllowed().call().await.ok()
+        })
+    }
+}
+
+/// Tells a run event by event.
+struct Teller<'a> {
+    told: &'a Told<'a>,
+    view: &'a View,
+    lines: Vec<Line>,
+    clearings: Vec<Clearing>,
+    /// What the issuer has read so far.
+    private: IssuerView,
+    /// The verdict told last.
+    backed: Option<bool>,
+    /// The attestation told last.
+    attested: Option<bool>,
+    n_orders: usize,
+    n_statuses: u32,
+    last_tick: Timestamp,
+}
+
+impl Teller<'_> {
+    fn take(&mut self, entry: &Entry) {
+        match &entry.event {
             Event::Ticked { .. } => {
-                if let Some(shock) = world.inputs.scenario.shock_between(self.last_tick, now) {
+                let scenario = &self.told.inputs.scenario;
+                if let Some(shock) = scenario.shock_between(self.last_tick, entry.at) {
                     let happened = format!("{}: {} no longer count", shock.what, shock.amount);
-                    self.line(shock.at, tick, Stage::Detect, happened, String::new(), None);
+                    let at = shock.at;
+                    self.line_at(at, entry, Stage::Detect, happened, String::new());
                 }
-                self.last_tick = now;
+                self.last_tick = entry.at;
             }
-            Event::Observed { observed, .. } => {
-                let notice = world.issuer.read_tick(observed.tick, &observed.notice);
-                if let Some(notice) =
-                    notice.as_ref().filter(|notice| self.backed != Some(notice.backed))
-                {
-                    let verdict = if notice.backed {
-                        "backed".to_owned()
-                    } else {
-                        format!("short: {} missing to the target", notice.gap)
-                    };
-                    let happened = format!(
-                        "enclave: reserves {} over liabilities {}, ratio {}: {verdict}",
-                        notice.reserves,
-                        notice.liabilities,
-                        ratio(notice.reserves, notice.liabilities)
-                    );
-                    let public = match observed.status {
-                        Status::Backed(_) => {
-                            "nothing yet: the bit follows with this tick's attestation"
-                        }
-                        Status::Sealed(_) => "nothing: a commitment, as on every tick",
-                    };
-                    self.line(now, tick, Stage::Detect, happened, public.to_owned(), None);
-                    self.backed = Some(notice.backed);
-                }
-                self.verdicts.extend(notice.as_ref().map(|notice| (tick, notice.backed)));
-                self.notice = notice;
-            }
+            Event::Observed { observed, .. } => self.observed(entry, observed),
             Event::Unobserved { .. } => {
-                let happened =
-                    "too few nodes brought the same observation: no reading, no report".to_owned();
-                self.line(
-                    now,
-                    tick,
-                    Stage::Detect,
-                    happened,
-                    "no report on this tick".to_owned(),
-                    None,
-                );
+                let happened = "too few nodes brought the same observation: no reading, no report";
+                let public = "no report on this tick".to_owned();
+                self.line(entry, Stage::Detect, happened.to_owned(), public);
             }
-            Event::Ordered { envelope, .. } => {
-                let index = self
-                    .lines
-                    .iter()
-                    .filter(|line| line.happened.contains("sealed an order"))
-                    .count();
-                let mut arrivals: Vec<_> = world
-                    .makers
-                    .iter()
-                    .map(|(agent, _)| (agent.maker.latency, agent.maker.index))
-                    .collect();
-                arrivals.sort_unstable();
-                if let Some((_, maker)) = arrivals.get(index) {
-                    let maker = &world.makers[*maker].0.maker;
-                    let happened = format!(
-                        "maker {} sealed an order: up to {} at {} or more",
-                        maker.index, maker.capacity, maker.premium_min
-                    );
-                    let public = format!("a {}-byte envelope, like any other", envelope.len());
-                    self.line(now, tick, Stage::Match, happened, public, None);
-                }
-            }
+            Event::Ordered { envelope, .. } => self.ordered(entry, envelope.len()),
             Event::Written { transaction, delivered, facts } => {
-                if let Some(Effect::Write(write)) = effect {
-                    self.written(world, now, write, *transaction, *delivered, facts, included);
+                if let Some(Effect::Write(write)) = &entry.effect {
+                    self.written(entry, write, *transaction, *delivered, facts);
                 }
             }
             Event::Unwritten { agreeing } => {
                 let happened =
                     format!("{agreeing} nodes agree, which is no quorum: nothing is sent");
-                self.line(now, tick, Stage::Attest, happened, "no report".to_owned(), None);
+                self.line(entry, Stage::Attest, happened, "no report".to_owned());
             }
-            Event::Cleared { ready: Some(ready) } => self.cleared(world, now, tick, ready),
+            Event::Cleared { ready: Some(ready) } => self.cleared(entry, ready),
             Event::Cleared { ready: None } => {
-                let cap = mission.request().map_or(Premium::default(), |request| request.premium);
+                let cap = entry.request.map_or(Premium::default(), |request| request.premium);
                 let happened = format!("a call closed: nobody stands ready at {cap} or less");
-                self.line(now, tick, Stage::Match, happened, String::new(), None);
+                self.line(entry, Stage::Match, happened, String::new());
             }
         }
     }
 
-    fn cleared(&mut self, world: &World, now: Timestamp, tick: u32, ready: &Ready) {
-        let timing = {
-            let proof = self.proof(world, ready);
-            if proof.prove_ms == 0 {
-                String::new()
-            } else {
-                format!(", proved in {} ms", proof.prove_ms)
-            }
-        };
-        let Some((proof, context)) = opened(world, ready) else { return };
-        let Some(notice) = proof
-            .ciphertexts
-            .last()
-            .and_then(|sealed| world.issuer.read_settlement(context, sealed))
-        else {
+    fn observed(&mut self, entry: &Entry, observed: &Observed) {
+        let issuer = self.told.issuer;
+        let Some(notice) = self.private.tick(issuer, observed.tick, &observed.notice) else {
             return;
         };
-        let mut fills = Vec::new();
-        for (slot, sealed) in proof.ciphertexts.iter().enumerate().take(pool::SLOTS) {
-            for (agent, _) in &world.makers {
-                if let Some(fill) = agent.read(context, slot, sealed) {
-                    let amount = Amount::new(fill.fill).unwrap_or(Amount::MAX);
-                    fills.push((agent.maker.index, amount));
-                }
-            }
+        if self.backed.replace(notice.backed) == Some(notice.backed) {
+            return;
         }
+        let verdict = if notice.backed {
+            "backed".to_owned()
+        } else {
+            format!("short: {} missing to the target", notice.gap)
+        };
+        let happened = format!(
+            "enclave: reserves {} over liabilities {}, ratio {}: {verdict}",
+            notice.reserves,
+            notice.liabilities,
+            ratio(notice.reserves, notice.liabilities)
+        );
+        let public = match observed.status {
+            Status::Backed(_) => "nothing yet: the bit follows with this tick's attestation",
+            Status::Sealed(_) => "nothing: a commitment, as on every tick",
+        };
+        self.line(entry, Stage::Detect, happened, public.to_owned());
+    }
+
+    fn ordered(&mut self, entry: &Entry, envelope_len: usize) {
+        let index = self.n_orders;
+        self.n_orders += 1;
+        let Some(maker) = self.told.arrivals.get(index) else { return };
+        let maker = &self.told.makers[*maker].0.maker;
+        let happened = format!(
+            "maker {} sealed an order: up to {} at {} or more",
+            maker.index, maker.capacity, maker.premium_min
+        );
+        let public = format!("a {envelope_len}-byte envelope, like any other");
+        self.line(entry, Stage::Match, happened, public);
+    }
+
+    fn cleared(&mut self, entry: &Entry, ready: &Ready) {
+        let is_it =
+            |proved: &&Proved| (proved.request, proved.round) == (ready.request, ready.round);
+        let timed = self.view.proved().iter().rfind(is_it).map(|proved| proved.prove_ms);
+        let timing = match timed {
+            None | Some(0) => String::new(),
+            Some(prove_ms) => format!(", proved in {prove_ms} ms"),
+        };
+        let Some(round) = self.view.round(ready) else { return };
+        let sealed = Ciphertexts {
+            request: round.request,
+            round: round.round,
+            context: round.context,
+            sealed: &round.ciphertexts,
+        };
+        let Some(notice) = self.private.round(self.told.issuer, &sealed) else { return };
+        let (premium, payout) =
+            (Premium::new(notice.premium_bps).unwrap_or_default(), notice.payout);
+        let mut by_slot: Vec<(usize, usize, Amount)> = Vec::new();
+        for (agent, _) in self.told.makers {
+            let own = fills(&agent.client, &sealed).into_iter();
+            by_slot.extend(own.map(|(slot, amount)| (slot, agent.maker.index, amount)));
+        }
+        by_slot.sort_by_key(|(slot, ..)| *slot);
+        let fills: Vec<(usize, Amount)> =
+            by_slot.into_iter().map(|(_, maker, amount)| (maker, amount)).collect();
         let filled: Vec<String> =
             fills.iter().map(|(maker, amount)| format!("maker {maker}: {amount}")).collect();
-        let premium = Premium::new(notice.premium_bps).unwrap_or_default();
         if !fills.is_empty() {
             self.clearings.push(Clearing {
-                closed: tick,
+                closed: entry.tick,
                 settled: None,
                 round: ready.round,
                 premium,
                 fills,
-                payout: notice.payout,
+                payout,
                 request: ready.request,
             });
         }
@@ -376,48 +405,25 @@ impl Recorder {
                 filled.join(", ")
             )
         };
-        self.line(now, tick, Stage::Match, happened, String::new(), None);
+        self.line(entry, Stage::Match, happened, String::new());
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one transaction, seen from every side")]
     fn written(
         &mut self,
-        world: &World,
-        now: Timestamp,
+        entry: &Entry,
         write: &Write,
         hash: Bytes32,
         delivered: bool,
         facts: &[Fact],
-        included: Option<&Included>,
     ) {
-        let calldata = included.map(|included| calldata(&included.raw)).unwrap_or_default();
-        self.transactions.push(Transaction {
-            tick: write.tick,
-            stage: write.call.stage(),
-            contract: write.contract.clone(),
-            function: write.call.function(),
-            hash,
-            gas_used: included.map_or(0, |included| included.gas_used),
-            calldata_len: calldata.len(),
-            calldata_zeros: calldata.iter().filter(|byte| **byte == 0).count(),
-            success: delivered,
-        });
         let stage = write.call.stage();
         if !delivered {
-            let happened = format!(
-                "{}: the receiver refused the report; it is tried again",
-                write.call.function()
-            );
-            return self.line(
-                now,
-                write.tick,
-                stage,
-                happened,
-                "a refused report".to_owned(),
-                Some(hash),
-            );
+            let function = write.call.function();
+            let happened =
+                format!("{function}: the receiver refused the report; it is tried again");
+            self.line(entry, stage, happened, "a refused report".to_owned());
+            return self.carried(hash);
         }
-        self.facts.extend(facts.iter().map(|fact| (write.tick, fact.clone())));
         for fact in facts {
             if let Fact::RoundSettled { id, round, .. } = fact {
                 let is_it =
@@ -429,9 +435,10 @@ impl Recorder {
         }
         let (happened, public) = match &write.call {
             Call::RequestCollateral { premium, timeout, encrypted_amount } => {
-                let asked = self.notice.as_ref().map_or(Amount::ZERO, |notice| {
+                let asked = self.private.newest().map_or(Amount::ZERO, |notice| {
                     let gap = if notice.backed { Amount::ZERO } else { notice.gap };
-                    protocol::request::ask(gap, world.inputs.deployment.request.lot).unwrap_or(gap)
+                    protocol::request::ask(gap, self.told.inputs.deployment.request.lot)
+                        .unwrap_or(gap)
                 });
                 (
                     format!("asked for {asked} at {premium} at most"),
@@ -441,7 +448,7 @@ impl Recorder {
                     ),
                 )
             }
-            Call::ConfidentialFill { request, zk_proof, tee_attestation } => {
+            Call::ConfidentialFill { request, .. } => {
                 let round = facts.iter().find_map(|fact| match fact {
                     Fact::RoundSettled { round, status, .. } => Some((*round, *status)),
                     Fact::RequestOpened { .. }
@@ -453,15 +460,7 @@ impl Recorder {
                     | Fact::LeavesInserted { .. } => None,
                 });
                 let (round, status) = round.unwrap_or((0, RequestStatus::Pending));
-                let ready = Ready {
-                    request: *request,
-                    round,
-                    zk_proof: zk_proof.clone(),
-                    tee_attestation: tee_attestation.clone(),
-                };
-                let notice = opened(world, &ready).and_then(|(proof, context)| {
-                    world.issuer.read_settlement(context, proof.ciphertexts.last()?)
-                });
+                let notice = self.private.of(*request, round);
                 let happened = notice.map_or_else(
                     || format!("round {round} settled"),
                     |notice| {
@@ -498,7 +497,7 @@ impl Recorder {
                     "the guard's ladder goes up a rung"
                 };
                 let attempts = attempts.unwrap_or(0);
-                let max = world.inputs.deployment.guard.attempts_max;
+                let max = self.told.inputs.deployment.guard.attempts_max;
                 (
                     format!("attempt {attempts} of {max} ran out of time: {next}"),
                     format!(
@@ -507,13 +506,10 @@ impl Recorder {
                     ),
                 )
             }
-            Call::OpenRequest { request, status, .. } => {
-                self.revealed = Some(RequestView { id: *request, status: *status });
-                (
-                    format!("the epoch opens: its request ended {}", status.name()),
-                    format!("{}, for the epoch that ended", status.name()),
-                )
-            }
+            Call::OpenRequest { request, status, .. } => (
+                format!("the epoch opens: its request ended {}", status.name()),
+                format!("{}, for the epoch that ended", status.name()),
+            ),
             Call::AttestRecovery { recovered, .. } => {
                 if self.attested == Some(*recovered) {
                     return;
@@ -532,8 +528,8 @@ impl Recorder {
                 }
             }
             Call::ReportStatus { commitment } => {
-                self.reports += 1;
-                if self.reports > 1 {
+                self.n_statuses += 1;
+                if self.n_statuses > 1 {
                     return;
                 }
                 (
@@ -542,78 +538,32 @@ impl Recorder {
                 )
             }
         };
-        self.line(now, write.tick, stage, happened, public, Some(hash));
+        self.line(entry, stage, happened, public);
+        self.carried(hash);
     }
 
-    fn line(
+    /// The last line was carried by a transaction.
+    fn carried(&mut self, hash: Bytes32) {
+        if let Some(line) = self.lines.last_mut() {
+            line.transaction = Some(hash);
+        }
+    }
+
+    fn line(&mut self, entry: &Entry, stage: Stage, happened: String, public: String) {
+        self.line_at(entry.at, entry, stage, happened, public);
+    }
+
+    fn line_at(
         &mut self,
         at: Timestamp,
-        tick: u32,
+        entry: &Entry,
         stage: Stage,
         happened: String,
         public: String,
-        transaction: Option<Bytes32>,
     ) {
-        self.lines.push(Line { at, tick, stage, happened, public, transaction });
+        let tick = entry.tick;
+        self.lines.push(Line { at, tick, stage, happened, public, transaction: None });
     }
-
-    pub(crate) fn finish(
-        mut self,
-        world: &World,
-        mission: &Mission,
-        journal_hash: Bytes32,
-    ) -> Report {
-        let newest = self.revealed.map(|view| (view.id, view.status));
-        let newest = newest.or(mission.request().map(|request| (request.id, request.status)));
-        let request = newest.map(|(id, status)| RequestView {
-            id,
-            status: world.request_status(id).unwrap_or(status),
-        });
-        let proofs = self.order.iter().filter_map(|key| self.proofs.remove(key)).collect();
-        Report {
-            workflow: world.inputs.workflow.workflow.name.clone(),
-            scenario: world.inputs.scenario.name.clone(),
-            seed: world.inputs.seed,
-            disclosure: world.inputs.disclosure(),
-            request,
-            outcome: mission.outcome(),
-            rounds: mission.rounds(),
-            ticks: mission.tick(),
-            transactions: self.transactions,
-            proofs,
-            attestation: Attestation {
-                trust: world.evidence.trust.clone(),
-                pcr0: world.evidence.expected.pcr0.to_string(),
-            },
-            clearings: self.clearings,
-            verdicts: self.verdicts,
-            facts: self.facts,
-            lines: self.lines,
-            mint_allowed: world.mint_allowed().unwrap_or(false),
-            journal_hash,
-        }
-    }
-}
-
-/// A round's proof, decoded, and the scalar its ciphertexts are bound to.
-fn opened(world: &World, ready: &Ready) -> Option<(ZkProof, pool::Fr)> {
-    let proof = ZkProof::decode(&ready.zk_proof).ok()?;
-    let context = field::from_bytes(&proof.public_inputs[0].to_be_bytes()).ok()?;
-    let expected = evm::settlement::context(
-        world.contracts.chain_id,
-        world.contracts.dark_pool,
-        ready.request.0.into(),
-        ready.round.into(),
-    );
-    (proof.public_inputs[0] == expected).then_some((proof, context))
-}
-
-fn calldata(raw: &[u8]) -> Vec<u8> {
-    use evm::alloy::consensus::{Transaction as _, TxEnvelope};
-    use evm::alloy::eips::Decodable2718 as _;
-    TxEnvelope::decode_2718(&mut &raw[..])
-        .map(|envelope| envelope.input().to_vec())
-        .unwrap_or_default()
 }
 
 fn tokens(units: u128) -> String {

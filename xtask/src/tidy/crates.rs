@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::Finding;
 
 /// Crates that take time, entropy and the world as arguments (design, "Shape of the code").
-pub(super) const PURE: [&str; 7] =
-    ["primitives", "pool", "circuits", "attestation", "protocol", "recovery", "risk"];
+pub(super) const PURE: [&str; 8] =
+    ["primitives", "pool", "circuits", "attestation", "protocol", "recovery", "risk", "client"];
 
 /// What would let a pure crate reach the world by itself. `x-*` also stands for every crate of that family.
 const WORLDLY: [&str; 12] = [
@@ -28,6 +28,13 @@ const ROOMS: [(&str, &[&str]); 4] = [
 
 /// Who may carry an EVM inside, by whatever way: the simulated world, and the program that has it all.
 const CARRIERS: (&str, &[&str]) = ("devchain", &["devchain", "sim", "cdpr"]);
+
+/// What a member must not reach by any way, though its neighbours do: production code knows no simulation and no
+/// socket of its own, and whoever holds keys no chain library.
+const WALLS: [(&str, &[&str]); 2] = [
+    ("node", &["sim", "host", "revm", "revm-*", "axum", "axum-*", "tonic", "tonic-*", "ureq"]),
+    ("client", &["evm", "host", "node"]),
+];
 
 const GRAPH_BEGIN: &str = "<!-- crate-graph:begin -->";
 const GRAPH_END: &str = "<!-- crate-graph:end -->";
@@ -222,6 +229,32 @@ pub(super) fn check_rooms(metadata: &Metadata) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// No member reaches what is behind its wall. `trees` as in [`check_purity`].
+pub(super) fn check_walls(
+    metadata: &Metadata,
+    trees: impl Fn(&str) -> Result<String>,
+) -> Result<Vec<Finding>> {
+    const RULE: &str = "walls";
+    let mut findings = Vec::new();
+    for (name, forbidden) in WALLS {
+        let is_forbidden = |name: &str| forbidden.iter().any(|pattern| is_of(name, pattern));
+        let Some(member) = metadata.members().find(|member| member.name == name) else { continue };
+        let mut paths = paths_to(metadata, &member.id, is_forbidden);
+        if !paths.is_empty() {
+            let tree = trees(name)?;
+            let alone: BTreeSet<&str> =
+                tree.lines().filter_map(name_and_version).map(|(name, _)| name).collect();
+            paths.retain(|path| path.last().is_some_and(|last| alone.contains(last.as_str())));
+        }
+        for path in paths {
+            let what = format!("{name} reaches {}", path.join(" -> "));
+            let hint = "take it as a port, or move the code to who may know it";
+            findings.push(Finding::new(RULE, what, hint));
+        }
+    }
+    Ok(findings)
 }
 
 /// Every dependency comes from the registry, but for the workspace's own crates.
@@ -591,6 +624,19 @@ pub(super) mod tests {
         edges.extend([("serde", "sneaky"), ("sneaky", "mio")]);
         let findings = impurities(&parse(&metadata(&edges)));
         assert_eq!(whats(&findings), ["protocol is pure, but depends on serde -> sneaky -> mio"]);
+    }
+
+    #[test]
+    fn what_is_behind_a_wall_is_named_with_its_path_unless_only_others_ask_for_it() {
+        let mut value = metadata(&[("node", "don"), ("don", "tonic"), ("client", "pool")]);
+        let members = ["node", "client"].map(Value::from);
+        value["workspace_members"].as_array_mut().unwrap().extend(members);
+        let walls = |tree: &str| check_walls(&parse(&value), |_| Ok(tree.to_owned())).unwrap();
+        assert_eq!(
+            whats(&walls("don v1.0.0\ntonic v1.0.0")),
+            ["node reaches node -> don -> tonic"]
+        );
+        assert!(walls("don v1.0.0").is_empty());
     }
 
     /// Of crates that have alone what the workspace gives them.

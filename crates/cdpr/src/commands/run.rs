@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use recovery::{Deployment, DisclosureMode};
-use sim::{Faults, Inputs, Point, Report, Scenario, Stores};
+use sim::{Faults, Inputs, Plug, Point, Report, Scenario, Stores};
 use store::{FileStorage, Storage};
 
 use crate::{Ending, Failure, keys, transcript};
@@ -58,24 +58,11 @@ fn disclosures() -> impl TypedValueParser<Value = DisclosureMode> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
-    let inputs = inputs(arguments)?;
-    let crash_at = arguments.crash_at.as_deref().map(parse_crash).transpose()?;
+    let mut inputs = inputs(arguments)?;
+    inputs.faults.plug = arguments.crash_at.as_deref().map(parse_crash).transpose()?.map(killing);
     let stores = stores(arguments.journal.as_deref())?;
     let bar = progress(inputs.scenario.ticks_max);
-    let report = sim::run(
-        inputs,
-        stores,
-        &mut |tick, _| bar.set_position(tick.into()),
-        &mut |point, _, kind| {
-            if crash_at.as_ref().is_some_and(|(p, k)| *p == point && k == kind) {
-                let _ = rustix::process::kill_process(
-                    rustix::process::getpid(),
-                    rustix::process::Signal::KILL,
-                );
-            }
-            false
-        },
-    );
+    let report = sim::run(inputs, stores, &mut |tick, _| bar.set_position(tick.into()));
     bar.finish_and_clear();
     let report = report.map_err(|error| {
         if matches!(error, sim::Error::OtherRun { .. } | sim::Error::Journal(_)) {
@@ -196,6 +183,17 @@ fn parse_crash(text: &str) -> Result<(Point, String), Failure> {
         }
     };
     Ok((point, kind.to_owned()))
+}
+
+/// Kills this process at the first such moment, as a loss of power would.
+fn killing((point, kind): (Point, String)) -> Plug {
+    Plug::new(move |moment| {
+        if (moment.point, moment.kind) == (point, &kind) {
+            let own = rustix::process::getpid();
+            let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
+        }
+        false
+    })
 }
 
 fn progress(ticks_max: u32) -> ProgressBar {

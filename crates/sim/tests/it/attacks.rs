@@ -266,13 +266,16 @@ fn attestations(disks: &Disks) -> Vec<bool> {
 fn terms_altered_after_locking_are_answered_and_never_filled() {
     let (world, _) = ready();
     let (agent, index) = &world.makers[0];
-    let mut cheaper = agent.terms();
+    let mut cheaper = agent.client.terms();
     cheaper.premium_bps_min = 0;
+    let mut order = agent.client.order(*index);
+    order.terms = cheaper.to_bytes().to_vec();
     let key = &world.evidence.key_bundle.hpke_public_key;
-    let forged = agent.envelope_with(key, *index, cheaper).unwrap();
+    let forged = agent.client.seal(key, &order).unwrap();
     // Its commitment is not in the tree, so it never stands; what it is answered with does not say so.
     let mut world = world;
     assert!(world.order(forged).is_ok());
-    let honest = world.makers[0].0.envelope(&world.evidence.key_bundle.hpke_public_key, 1).unwrap();
+    let honest =
+        world.makers[0].0.client.envelope(&world.evidence.key_bundle.hpke_public_key, 1).unwrap();
     assert!(world.order(honest).is_ok());
 }

@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use recovery::DisclosureMode::{Immediate, Sealed};
-use sim::{Error, Faults, Inputs, Point, Report};
+use sim::{Error, Faults, Inputs, Moment, Plug, Point, Report};
 
 use crate::{Disks, inputs, quick, run};
 
@@ -13,16 +14,11 @@ fn a_run_that_crashes_everywhere_ends_as_one_that_never_did() {
         run(inputs(&quick(), Immediate, 1, Faults::default()), &Disks::default()).unwrap();
 
     let disks = Disks::default();
-    let mut crashed: BTreeSet<(u64, u8)> = BTreeSet::new();
+    let (plug, crashed) = once_a_moment(|_| true);
     let (mut restarts, mut torn_len) = (0, 0);
     let report = loop {
-        let ended = sim::run(
-            inputs(&quick(), Immediate, 1, Faults::default()),
-            disks.stores(),
-            &mut |_, _| (),
-            &mut |point, n_events, _| crashed.insert((n_events, point as u8)),
-        );
-        match ended {
+        let faults = Faults { plug: Some(plug.clone()), ..Faults::default() };
+        match run(inputs(&quick(), Immediate, 1, faults), &disks) {
             Ok(report) => break report,
             Err(Error::Crashed(_)) => {
                 // Now and then a few bytes of what was being written survive: a torn tail.
@@ -40,20 +36,37 @@ fn a_run_that_crashes_everywhere_ends_as_one_that_never_did() {
         "no effect happened twice, none was lost"
     );
     assert!(restarts >= 100, "{restarts} restarts");
-    assert!(crashed.iter().any(|(_, point)| *point == Point::BeforeAppend as u8));
+    let crashed = crashed.lock().unwrap();
+    assert!(crashed.iter().any(|(_, point, _)| *point == Point::BeforeAppend));
+    let between = |(_, point, n_begun): &Moments| *point == Point::BeforeEffect && *n_begun > 0;
+    assert!(crashed.iter().any(between), "also between two reports of one tick");
+}
+
+/// Events in the journal, the point, effects begun since.
+type Moments = (u64, Point, u32);
+
+/// A plug that is pulled once at each moment that `is_here` likes, and the moments at which it was.
+fn once_a_moment(
+    is_here: impl Fn(&Moment) -> bool + Send + 'static,
+) -> (Plug, Arc<Mutex<BTreeSet<Moments>>>) {
+    let crashed: Arc<Mutex<BTreeSet<Moments>>> = Arc::default();
+    let seen = crashed.clone();
+    let plug = Plug::new(move |moment| {
+        let Moment { n_events, point, n_begun, .. } = *moment;
+        is_here(moment) && seen.lock().unwrap().insert((n_events, point, n_begun))
+    });
+    (plug, crashed)
 }
 
 /// Runs to the end, losing what is not durable wherever `pull` says so, once a point.
-fn disturbed(inputs: &dyn Fn() -> Inputs, pull: &dyn Fn(u64) -> bool) -> (Report, u32) {
+fn disturbed(inputs: &dyn Fn() -> Inputs, pull: fn(u64) -> bool) -> (Report, u32) {
     let disks = Disks::default();
-    let mut crashed: BTreeSet<(u64, u8)> = BTreeSet::new();
+    let (plug, _) = once_a_moment(move |moment| pull(moment.n_events));
     let mut restarts = 0;
     loop {
-        let ended =
-            sim::run(inputs(), disks.stores(), &mut |_, _| (), &mut |point, n_events, _| {
-                pull(n_events) && crashed.insert((n_events, point as u8))
-            });
-        match ended {
+        let mut inputs = inputs();
+        inputs.faults.plug = Some(plug.clone());
+        match run(inputs, &disks) {
             Ok(report) => return (report, restarts),
             Err(Error::Crashed(_)) => {
                 disks.crash(0);
@@ -81,7 +94,7 @@ fn restarts_during_a_second_request_and_a_second_epoch_change_nothing() {
         "{requests} requests, {} rounds",
         undisturbed.rounds
     );
-    let (report, restarts) = disturbed(&immediate, &|n| n > 60 && n % 4 == 0);
+    let (report, restarts) = disturbed(&immediate, |n| n > 60 && n % 4 == 0);
     assert!(restarts > 10, "{restarts}");
     assert_eq!(report.journal_hash, undisturbed.journal_hash);
 
@@ -89,7 +102,7 @@ fn restarts_during_a_second_request_and_a_second_epoch_change_nothing() {
     let sealed = || inputs(&two_epochs, Sealed, 1, Faults::default());
     let undisturbed = run(sealed(), &Disks::default()).unwrap();
     assert!(undisturbed.ticks > 24, "a second epoch runs and opens");
-    let (report, restarts) = disturbed(&sealed, &|n| n > 60 && n % 9 == 0);
+    let (report, restarts) = disturbed(&sealed, |n| n > 60 && n % 9 == 0);
     assert!(restarts > 5, "{restarts}");
     assert_eq!(report.journal_hash, undisturbed.journal_hash);
 }

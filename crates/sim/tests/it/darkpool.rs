@@ -5,19 +5,21 @@ use cre::messages::darkpool::{
 };
 use cre::messages::{Any, evm as wire, pack, unpack};
 use darkpool::testing::{Case, Post, reactor, suite};
-use darkpool::{CapabilityError, Client, Fallback, Service};
+use darkpool::{Backend as _, CapabilityError, Client, Delivery, Fallback, Service};
 use don::chain::Transmitter;
 use don::{Caller, Capability as _};
 use evm::alloy::primitives::{Address, B256};
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::transports::TransportErrorKind;
 use evm::report::SignedReport;
+use node::pool::Host;
 use primitives::{CommitmentHash, Duration, Premium, RequestId, Timestamp, decode};
 use protocol::attest::{Observed, Status};
+use protocol::event::Ready;
 use protocol::{Call, Write};
 use recovery::DisclosureMode;
 use server::{Shared, grpc, http};
-use sim::{Faults, PoolHost, World};
+use sim::{Faults, World};
 use store::MemoryStorage;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Handle;
@@ -28,13 +30,14 @@ use crate::{inputs, quick};
 const TICK: Duration = Duration(300);
 
 /// A world whose reserves are short, with what the suite asks of it.
-fn short() -> (Shared<PoolHost>, Case) {
+fn short() -> (Shared<Host<World>>, Case) {
     let inputs = inputs(&quick(), DisclosureMode::Immediate, 1, Faults::default());
     let mut now = inputs.scenario.start;
     let world =
         World::open(inputs, Box::new(MemoryStorage::default()), Box::new(MemoryStorage::default()));
-    let host = PoolHost::new(world.unwrap(), now);
-    let mut service = Service::new(host.scope(), host);
+    let world = world.unwrap();
+    let scope = world.scope();
+    let mut service = Service::new(scope, world.into_host(now).unwrap());
 
     // Ticks until the reserves are short: the deficit is what a request commits to.
     let scope = service.scope().clone();
@@ -140,7 +143,7 @@ impl darkpool::Chain for Evm {
 
 /// The world's own transmitter, which does not tell the enclave. As a Chainlink node's, it takes a report that
 /// is on chain already for delivered.
-struct Delivers(Shared<PoolHost>);
+struct Delivers(Shared<Host<World>>);
 
 impl Transmitter for Delivers {
     fn deliver(
@@ -176,12 +179,12 @@ fn the_capability_over_the_real_world_passes_the_suite_and_fills() {
     let request_id = outcome.response.request_id;
     let id = RequestId(request_id[..].try_into().unwrap());
     shared.with(|service| {
-        let world = service.backend().world();
+        let world = service.backend().ports();
         let key = world.evidence.key_bundle.hpke_public_key;
         let envelopes: Vec<Vec<u8>> = world
             .makers
             .iter()
-            .map(|(agent, index)| agent.envelope(&key, *index).unwrap())
+            .map(|(agent, index)| agent.client.envelope(&key, *index).unwrap())
             .collect();
         for envelope in envelopes {
             world.order(envelope).unwrap();
@@ -195,7 +198,7 @@ fn the_capability_over_the_real_world_passes_the_suite_and_fills() {
         (service.fills(&config, 0).unwrap().0, service.get_request_status(&asked).unwrap())
     });
     assert_eq!((fills.len(), Some(&fills[0])), (1, status.fill.as_ref()));
-    let ready = protocol::event::Ready {
+    let ready = Ready {
         request: id,
         round: 1,
         zk_proof: fills[0].zk_proof.clone(),
@@ -203,7 +206,7 @@ fn the_capability_over_the_real_world_passes_the_suite_and_fills() {
     };
     let settled = shared.with(|service| {
         let settlement = write(CommitmentHash::default(), &[], 3, now + TICK);
-        service.backend().settle(ready, settlement, 3).unwrap()
+        settle_round(service.backend(), ready, settlement, 3)
     });
     assert!(settled, "the chain takes the proof");
     let (fills, after) = shared.with(|service| {
@@ -226,15 +229,30 @@ fn write(
     Write { tick: 1, contract, call, observation, epoch, expiry: now + timeout }
 }
 
+/// Settles a proved round by a report, and tells the enclave. False if the pool refused it.
+fn settle_round(host: &mut Host<World>, ready: Ready, write: Write, sequence: u64) -> bool {
+    let Ready { request, zk_proof, tee_attestation, .. } = ready;
+    let call = Call::ConfidentialFill { request, zk_proof, tee_attestation };
+    let now = host.now();
+    // A proof stands for itself.
+    let write = Write { call, observation: Vec::new(), ..write };
+    let report = host.ports().sign(&write, sequence, now).unwrap();
+    match host.deliver(&don::chain::signed_report(&report)).unwrap() {
+        Delivery::Taken(facts) => host.inform(&facts).is_ok(),
+        Delivery::Refused(_) | Delivery::Rejected => false,
+    }
+}
+
 fn request(
-    host: &mut PoolHost,
+    host: &mut Host<World>,
     commitment: CommitmentHash,
     observation: &[u8],
     epoch: u64,
     now: Timestamp,
 ) -> CollateralRequest {
-    let report = host.sign(&write(commitment, observation, epoch, now), epoch).unwrap();
-    let scope = host.scope();
+    let (at, write) = (host.now(), write(commitment, observation, epoch, now));
+    let report = host.ports().sign(&write, epoch, at).unwrap();
+    let scope = host.ports().scope();
     CollateralRequest {
         dark_pool: scope.dark_pool.0.to_vec(),
         asset: scope.asset,

@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 use circuits::keys::Keys;
 use primitives::sha256;
 use recovery::{Deployment, DisclosureMode};
-use sim::{Error, Faults, Inputs, Point, Report, Scenario, Stores, shipped};
+use sim::{Error, Faults, Inputs, Plug, Point, Report, Scenario, Stores, shipped};
 use store::{MemoryStorage, Storage};
 
 /// Keys of the clearing circuit, derived once a process, or read from where an earlier one left them.
@@ -108,14 +108,14 @@ impl Disks {
 }
 
 pub(crate) fn run(inputs: Inputs, disks: &Disks) -> Result<Report, Error> {
-    sim::run(inputs, disks.stores(), &mut |_, _| (), &mut |_, _, _| false)
+    sim::run(inputs, disks.stores(), &mut |_, _| ())
 }
 
 /// Runs until the first event of a kind is durable.
-pub(crate) fn run_until(inputs: Inputs, disks: &Disks, kind: &'static str) {
-    let ended = sim::run(inputs, disks.stores(), &mut |_, _| (), &mut |point, _, k| {
-        point == Point::AfterAppend && k == kind
-    });
+pub(crate) fn run_until(mut inputs: Inputs, disks: &Disks, kind: &'static str) {
+    inputs.faults.plug =
+        Some(Plug::new(move |moment| moment.point == Point::AfterAppend && moment.kind == kind));
+    let ended = run(inputs, disks);
     assert!(
         matches!(ended, Err(Error::Crashed(Point::AfterAppend))),
         "the run reaches {kind}: {:?}",

@@ -25,7 +25,6 @@ use super::project::{ChainSettings, Project};
 use super::refuse;
 use crate::Failure;
 
-
 /// Chains that CRE knows, by name. Source: `@chainlink/cre-sdk` 1.21.1, its EVM client's table.
 const SELECTORS: &[(&str, u64)] = &[
     ("adi-mainnet", 4_059_281_736_450_291_836),

@@ -1,0 +1,419 @@
+//! The node's loop: make an event durable, step the core, carry out what it asks, until it is over. What a tick
+//! writes is decided by the workflow's module on every node of the DON; the core follows, and a report it did not
+//! ask for ends the run.
+//!
+//! Chain, enclave and node persist apart, and chain and enclave may be ahead of the journal. So every effect can be
+//! carried out twice, by one rule of resumption: the node asks again in the same words. A report has the bytes and
+//! the nonce it had, and is found there already; the enclave gives the same answer to the same question; a tick's
+//! reads see the chain as it was when the tick began, so the module asks for the same things. Nothing else leaves
+//! the node, and so where a run was interrupted is not to be told from its journal.
+
+use std::sync::Arc;
+
+use darkpool::{Attested, RequestState, Scope};
+use evm::alloy::primitives::Address as EvmAddress;
+use evm::mission::Emitters;
+use primitives::{RequestId, Timestamp};
+use protocol::event::Ready;
+use protocol::journal::{Damaged, Included, Journal, Opening, Record, Writer};
+use protocol::mission::Setup;
+use protocol::wire::{Command, Reply};
+use protocol::workflow::Cron;
+use protocol::{Effect, Event, Mission, Outcome};
+use store::Storage;
+
+use crate::enrolment::Contracts;
+use crate::ports::{Input, Ports};
+use crate::view::{Opened, Proved, View};
+use crate::{Error, Word, judge};
+
+/// What a node is set up with: public, but for nothing, and the same on every restart.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The mission.
+    pub setup: Setup,
+    /// When ticks are due.
+    pub cron: Cron,
+    /// The journal's first record.
+    pub opening: Opening,
+    /// Transactions that stood on chain before the first tick.
+    pub included: Vec<Included>,
+    /// Where reports go.
+    pub contracts: Contracts,
+    /// Whose logs are facts.
+    pub emitters: Emitters,
+    /// Price that rounds clear at.
+    pub price: primitives::Price,
+    /// The dark pool, by the workflow's names.
+    pub scope: Scope,
+    /// Chainlink's selector of the chain.
+    pub chain_selector: u64,
+    /// How the module reaches the dark pool.
+    pub door: Door,
+}
+
+/// How the workflow's module reaches the dark pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Door {
+    /// The DON has registered `darkpool@1.0.0`.
+    Capability,
+    /// It has not: the module asks an endpoint, over the DON's HTTP capability.
+    Endpoint {
+        /// Where.
+        url: Arc<str>,
+        /// What it asks for.
+        token: Arc<str>,
+    },
+}
+
+/// A node at work.
+#[derive(Debug)]
+pub struct Node {
+    pub(crate) site: Site,
+    pub(crate) ports: Ports,
+    pub(crate) mission: Mission,
+    pub(crate) now: Timestamp,
+    /// The tick that is open.
+    pub(crate) progress: Progress,
+    /// After a crash within a tick: the transaction that was the newest when the tick began.
+    pub(crate) resumed_after: Option<Included>,
+    view: View,
+    writer: Writer,
+    n_events: u64,
+    /// Reports delivered so far: the number of the next one.
+    n_reports: u64,
+    is_closed: bool,
+}
+
+/// What a tick began with and what came of it so far: the node's memory of it, rebuilt from the journal when there
+/// was a crash.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// The round that awaited its settlement when the tick began.
+    pub(crate) ready: Option<Ready>,
+    /// The newest request, as it stood when the tick began.
+    pub(crate) request: Option<(RequestId, RequestState)>,
+    /// The enclave's answer; none by a quorum, or not there yet.
+    pub(crate) observed: Option<Attested>,
+    /// What the core wants written, in order: receiver and payload.
+    pub(crate) writes: Vec<(EvmAddress, Vec<u8>)>,
+    /// Of these, how many are answered.
+    pub(crate) n_answered: usize,
+    /// Number of the tick's first report.
+    pub(crate) number: u64,
+}
+
+impl Progress {
+    fn begin(mission: &Mission, opened: Option<Opened>, number: u64) -> Self {
+        let request = mission.request().zip(opened).map(|(request, opened)| {
+            let state = RequestState {
+                commitment: opened.commitment,
+                premium: request.premium,
+                opened: opened.at,
+                expires: request.expires,
+                status: request.status,
+            };
+            (request.id, state)
+        });
+        Self { ready: mission.ready().cloned(), request, number, ..Self::default() }
+    }
+}
+
+impl Node {
+    /// Opens a node over its journal: an empty one is begun, one that was interrupted goes on.
+    ///
+    /// # Errors
+    /// [`Error`]; the journal is as it was, but for a torn tail, which is cut.
+    pub fn open(site: Site, mut ports: Ports) -> Result<Self, Error> {
+        let n_setup = 1 + site.included.len();
+        let journal = read(&mut *ports.journal, n_setup)?;
+        let start = site.opening.started;
+        let mission = Mission::new(site.setup.clone());
+        let view = View::new(site.opening.chain_id, site.scope.dark_pool, start, &mission);
+        let mut node = Self {
+            site,
+            ports,
+            mission,
+            now: start,
+            progress: Progress::default(),
+            resumed_after: None,
+            view,
+            writer: journal.writer.clone(),
+            n_events: 0,
+            n_reports: 0,
+            is_closed: false,
+        };
+        node.begin(&journal.records)?;
+        node.replay(journal.records.into_iter().skip(n_setup))?;
+        Ok(node)
+    }
+
+    /// Writes, or finds written, what precedes the first event.
+    fn begin(&mut self, found: &[Record]) -> Result<(), Error> {
+        let opening = Record::Opening(Box::new(self.site.opening.clone()));
+        let included = self.site.included.iter().cloned().map(Record::Included);
+        let setup: Vec<Record> = core::iter::once(opening).chain(included).collect();
+        for (index, expected) in setup.iter().enumerate() {
+            match found.get(index) {
+                Some(found) if found == expected => {}
+                Some(_) => {
+                    let what = if index == 0 { "opening" } else { "setup" };
+                    return Err(Error::OtherRun { what });
+                }
+                None => self.append(core::slice::from_ref(expected))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what happened before a restart, and tells the enclave what the chain said since: it may not have
+    /// heard the last of it.
+    fn replay(&mut self, records: impl Iterator<Item = Record>) -> Result<(), Error> {
+        let (mut facts, mut included) = (Vec::new(), None);
+        let mut newest = self.site.included.last().cloned();
+        let mut at_tick = newest.clone();
+        for record in records {
+            match record {
+                Record::Included(transaction) => included = Some(transaction),
+                Record::Happened { now, event } => {
+                    if let Event::Written { delivered: true, facts: news, .. } = &event {
+                        facts.extend(news.iter().cloned());
+                    }
+                    if matches!(event, Event::Ticked { .. }) {
+                        at_tick.clone_from(&newest);
+                    }
+                    let carried = included.take();
+                    self.take(now, &event, carried.as_ref())?;
+                    newest = carried.or(newest);
+                }
+                Record::Closing { .. } => self.is_closed = true,
+                Record::Opening(_) => return Err(Error::OtherRun { what: "second opening" }),
+            }
+        }
+        if !facts.is_empty() {
+            self.ports.enclave.ask("learn what the chain says", &Command::Inform(facts))?;
+        }
+        if matches!(self.next_effect(), Some(Effect::Observe { .. } | Effect::Write(_))) {
+            self.resumed_after = at_tick;
+        }
+        Ok(())
+    }
+
+    /// Does one thing. False when the run is over.
+    ///
+    /// # Errors
+    /// [`Error`]; whatever was durable stays, and opening again goes on from there.
+    pub fn advance(&mut self) -> Result<bool, Error> {
+        if self.is_closed {
+            return Ok(false);
+        }
+        match self.next_effect() {
+            Some(Effect::Observe { .. } | Effect::Write(_)) => self.tick()?,
+            Some(Effect::Clear { request, round, closed_at }) => {
+                let event = self.clear(request, round, closed_at)?;
+                self.happened(event, None)?;
+            }
+            None => return self.hear(),
+        }
+        Ok(true)
+    }
+
+    /// What is public of the mission so far.
+    pub const fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// SHA-256 chain over the journal so far.
+    pub const fn journal_hash(&self) -> primitives::Bytes32 {
+        self.writer.head()
+    }
+
+    /// How the mission stands, or ended.
+    pub const fn outcome(&self) -> Outcome {
+        self.mission.outcome()
+    }
+
+    /// Takes the next thing that the world does by itself. False when it does nothing more.
+    fn hear(&mut self) -> Result<bool, Error> {
+        let inbox = |source| Error::Port { what: "the inbox", source };
+        let Some(due) = self.site.cron.next_after(self.now) else { return self.close() };
+        match self.ports.inbox.next(&self.view, due).map_err(inbox)? {
+            Input::Stop => return self.close(),
+            Input::Due => {
+                self.now = due;
+                self.happened(Event::Ticked { tick: self.mission.tick() + 1 }, None)?;
+            }
+            Input::Envelope { at, envelope } => {
+                let asked = Command::Order(envelope.clone());
+                let receipt = match self.ports.enclave.ask("take an order", &asked) {
+                    Ok(Reply::Receipt(receipt)) => receipt,
+                    Ok(_) => return Err(Error::Answer { what: "an order" }),
+                    // Anyone may send anything: that is the sender's matter, and no event.
+                    Err(Error::Refused { reason, .. }) => {
+                        self.ports.inbox.answered(Err(&reason)).map_err(inbox)?;
+                        return Ok(true);
+                    }
+                    Err(error) => return Err(error),
+                };
+                self.now = at.max(self.now);
+                self.happened(Event::Ordered { envelope, receipt: receipt.clone() }, None)?;
+                self.ports.inbox.answered(Ok(&receipt)).map_err(inbox)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn close(&mut self) -> Result<bool, Error> {
+        let chain = self
+            .ports
+            .chain
+            .digest()
+            .map_err(|source| Error::Port { what: "the chain", source })?;
+        let (outcome, n_events) = (self.mission.outcome(), self.n_events);
+        self.append(&[Record::Closing { outcome, n_events, chain }])?;
+        self.is_closed = true;
+        Ok(false)
+    }
+
+    /// Has the enclave judge a tick.
+    pub(crate) fn observe(&mut self, tick: u32) -> Result<Event, Error> {
+        let Ports { enclave, reserves, .. } = &mut self.ports;
+        let word = Word {
+            chain_id: self.site.opening.chain_id,
+            dark_pool: self.site.scope.dark_pool,
+            signer: self.site.opening.signer,
+        };
+        let statements = reserves
+            .statements(tick, self.now)
+            .map_err(|source| Error::Port { what: "the custodian", source })?;
+        Ok(match judge(&mut **enclave, &word, tick, self.now, statements)? {
+            Some(Attested { observed, signature }) => Event::Observed { observed, signature },
+            None => Event::Unobserved { tick },
+        })
+    }
+
+    /// Has the enclave close, clear and prove a round.
+    fn clear(
+        &mut self,
+        request: RequestId,
+        round: u32,
+        closed_at: Timestamp,
+    ) -> Result<Event, Error> {
+        let command = Command::Clear { request, round, closed_at, price: self.site.price };
+        let reply = self.ports.enclave.ask("clear a round", &command)?;
+        let Reply::Cleared { ready, prove_ms, constraints } = reply else {
+            return Err(Error::Answer { what: "a round" });
+        };
+        if let Some(Ready { request, round, .. }) = &ready {
+            let (request, round) = (*request, *round);
+            self.view.proved_in(Proved { request, round, prove_ms, constraints });
+        }
+        Ok(Event::Cleared { ready })
+    }
+
+    /// What is to be carried out next.
+    pub(crate) fn next_effect(&self) -> Option<Effect> {
+        self.mission.outstanding().front().cloned()
+    }
+
+    /// Makes an event durable, takes it in, and tells the enclave what it changed on chain.
+    pub(crate) fn happened(
+        &mut self,
+        event: Event,
+        included: Option<Included>,
+    ) -> Result<(), Error> {
+        let now = self.now;
+        let mut records: Vec<Record> = included.iter().cloned().map(Record::Included).collect();
+        records.push(Record::Happened { now, event: event.clone() });
+        self.append(&records)?;
+        self.take(now, &event, included.as_ref())?;
+        if let Event::Written { delivered: true, facts, .. } = event
+            && !facts.is_empty()
+        {
+            self.ports.enclave.ask("learn what the chain says", &Command::Inform(facts))?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, records: &[Record]) -> Result<(), Error> {
+        let mut writer = self.writer.clone();
+        let bytes: Vec<u8> = records.iter().flat_map(|record| writer.append(record)).collect();
+        self.ports.journal.append(&bytes).map_err(keeping)?;
+        self.ports.journal.sync().map_err(keeping)?;
+        self.writer = writer;
+        Ok(())
+    }
+
+    /// Takes a durable event in: the same whether it just happened or is being replayed.
+    fn take(
+        &mut self,
+        now: Timestamp,
+        event: &Event,
+        included: Option<&Included>,
+    ) -> Result<(), Error> {
+        let effect = self.next_effect();
+        match event {
+            Event::Ticked { .. } => {
+                self.progress = Progress::begin(&self.mission, self.view.opened(), self.n_reports);
+            }
+            Event::Observed { observed, signature } => {
+                let (observed, signature) = (observed.clone(), signature.clone());
+                self.progress.observed = Some(Attested { observed, signature });
+            }
+            Event::Written { .. } => {
+                self.n_reports += 1;
+                self.progress.n_answered += 1;
+            }
+            Event::Unwritten { .. } => self.progress.n_answered += 1,
+            Event::Unobserved { .. } | Event::Ordered { .. } | Event::Cleared { .. } => {}
+        }
+        let effects = self.mission.step(now, event)?;
+        if matches!(event, Event::Observed { .. }) {
+            let writes = effects.iter().filter_map(|effect| match effect {
+                Effect::Write(write) => Some(self.site.contracts.addressed(write)),
+                Effect::Observe { .. } | Effect::Clear { .. } => None,
+            });
+            self.progress.writes = writes.collect();
+        }
+        self.now = now;
+        self.n_events += 1;
+        self.view.take(&self.mission, now, event, effect, included);
+        Ok(())
+    }
+}
+
+/// A journal as far as it is good: what was being written when the plug was pulled is cut. `n_setup` records precede
+/// the first event.
+fn read(store: &mut dyn Storage, n_setup: usize) -> Result<Journal, Error> {
+    let bytes = store.read().map_err(keeping)?;
+    let (mut journal, damage) =
+        if bytes.is_empty() { fresh(store)? } else { Journal::read(&bytes) };
+    match damage {
+        None => {}
+        Some(Damaged::Torn { offset: 0, .. }) => {
+            store.truncate(0).map_err(keeping)?;
+            (journal, _) = fresh(store)?;
+        }
+        Some(Damaged::Torn { offset, .. }) => store.truncate(offset as u64).map_err(keeping)?,
+        Some(damage) => return Err(damage.into()),
+    }
+    // A transaction without the event it belongs to was being written too.
+    let is_halved = journal.records.len() > n_setup
+        && matches!(journal.records.last(), Some(Record::Included(_)));
+    if is_halved {
+        let end = journal.offsets[journal.records.len() - 1];
+        store.truncate(end as u64).map_err(keeping)?;
+        (journal, _) = Journal::read(&bytes[..end]);
+    }
+    Ok(journal)
+}
+
+fn fresh(store: &mut dyn Storage) -> Result<(Journal, Option<Damaged>), Error> {
+    let (writer, magic) = Writer::new();
+    store.append(&magic).map_err(keeping)?;
+    Ok((Journal { records: Vec::new(), offsets: vec![magic.len()], writer }, None))
+}
+
+fn keeping(source: std::io::Error) -> Error {
+    Error::Store { what: "the journal", source }
+}

@@ -1,0 +1,355 @@
+//! What goes wrong, on purpose: as configuration of a run, carried out by decorators around the ports and the stores
+//! that a node is given. No production code knows of any of it.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use cre::messages::sdk::{CapabilityResponse, capability_response};
+use cre::messages::{darkpool as wire, pack, unpack};
+use darkpool::Attested;
+use don::{Behaviour, Lie};
+use evm::alloy::primitives::Address;
+use evm::alloy::providers::DynProvider;
+use evm::alloy::rpc::types::TransactionReceipt;
+use host::launch::Tap;
+use node::ports::{Chain, Enclave, Failure, Outgoing, Ports};
+use primitives::{Bytes32, CommitmentHash, Timestamp, decode, encode};
+use protocol::Event;
+use protocol::attest::{Observed, Status};
+use protocol::journal::{Included, Journal, Record};
+use protocol::wire::{Command, Reply};
+use store::Storage;
+
+/// What goes wrong, on purpose.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    /// Per DON node; shorter means healthy.
+    pub nodes: Vec<NodeFault>,
+    /// Run this image instead of the built one; what everyone expects stays the built one.
+    pub image: Option<Vec<u8>>,
+    /// See every byte on the enclave's sockets.
+    pub tap: Option<Tap>,
+    /// The DON has not registered `darkpool@1.0.0`: the workflow's ticks run in a TEE, which asks the dark
+    /// pool's endpoint. Such a run has another workflow id, and no journal of it says so: it is not audited.
+    pub unregistered: bool,
+    /// Whoever serves the enclave's answers to the nodes serves these instead.
+    pub host: Option<Host>,
+    /// Where the node loses its power.
+    pub plug: Option<Plug>,
+}
+
+/// A host between the enclave and all nodes.
+#[derive(Clone)]
+pub struct Host(Arc<dyn Fn(Attested) -> Attested + Send + Sync>);
+
+impl Host {
+    /// What it makes of each answer to a tick.
+    pub fn new(serves: impl Fn(Attested) -> Attested + Send + Sync + 'static) -> Self {
+        Self(Arc::new(serves))
+    }
+
+    /// What every node hears of one tick's answer: it is served once, and alike to all.
+    pub(crate) fn behaviours(&self, n_nodes: usize) -> Vec<Behaviour<'static>> {
+        let served: Rc<RefCell<Option<CapabilityResponse>>> = Rc::default();
+        let node = |_| {
+            let (host, served) = (self.clone(), served.clone());
+            Behaviour::Lying(Lie {
+                hears: Box::new(move |request, response| {
+                    if request.method != wire::CHECK_RESERVES {
+                        return response;
+                    }
+                    let serve = || retold(response, |answer| (host.0)(answer));
+                    served.borrow_mut().get_or_insert_with(serve).clone()
+                }),
+                ..Lie::default()
+            })
+        };
+        (0..n_nodes).map(node).collect()
+    }
+}
+
+impl core::fmt::Debug for Host {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Host")
+    }
+}
+
+/// How a node fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NodeFault {
+    /// It does not.
+    #[default]
+    None,
+    /// It says the opposite of what it saw, and relays nothing the custodian signed.
+    Lying,
+    /// It says nothing.
+    Absent,
+}
+
+impl NodeFault {
+    /// What the node does while the DON runs a workflow. A lying node hears the opposite of what the enclave said.
+    pub(crate) fn behaviour(self) -> Behaviour<'static> {
+        match self {
+            Self::None => Behaviour::Honest,
+            Self::Absent => Behaviour::Absent,
+            Self::Lying => Behaviour::Lying(Lie {
+                hears: Box::new(|request, response| {
+                    if request.method == wire::CHECK_RESERVES { lie(response) } else { response }
+                }),
+                ..Lie::default()
+            }),
+        }
+    }
+}
+
+fn lie(response: CapabilityResponse) -> CapabilityResponse {
+    retold(response, |Attested { observed, .. }| {
+        let observed = Observed { status: opposite(&observed.status), ..observed };
+        Attested { observed, signature: Vec::new() }
+    })
+}
+
+/// The enclave's answer to a tick, told otherwise. What is none stays what it is.
+fn retold(
+    response: CapabilityResponse,
+    tell: impl FnOnce(Attested) -> Attested,
+) -> CapabilityResponse {
+    let Some(capability_response::Response::Payload(any)) = &response.response else {
+        return response;
+    };
+    let heard = unpack::<wire::CheckReservesResponse>(any).ok();
+    let attested = heard.and_then(|wire::CheckReservesResponse { observed, signature }| {
+        Some(Attested { observed: decode(&observed).ok()?, signature })
+    });
+    let Some(attested) = attested else { return response };
+    let Attested { observed, signature } = tell(attested);
+    let answer = wire::CheckReservesResponse { observed: encode(&observed), signature };
+    CapabilityResponse { response: Some(capability_response::Response::Payload(pack(&answer))) }
+}
+
+const fn opposite(status: &Status) -> Status {
+    match status {
+        Status::Backed(backed) => Status::Backed(!*backed),
+        Status::Sealed(commitment) => {
+            let mut bytes = commitment.0;
+            bytes[31] ^= 1;
+            Status::Sealed(CommitmentHash(bytes))
+        }
+    }
+}
+
+/// Where the power may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Point {
+    /// Something is about to be asked of a port.
+    BeforeEffect,
+    /// It was, and its result is not in the journal yet.
+    BeforeAppend,
+    /// The result is durable.
+    AfterAppend,
+}
+
+/// A moment at which the power may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// Before or after what.
+    pub point: Point,
+    /// Events in the journal.
+    pub n_events: u64,
+    /// Effects begun since the last of them, or since the node was opened.
+    pub n_begun: u32,
+    /// An effect (`observe`, `clear`, `write`), or what is appended: an event (`ticked`, `written` …), `opening`,
+    /// `included`, `closing`.
+    pub kind: &'static str,
+}
+
+/// Decides at each moment whether the power goes. From then on nothing works, until the node is opened again.
+#[derive(Clone)]
+pub struct Plug(Arc<Mutex<Socket>>);
+
+struct Socket {
+    pull: Box<dyn FnMut(&Moment) -> bool + Send>,
+    n_events: u64,
+    n_begun: u32,
+    pulled: Option<Point>,
+}
+
+impl core::fmt::Debug for Plug {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Plug({:?})", self.pulled())
+    }
+}
+
+/// The power is off.
+#[derive(Debug, thiserror::Error)]
+#[error("the plug was pulled, at {0:?}")]
+struct Off(Point);
+
+impl Plug {
+    /// A plug that `pull` pulls.
+    pub fn new(pull: impl FnMut(&Moment) -> bool + Send + 'static) -> Self {
+        let socket = Socket { pull: Box::new(pull), n_events: 0, n_begun: 0, pulled: None };
+        Self(Arc::new(Mutex::new(socket)))
+    }
+
+    /// Puts it in, and a decorator around each port at which it can be pulled.
+    pub(crate) fn into_ports(&self, ports: Ports) -> Ports {
+        let mut socket = self.socket();
+        (socket.n_events, socket.n_begun, socket.pulled) = (0, 0, None);
+        drop(socket);
+        let plug = || self.clone();
+        Ports {
+            chain: Box::new(Plugged { inner: ports.chain, plug: plug() }),
+            enclave: Box::new(Plugged { inner: ports.enclave, plug: plug() }),
+            journal: Box::new(PluggedStorage { inner: ports.journal, plug: plug(), kind: None }),
+            ..ports
+        }
+    }
+
+    /// Where it was pulled, if it was.
+    pub(crate) fn pulled(&self) -> Option<Point> {
+        self.socket().pulled
+    }
+
+    fn socket(&self) -> MutexGuard<'_, Socket> {
+        self.0.lock().expect("whoever decides when to pull does not panic")
+    }
+
+    fn at(&self, point: Point, kind: &'static str) -> Result<(), Off> {
+        let mut socket = self.socket();
+        if let Some(point) = socket.pulled {
+            return Err(Off(point));
+        }
+        let Socket { n_events, n_begun, .. } = *socket;
+        if (socket.pull)(&Moment { point, n_events, n_begun, kind }) {
+            socket.pulled = Some(point);
+            return Err(Off(point));
+        }
+        if point == Point::BeforeEffect {
+            socket.n_begun += 1;
+        }
+        Ok(())
+    }
+}
+
+struct Plugged<P: ?Sized> {
+    inner: Box<P>,
+    plug: Plug,
+}
+
+impl Chain for Plugged<dyn Chain> {
+    fn reads(&mut self, after: Option<&Included>) -> Result<DynProvider, Failure> {
+        self.inner.reads(after)
+    }
+
+    fn deliver(
+        &mut self,
+        now: Timestamp,
+        number: u64,
+        report: &Outgoing<'_>,
+    ) -> Result<(TransactionReceipt, Included), Failure> {
+        self.plug.at(Point::BeforeEffect, "write")?;
+        self.inner.deliver(now, number, report)
+    }
+
+    fn refusal(&mut self, receiver: Address, raw: &[u8]) -> Result<Vec<u8>, Failure> {
+        self.inner.refusal(receiver, raw)
+    }
+
+    fn digest(&mut self) -> Result<Bytes32, Failure> {
+        self.inner.digest()
+    }
+}
+
+impl Enclave for Plugged<dyn Enclave> {
+    fn ask(&mut self, what: &'static str, command: &Command) -> Result<Reply, node::Error> {
+        let effect = match command {
+            Command::Observe { .. } => Some("observe"),
+            Command::Clear { .. } => Some("clear"),
+            Command::Configure(_)
+            | Command::ProvingKey(_)
+            | Command::Restore(_)
+            | Command::Attest { .. }
+            | Command::Brief(_)
+            | Command::Order(_)
+            | Command::Inform(_) => None,
+        };
+        if let Some(effect) = effect {
+            let off = |off: Off| node::Error::Port { what: "the enclave", source: off.into() };
+            self.plug.at(Point::BeforeEffect, effect).map_err(off)?;
+        }
+        self.inner.ask(what, command)
+    }
+}
+
+#[derive(Debug)]
+struct PluggedStorage {
+    inner: Box<dyn Storage>,
+    plug: Plug,
+    /// Of what was appended last, until it is durable.
+    kind: Option<&'static str>,
+}
+
+impl Storage for PluggedStorage {
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        let bytes = self.inner.read()?;
+        let records = Journal::read(&bytes).0.records;
+        let events = records.iter().filter(|record| matches!(record, Record::Happened { .. }));
+        self.plug.socket().n_events = events.count() as u64;
+        Ok(bytes)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.kind = newest(bytes);
+        if let Some(kind) = self.kind {
+            self.plug.at(Point::BeforeAppend, kind).map_err(io::Error::other)?;
+        }
+        self.inner.append(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.inner.sync()?;
+        let Some(kind) = self.kind.take() else { return Ok(()) };
+        if !matches!(kind, "opening" | "included" | "closing") {
+            let mut socket = self.plug.socket();
+            (socket.n_events, socket.n_begun) = (socket.n_events + 1, 0);
+        }
+        self.plug.at(Point::AfterAppend, kind).map_err(io::Error::other)
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.inner.truncate(len)
+    }
+}
+
+/// What the last record of appended frames is. A frame is `len: u32 BE ‖ guard: 4 ‖ record ‖ head: 32`; what comes
+/// before the first is none.
+fn newest(mut frames: &[u8]) -> Option<&'static str> {
+    let mut newest = None;
+    while let Some((header, rest)) = frames.split_first_chunk::<8>() {
+        let len = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        let (Some(record), Some(rest)) = (rest.get(..len), rest.get(len + 32..)) else { break };
+        newest = decode(record).ok().map(|record: Record| kind(&record));
+        frames = rest;
+    }
+    newest
+}
+
+const fn kind(record: &Record) -> &'static str {
+    match record {
+        Record::Opening(_) => "opening",
+        Record::Included(_) => "included",
+        Record::Closing { .. } => "closing",
+        Record::Happened { event, .. } => match event {
+            Event::Ticked { .. } => "ticked",
+            Event::Ordered { .. } => "ordered",
+            Event::Observed { .. } => "observed",
+            Event::Unobserved { .. } => "unobserved",
+            Event::Written { .. } => "written",
+            Event::Unwritten { .. } => "unwritten",
+            Event::Cleared { .. } => "cleared",
+        },
+    }
+}

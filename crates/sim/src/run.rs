@@ -1,0 +1,99 @@
+//! A mission in the embedded world, from its start or from where it was interrupted.
+
+use std::rc::Rc;
+
+use node::Node;
+use node::ports::Ports;
+use store::{MemoryStorage, Storage};
+
+use crate::network::{Nodes, runner};
+use crate::report::{Report, Told};
+use crate::script::{Script, arrivals};
+use crate::{Error, Inputs, World};
+
+/// What outlives a process: three stores, because in life they are three machines.
+#[derive(Debug)]
+pub struct Stores {
+    /// The node's journal: publishable.
+    pub journal: Box<dyn Storage>,
+    /// The chain's blocks.
+    pub chain: Box<dyn Storage>,
+    /// The enclave's sealed entries.
+    pub enclave: Box<dyn Storage>,
+}
+
+impl Stores {
+    /// Stores that die with the process.
+    pub fn memory() -> Self {
+        let memory = || Box::new(MemoryStorage::new()) as Box<dyn Storage>;
+        Self { journal: memory(), chain: memory(), enclave: memory() }
+    }
+}
+
+/// Runs a mission to its end, or goes on with one that was interrupted.
+///
+/// `progress` hears the tick and the last tick there can be. A finished journal is only read.
+///
+/// # Errors
+/// [`Error`]; whatever was durable stays, and running again goes on from there.
+pub fn run(
+    inputs: Inputs,
+    stores: Stores,
+    progress: &mut dyn FnMut(u32, u32),
+) -> Result<Report, Error> {
+    let plug = inputs.faults.plug.clone();
+    let ended = mission(inputs, stores, progress);
+    match plug.and_then(|plug| plug.pulled()) {
+        Some(point) => Err(Error::Crashed(point)),
+        None => ended,
+    }
+}
+
+fn mission(
+    inputs: Inputs,
+    stores: Stores,
+    progress: &mut dyn FnMut(u32, u32),
+) -> Result<Report, Error> {
+    let world = World::open(inputs, stores.chain, stores.enclave)?;
+    let site = world.site()?;
+    let World { inputs, don, contracts, issuer, makers, evidence, config, .. } = world;
+    let (seed, start) = (inputs.seed, inputs.scenario.start);
+    let runner = inputs.faults.unregistered.then(|| runner(&don, seed, start)).transpose()?;
+    let faults = (inputs.node_faults(), inputs.faults.host.clone());
+    let network = Nodes::subscribe(don, config, faults, runner, start)?;
+    let devnet = world.transmitter.devnet.clone();
+    let makers = Rc::new(makers);
+    let arrivals = arrivals(&makers);
+    let script = Script {
+        scenario: inputs.scenario.clone(),
+        disclosure: inputs.disclosure(),
+        makers: makers.clone(),
+        arrivals: arrivals.clone(),
+        enclave: evidence.key_bundle.hpke_public_key,
+    };
+    let mut ports = Ports {
+        chain: Box::new(world.transmitter),
+        enclave: Box::new(world.enclave),
+        network: Box::new(network),
+        reserves: Box::new(world.relays),
+        inbox: Box::new(script),
+        journal: stores.journal,
+    };
+    if let Some(plug) = &inputs.faults.plug {
+        ports = plug.into_ports(ports);
+    }
+    let mut node = Node::open(site, ports)?;
+    while node.advance()? {
+        progress(node.view().tick(), inputs.scenario.ticks_max);
+    }
+    let told = Told {
+        inputs: &inputs,
+        devnet: &devnet,
+        contracts: &contracts,
+        evidence: &evidence,
+        issuer: &issuer,
+        makers: &makers,
+        arrivals: &arrivals,
+    };
+    Ok(told.report(node.view(), node.journal_hash()))
+}
