@@ -17,7 +17,6 @@ use attestation::{
     },
 };
 use hkdf::Hkdf;
-use primitives::hex;
 use sha2::{Digest, Sha256};
 
 /// Input of the development sealing keys. Public, like everything here: sealing shows which
@@ -112,7 +111,10 @@ impl Nsmd {
             return Err(OffDevnet { chain_id });
         }
         // AWS's names read `<instance>-enc<enclave>`.
-        let party = hex(&Sha256::digest(entropy.party.as_bytes()));
+        let party: String = Sha256::digest(entropy.party.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let module_id = format!("i-{}-enc{}", &party[..17], &party[17..33]);
         Ok(Self { measurements, entropy, module_id, drawn: BTreeMap::new(), chain: None })
     }
