@@ -3,6 +3,7 @@
 use don::chain::DEVELOPMENT_SELECTOR;
 pub use node::audit::{Audit, BLIND_SPOTS, Finding};
 use node::audit::{Bench, Genesis, Replay};
+use node::ports::Failure;
 use protocol::journal::Opening;
 
 use crate::Error;
@@ -15,12 +16,12 @@ use crate::world::seed_commitment;
 /// [`Finding`], the first thing that differs.
 pub fn audit(bytes: &[u8]) -> Result<Audit, Finding> {
     let measure = |configuration: &[u8]| host::image::ENCLAVE.measurements(configuration);
-    let replay = |Genesis { chain_id, started, funded }: Genesis| {
-        let devnet = Devnet::new(genesis(chain_id, started, funded))?;
-        Ok(Box::new(devnet) as Box<dyn Replay>)
-    };
     let bench = Bench { measure: &measure, replay: &replay, chain_selector: DEVELOPMENT_SELECTOR };
     node::audit::audit(bytes, &bench)
+}
+
+fn replay(Genesis { chain_id, started, funded }: Genesis) -> Result<Box<dyn Replay>, Failure> {
+    Ok(Box::new(Devnet::new(genesis(chain_id, started, funded))?))
 }
 
 /// Whether a seed is the one the journal commits to.

@@ -176,7 +176,7 @@ impl World {
         let deposits = self.deposits.clone();
         self.enclave.ask("learn of deposits", &Command::Inform(deposits))?;
         let key = &self.evidence.key_bundle.hpke_public_key;
-        let account = |digest: &[u8; 32]| accounts.issuer.sign_hash(&digest.into()).as_bytes();
+        let account = |digest: &[u8; 32]| accounts.issuer.sign_hash(&(*digest).into()).as_bytes();
         let brief = self.issuer.brief(key, 0, account)?;
         self.enclave.ask("read the brief", &Command::Brief(brief))?;
         Ok(())
@@ -332,10 +332,11 @@ impl World {
     /// # Errors
     /// The enclave's refusal, with its reason.
     pub fn order(&mut self, envelope: Vec<u8>) -> Result<Vec<u8>, Error> {
-        match self.enclave.ask("take an order", &Command::Order(envelope))? {
-            Reply::Receipt(receipt) => Ok(receipt),
-            _ => Err(node::Error::Answer { what: "an order" }.into()),
-        }
+        let asked = Command::Order(envelope);
+        let Reply::Receipt(receipt) = self.enclave.ask("take an order", &asked)? else {
+            return Err(node::Error::Answer { what: "an order" }.into());
+        };
+        Ok(receipt)
     }
 }
 

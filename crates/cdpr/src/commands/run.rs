@@ -188,7 +188,7 @@ fn parse_crash(text: &str) -> Result<(Point, String), Failure> {
 /// Kills this process at the first such moment, as a loss of power would.
 fn killing((point, kind): (Point, String)) -> Plug {
     Plug::new(move |moment| {
-        if (moment.point, moment.kind) == (point, &kind) {
+        if moment.point == point && moment.kind == kind {
             let own = rustix::process::getpid();
             let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
         }
