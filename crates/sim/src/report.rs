@@ -506,7 +506,7 @@ impl Teller<'_> {
                     ),
                 )
             }
-            Call::OpenRequest { request, status, .. } => (
+            Call::OpenRequest { status, .. } => (
                 format!("the epoch opens: its request ended {}", status.name()),
                 format!("{}, for the epoch that ended", status.name()),
             ),

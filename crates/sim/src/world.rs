@@ -24,7 +24,7 @@ use node::{MODULE, Sealed, Site, Word};
 use primitives::{Address, Amount, Bytes32, Timestamp, encode, sha256};
 use protocol::journal::{Included, Opening};
 use protocol::wire::{Command, Configuration, Reply};
-use protocol::{Disclosure, Fact};
+use protocol::Fact;
 use store::Storage;
 
 use crate::devnet::{Devnet, Transmitter, genesis};
