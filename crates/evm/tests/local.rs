@@ -19,12 +19,10 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::{SolCall as _, SolConstructor, SolError as _, SolEvent as _};
 use alloy::transports::{TransportError, TransportFut};
 use evm::abi::{CashToken, PriceFeed};
-use evm::local::{
-    FileStorage, Genesis, LocalChain, LocalTransport, LogError, MemoryStorage, OpenError, RpcError,
-    TornTail,
-};
+use evm::local::{Genesis, LocalChain, LocalTransport, LogError, OpenError, RpcError, TornTail};
 use evm::{Call, Fees, RawTransaction, SendError, Wallet, alloy, development_wallets, send};
 use serde_json::{Value, json};
+use store::{FileStorage, MemoryStorage};
 
 const START: u64 = 1_678_492_800;
 

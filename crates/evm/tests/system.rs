@@ -12,7 +12,7 @@ use evm::deploy::{
     self, DeployConfig, DeployError, Deployment, Disclosure, Don, GuardParameters, Mint, Timelock,
     Token, Verifier,
 };
-use evm::local::{Genesis, LocalChain, MemoryStorage};
+use evm::local::{Genesis, LocalChain};
 use evm::mission::{self, Delivery, Emitters};
 use evm::report::{self, Outcome, Payload, Report, ReportError, SignedReport, Workflow};
 use evm::settlement::{self, Settled, ZkProof, ZkProofError};
@@ -20,6 +20,7 @@ use evm::{Call, Fees, RawTransaction, Wallet, abi, alloy, send};
 use primitives::{CommitmentHash, Timestamp};
 use protocol::RequestStatus;
 use protocol::attest::{Observed, Opening, Status};
+use store::MemoryStorage;
 
 const START: u64 = 1_678_492_800;
 const CHAIN_ID: u64 = 31337;

@@ -14,10 +14,10 @@ use evm::alloy::providers::DynProvider;
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::transports::TransportErrorKind;
 use evm::deploy::Deployment;
-use evm::local::MemoryStorage;
 use evm::report::SignedReport;
 use evm::{SendError, mission};
 use primitives::Timestamp;
+use store::MemoryStorage;
 
 use crate::pool_host::serve;
 use crate::world::Guest;

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use darkpool::Attested;
 use don::confidential::Confidential;
 use don::{Don, Subscriptions, TeeRunner};
-use evm::local::{LocalChain, Storage};
+use evm::local::LocalChain;
 use host::launch::Clock;
 use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 use primitives::{Bytes32, CommitmentHash, RequestId, Timestamp, keccak256};
@@ -20,6 +20,7 @@ use protocol::journal::{Included, Journal, Opening, Record, Writer};
 use protocol::wire::{Command, Reply};
 use protocol::{Disclosure, Effect, Event, Fact, Mission};
 use runner::wire::Limits;
+use store::{MemoryStorage, Storage};
 
 use crate::report::{Recorder, Report};
 use crate::tick::{self, Progress};
@@ -40,7 +41,7 @@ pub struct Stores {
 impl Stores {
     /// Stores that die with the process.
     pub fn memory() -> Self {
-        let memory = || Box::new(evm::local::MemoryStorage::new()) as Box<dyn Storage>;
+        let memory = || Box::new(MemoryStorage::new()) as Box<dyn Storage>;
         Self { journal: memory(), chain: memory(), enclave: memory() }
     }
 }

@@ -11,7 +11,7 @@ use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::sol_types::SolCall;
 use evm::deploy::{self, Deployment};
-use evm::local::{Genesis, LocalChain, OpenError, Storage};
+use evm::local::{Genesis, LocalChain, OpenError};
 use evm::{Call, Fees, RawTransaction, Wallet};
 use host::launch::{Clock, Enclave, Options, Tap};
 use k256::ecdsa::SigningKey;
@@ -24,6 +24,7 @@ use protocol::wire::{Answer, Command, Configuration, Reply};
 use protocol::workflow::StepKind;
 use protocol::{Disclosure, Fact};
 use recovery::{Deployment as DeploymentFile, DisclosureMode, Document};
+use store::Storage;
 
 use crate::parties::{Custodian, Issuer, MakerAgent, Market};
 use crate::{Error, Scenario, entropy, panel};
@@ -317,11 +318,10 @@ impl World {
             .chain(&maker_wallets)
             .map(Wallet::address);
         let genesis = genesis(chain_id, start, funded);
-        let (chain, _torn) =
-            LocalChain::open(genesis.clone(), StorageBox(chain)).map_err(|error| {
-                let is_other = matches!(error, OpenError::OtherGenesis);
-                if is_other { Error::OtherRun { what: "chain" } } else { Error::ChainLog(error) }
-            })?;
+        let (chain, _torn) = LocalChain::open(genesis.clone(), chain).map_err(|error| {
+            let is_other = matches!(error, OpenError::OtherGenesis);
+            if is_other { Error::OtherRun { what: "chain" } } else { Error::ChainLog(error) }
+        })?;
         let provider = chain.connect();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -972,28 +972,6 @@ fn pool_digest(chain_id: u64, pool: EvmAddress) -> [u8; 32] {
     words[24..32].copy_from_slice(&chain_id.to_be_bytes());
     words[44..64].copy_from_slice(pool.as_slice());
     primitives::keccak256(&[&words])
-}
-
-/// A boxed store is a store.
-#[derive(Debug)]
-struct StorageBox(Box<dyn Storage>);
-
-impl Storage for StorageBox {
-    fn read(&mut self) -> std::io::Result<Vec<u8>> {
-        self.0.read()
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.0.append(bytes)
-    }
-
-    fn sync(&mut self) -> std::io::Result<()> {
-        self.0.sync()
-    }
-
-    fn truncate(&mut self, len: u64) -> std::io::Result<()> {
-        self.0.truncate(len)
-    }
 }
 
 /// `len: u32 BE ‖ first 8 bytes of SHA-256(entry) ‖ entry`.

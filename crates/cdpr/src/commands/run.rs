@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
-use evm::local::{FileStorage, Storage};
 use indicatif::{ProgressBar, ProgressStyle};
 use recovery::{Deployment, DisclosureMode};
 use sim::{Faults, Inputs, Point, Report, Scenario, Stores};
+use store::{FileStorage, Storage};
 
 use crate::{Ending, Failure, keys, transcript};
 

@@ -26,11 +26,12 @@ use alloy::primitives::{Address, B256, U256};
 
 #[cfg(feature = "http")]
 pub use http::{HttpServer, UrlError, connect_http};
-pub use log::{FileStorage, LogError, MemoryStorage, Storage, TornTail};
+pub use log::{LogError, TornTail};
 pub use rpc::RpcError;
 pub use transport::LocalTransport;
 
 use chain::Chain;
+use store::Storage;
 
 /// The chain id on which development keys, verifiers and enclaves are accepted, and no other.
 pub const DEVELOPMENT_CHAIN_ID: u64 = 31337;

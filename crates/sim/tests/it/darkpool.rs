@@ -11,13 +11,13 @@ use don::{Caller, Capability as _};
 use evm::alloy::primitives::{Address, B256};
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::transports::TransportErrorKind;
-use evm::local::MemoryStorage;
 use evm::report::SignedReport;
 use primitives::{CommitmentHash, Duration, Premium, RequestId, Timestamp, decode};
 use protocol::attest::{Observed, Status};
 use protocol::{Call, Write};
 use recovery::DisclosureMode;
 use sim::{Faults, PoolHost, World};
+use store::MemoryStorage;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Handle;
 

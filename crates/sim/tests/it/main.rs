@@ -19,10 +19,10 @@ mod recording;
 use std::sync::OnceLock;
 
 use circuits::keys::Keys;
-use evm::local::{MemoryStorage, Storage};
 use primitives::sha256;
 use recovery::{Deployment, DisclosureMode};
 use sim::{Error, Faults, Inputs, Point, Report, Scenario, Stores, shipped};
+use store::{MemoryStorage, Storage};
 
 /// Keys of the clearing circuit, derived once a process, or read from where an earlier one left them.
 pub(crate) fn proving_key() -> Vec<u8> {

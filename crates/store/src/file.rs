@@ -1,0 +1,56 @@
+//! A medium on disk.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use crate::Storage;
+
+/// A [`Storage`] that is one file.
+#[derive(Debug)]
+pub struct FileStorage {
+    file: File,
+}
+
+impl FileStorage {
+    /// Opens `path`, creating an empty file, durably, if there is none.
+    ///
+    /// The file is locked while this value lives, because two processes appending to one log
+    /// would each tear the other's.
+    ///
+    /// # Errors
+    /// If the file or its directory cannot be opened, or another process holds the file.
+    pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        let new = !path.exists();
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        file.try_lock()?;
+        if new && let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            // A file is durable only when the directory that names it is.
+            File::open(parent)?.sync_all()?;
+        }
+        Ok(Self { file })
+    }
+}
+
+impl Storage for FileStorage {
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)?;
+        self.file.sync_all()
+    }
+}

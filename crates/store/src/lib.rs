@@ -1,0 +1,60 @@
+//! What outlives a process. A crate of its own because journal, chain and enclave persist apart and by the same
+//! rules, and none of them should bring the others' dependencies.
+//!
+//! - [`Storage`] is the medium: bytes that are read, appended, made durable, cut.
+//! - [`FileStorage`] is one file, locked while it is held; [`MemoryStorage`] forgets, and can crash.
+
+mod file;
+mod memory;
+
+use std::fmt::Debug;
+use std::io;
+
+pub use file::FileStorage;
+pub use memory::MemoryStorage;
+
+/// Bytes that outlive the process once [`Storage::sync`] returned.
+pub trait Storage: Debug + Send {
+    /// Every byte, from the start.
+    ///
+    /// # Errors
+    /// If the medium cannot be read.
+    fn read(&mut self) -> io::Result<Vec<u8>>;
+
+    /// Adds `bytes` at the end. Not durable before [`Storage::sync`].
+    ///
+    /// # Errors
+    /// If the medium refuses; some of `bytes` may have been written.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes everything appended durable.
+    ///
+    /// # Errors
+    /// If the medium cannot promise it.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Keeps the first `len` bytes only, durably.
+    ///
+    /// # Errors
+    /// If the medium cannot be shortened.
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+}
+
+/// A boxed store is a store.
+impl Storage for Box<dyn Storage> {
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        (**self).read()
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        (**self).append(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        (**self).sync()
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        (**self).truncate(len)
+    }
+}
