@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::thread;
 
+use devchain::{Genesis, LocalChain};
+use evm::DEVELOPMENT_CHAIN_ID;
 use evm::alloy::primitives::Address;
-use evm::local::{DEVELOPMENT_CHAIN_ID, Genesis, LocalChain};
 use evm::{Call, Fees, development_wallets};
 use serde_json::{Value, json};
 

@@ -14,9 +14,10 @@ use crate::abi::{
     CashToken, ClaimToken, ConfidentialPoR, DarkPool, DarkPoolDeployment, DemoStablecoin,
     EnclaveRegistry, KeystoneForwarder, PriceFeed, RecoveryGuard, ShieldedPool, TimelockController,
 };
-use crate::local::DEVELOPMENT_CHAIN_ID;
 use crate::report::Workflow;
-use crate::{Call, Fees, RawTransaction, SendError, Wallet, development_wallets, send};
+use crate::{
+    Call, DEVELOPMENT_CHAIN_ID, Fees, RawTransaction, SendError, Wallet, development_wallets, send,
+};
 
 /// Everything a deployment depends on.
 #[derive(Clone, Debug)]

@@ -1,8 +1,6 @@
-//! Everything that knows the EVM: contract bindings, transactions, reports, deployment, and a chain
-//! in the process. A crate of its own because alloy and revm are the heaviest dependencies of the
-//! workspace and nothing in the core may see them.
+//! Everything that knows the EVM: contract bindings, transactions, reports, deployment. A crate of its own
+//! because alloy is one of the heaviest dependencies of the workspace and nothing in the core may see it.
 //!
-//! - [`local::LocalChain`]: the chain that needs no node.
 //! - [`Wallet`] makes raw transactions, [`send()`] delivers one, once, to whatever chain.
 //! - [`report::SignedReport`] is how the workflow acts on contracts, [`settlement::ZkProof`] what it brings.
 //! - [`mission`] translates the core's calls and facts.
@@ -11,15 +9,19 @@
 pub mod abi;
 pub mod artifacts;
 pub mod deploy;
-pub mod local;
+#[cfg(feature = "http")]
+mod http;
 pub mod mission;
 pub mod report;
 mod send;
 pub mod settlement;
 mod wallet;
 
+/// The chain id on which development keys, verifiers and enclaves are accepted, and no other.
+pub const DEVELOPMENT_CHAIN_ID: u64 = 31337;
+
 pub use alloy;
 #[cfg(feature = "http")]
-pub use local::{UrlError, connect_http};
+pub use http::{UrlError, connect_http};
 pub use send::{SendError, send};
 pub use wallet::{Call, Fees, RawTransaction, Wallet, development_wallets};

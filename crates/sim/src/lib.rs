@@ -88,10 +88,10 @@ pub enum Error {
     },
     /// The chain's log does not replay.
     #[error("the chain's log")]
-    ChainLog(#[source] evm::local::OpenError),
+    ChainLog(#[source] devchain::OpenError),
     /// The chain's clock cannot go where the run is.
     #[error("the chain's clock")]
-    Clock(#[from] evm::local::TimeError),
+    Clock(#[from] devchain::TimeError),
     /// A derived key is out of range, which happens for one seed in 2^128.
     #[error("a derived key is out of range: take another seed")]
     Key,

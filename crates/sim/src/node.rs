@@ -9,9 +9,9 @@
 use std::sync::{Arc, OnceLock};
 
 use darkpool::Attested;
+use devchain::LocalChain;
 use don::confidential::Confidential;
 use don::{Don, Subscriptions, TeeRunner};
-use evm::local::LocalChain;
 use host::launch::Clock;
 use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 use primitives::{Bytes32, CommitmentHash, RequestId, Timestamp, keccak256};

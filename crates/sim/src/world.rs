@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use attestation::{Anchors, KeyBundle, Measurements, Policy};
 use darkpool::Attested;
+use devchain::{Genesis, LocalChain, OpenError};
 use don::{Don, WorkflowIdentity};
 use evm::alloy::primitives::{Address as EvmAddress, B256, Bytes, U256};
 use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::sol_types::SolCall;
 use evm::deploy::{self, Deployment};
-use evm::local::{Genesis, LocalChain, OpenError};
 use evm::{Call, Fees, RawTransaction, Wallet};
 use host::launch::{Clock, Enclave, Options, Tap};
 use k256::ecdsa::SigningKey;

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use darkpool::Attested;
+use devchain::LocalChain;
 use evm::abi::DarkPool;
 use evm::alloy::primitives::{Address, B256, Bytes, U256};
 use evm::alloy::sol_types::{SolCall, SolError};
-use evm::local::LocalChain;
 use evm::settlement::ZkProof;
 use k256::ecdsa::SigningKey;
 use protocol::attest::Status;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use devchain::{Genesis, LocalChain};
 use don::chain::{Chain, Transmitter, WalletTransmitter, id};
 use don::{Call, Capability as _, Registry};
 use engine::Limits;
@@ -18,7 +19,6 @@ use evm::alloy::rpc::json_rpc::{RequestPacket, ResponsePacket};
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::sol_types::SolEvent as _;
 use evm::alloy::transports::{TransportError, TransportErrorKind, TransportFut};
-use evm::local::{Genesis, LocalChain};
 use evm::report::{Report, SignedReport, refusal};
 use evm::{Fees, SendError, Wallet};
 use primitives::Timestamp;

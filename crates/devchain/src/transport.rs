@@ -3,17 +3,17 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use alloy::providers::{DynProvider, Provider as _, ProviderBuilder};
-use alloy::rpc::client::RpcClient;
-use alloy::rpc::json_rpc::{
+use evm::alloy::providers::{DynProvider, Provider as _, ProviderBuilder};
+use evm::alloy::rpc::client::RpcClient;
+use evm::alloy::rpc::json_rpc::{
     ErrorPayload, RequestPacket, Response, ResponsePacket, ResponsePayload, SerializedRequest,
 };
-use alloy::transports::{TransportError, TransportErrorKind, TransportFut};
+use evm::alloy::transports::{TransportError, TransportErrorKind, TransportFut};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use tower::Service;
 
-use super::{LocalChain, RpcError};
+use crate::{LocalChain, RpcError};
 
 /// Calls the chain's JSON-RPC handler directly.
 #[derive(Clone, Debug)]

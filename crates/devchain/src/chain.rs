@@ -2,55 +2,55 @@
 
 use std::collections::BTreeMap;
 
-use alloy::consensus::constants::{EMPTY_OMMER_ROOT_HASH, EMPTY_WITHDRAWALS};
-use alloy::consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
-use alloy::consensus::transaction::{Recovered, SignerRecoverable as _};
-use alloy::consensus::{
+use alloy_evm::{Evm as _, EvmEnv, EvmFactory as _, FromRecoveredTx as _, eth::EthEvmFactory};
+use evm::alloy::consensus::constants::{EMPTY_OMMER_ROOT_HASH, EMPTY_WITHDRAWALS};
+use evm::alloy::consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
+use evm::alloy::consensus::transaction::{Recovered, SignerRecoverable as _};
+use evm::alloy::consensus::{
     EthereumTxEnvelope, Header, Receipt as ConsensusReceipt, ReceiptEnvelope, ReceiptWithBloom,
     Transaction as _, TxEip4844, TxEnvelope, TxType,
 };
-use alloy::eips::eip2718::Decodable2718 as _;
-use alloy::eips::eip7685::EMPTY_REQUESTS_HASH;
-use alloy::primitives::{Address, B256, Bloom, Bytes, U256, keccak256};
-use alloy::rlp::Encodable as _;
-use alloy::rpc::types::{Log as RpcLog, TransactionReceipt};
-use alloy_evm::{Evm as _, EvmEnv, EvmFactory as _, FromRecoveredTx as _, eth::EthEvmFactory};
+use evm::alloy::eips::eip2718::Decodable2718 as _;
+use evm::alloy::eips::eip7685::EMPTY_REQUESTS_HASH;
+use evm::alloy::primitives::{Address, B256, Bloom, Bytes, U256, keccak256};
+use evm::alloy::rlp::Encodable as _;
+use evm::alloy::rpc::types::{Log as RpcLog, TransactionReceipt};
 use revm::bytecode::Bytecode;
 use revm::context::result::{ExecutionResult, ResultAndState};
 use revm::context::{BlockEnv, CfgEnv, TxEnv};
 use revm::database_interface::WrapDatabaseRef;
 use revm::primitives::hardfork::SpecId;
 
-use super::log::{Entry, Log, LogError};
-use super::state::{State, View};
-use super::{Genesis, OpenError, Rejected};
+use crate::log::{Entry, Log, LogError};
+use crate::state::{State, View};
+use crate::{Genesis, OpenError, Rejected};
 
 /// The rules of the mainnet since December 2025. Contracts are compiled for an earlier set, which
 /// this one contains; gas differs by the calldata floor of EIP-7623 and the cap of EIP-7825.
-pub(super) const HARDFORK: SpecId = SpecId::OSAKA;
+pub(crate) const HARDFORK: SpecId = SpecId::OSAKA;
 
 /// A sealed block.
 #[derive(Clone, Debug)]
-pub(super) struct Block {
-    pub(super) header: Header,
-    pub(super) hash: B256,
-    pub(super) included: Option<Included>,
-    /// Chained over all blocks up to this one, see [`super::LocalChain::digest`].
-    pub(super) digest: B256,
+pub(crate) struct Block {
+    pub(crate) header: Header,
+    pub(crate) hash: B256,
+    pub(crate) included: Option<Included>,
+    /// Chained over all blocks up to this one, see [`crate::LocalChain::digest`].
+    pub(crate) digest: B256,
     /// [`State::mark`] after the block.
     mark: usize,
 }
 
 /// The one transaction of a block.
 #[derive(Clone, Debug)]
-pub(super) struct Included {
-    pub(super) transaction: Recovered<TxEnvelope>,
-    pub(super) receipt: TransactionReceipt,
+pub(crate) struct Included {
+    pub(crate) transaction: Recovered<TxEnvelope>,
+    pub(crate) receipt: TransactionReceipt,
 }
 
 /// A place to go back to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     blocks: usize,
     mark: usize,
     time: u64,
@@ -58,23 +58,23 @@ pub(super) struct Snapshot {
 
 /// The chain itself, single-threaded.
 #[derive(Debug)]
-pub(super) struct Chain {
-    pub(super) genesis: Genesis,
+pub(crate) struct Chain {
+    pub(crate) genesis: Genesis,
     /// Never empty: genesis first.
-    pub(super) blocks: Vec<Block>,
+    pub(crate) blocks: Vec<Block>,
     hashes: Vec<B256>,
     by_hash: BTreeMap<B256, usize>,
     by_transaction: BTreeMap<B256, usize>,
-    pub(super) state: State,
+    pub(crate) state: State,
     /// Unix seconds that the next block will carry; never below the last block's.
-    pub(super) time: u64,
-    pub(super) snapshots: BTreeMap<u64, Snapshot>,
+    pub(crate) time: u64,
+    pub(crate) snapshots: BTreeMap<u64, Snapshot>,
     next_snapshot: u64,
     log: Option<Log>,
 }
 
 impl Chain {
-    pub(super) fn new(genesis: Genesis) -> Self {
+    pub(crate) fn new(genesis: Genesis) -> Self {
         let mut state = State::default();
         for (address, balance) in &genesis.accounts {
             state.set_balance(*address, *balance);
@@ -97,7 +97,7 @@ impl Chain {
     }
 
     /// Replays `entries` and appends to `log` from then on.
-    pub(super) fn replay(
+    pub(crate) fn replay(
         genesis: Genesis,
         mut log: Log,
         entries: Vec<Entry>,
@@ -160,7 +160,7 @@ impl Chain {
 
     /// Includes a signed transaction in a block of its own and returns its hash. One that is
     /// already included is left alone.
-    pub(super) fn submit(&mut self, raw: &Bytes) -> Result<B256, Rejected> {
+    pub(crate) fn submit(&mut self, raw: &Bytes) -> Result<B256, Rejected> {
         let hash = keccak256(raw);
         if self.by_transaction.contains_key(&hash) {
             return Ok(hash);
@@ -194,7 +194,7 @@ impl Chain {
     }
 
     /// Seals a block without transactions.
-    pub(super) fn mine(&mut self) -> Result<(), Rejected> {
+    pub(crate) fn mine(&mut self) -> Result<(), Rejected> {
         let block = self.seal(None);
         let entry = Entry::Empty { timestamp: self.time, block: block.hash };
         self.keep(&entry, self.state.mark())?;
@@ -203,13 +203,13 @@ impl Chain {
     }
 
     /// Changes the state outside of any block, as only a test chain can.
-    pub(super) fn edit(&mut self, entry: &Entry) -> Result<(), Rejected> {
+    pub(crate) fn edit(&mut self, entry: &Entry) -> Result<(), Rejected> {
         let mark = self.state.mark();
         self.write(entry);
         self.keep(entry, mark)
     }
 
-    pub(super) fn snapshot(&mut self) -> u64 {
+    pub(crate) fn snapshot(&mut self) -> u64 {
         let snapshot =
             Snapshot { blocks: self.blocks.len(), mark: self.state.mark(), time: self.time };
         let id = self.next_snapshot;
@@ -219,7 +219,7 @@ impl Chain {
     }
 
     /// Goes back to a snapshot and forgets it and later ones. False if there is none of that id.
-    pub(super) fn revert(&mut self, id: u64) -> Result<bool, Rejected> {
+    pub(crate) fn revert(&mut self, id: u64) -> Result<bool, Rejected> {
         let Some(snapshot) = self.snapshots.get(&id).copied() else { return Ok(false) };
         let entry = Entry::Revert {
             blocks: snapshot.blocks as u64,
@@ -232,21 +232,21 @@ impl Chain {
         Ok(true)
     }
 
-    pub(super) fn tip(&self) -> &Block {
+    pub(crate) fn tip(&self) -> &Block {
         self.blocks.last().expect("genesis is never removed")
     }
 
-    pub(super) fn block_by_hash(&self, hash: B256) -> Option<&Block> {
+    pub(crate) fn block_by_hash(&self, hash: B256) -> Option<&Block> {
         self.by_hash.get(&hash).map(|height| &self.blocks[*height])
     }
 
-    pub(super) fn block_of_transaction(&self, hash: B256) -> Option<(&Block, &Included)> {
+    pub(crate) fn block_of_transaction(&self, hash: B256) -> Option<(&Block, &Included)> {
         let block = self.by_transaction.get(&hash).map(|height| &self.blocks[*height])?;
         block.included.as_ref().map(|included| (block, included))
     }
 
     /// State after block `height`; after the tip, with edits made since.
-    pub(super) fn state_at(&self, height: usize) -> std::borrow::Cow<'_, State> {
+    pub(crate) fn state_at(&self, height: usize) -> std::borrow::Cow<'_, State> {
         if height + 1 >= self.blocks.len() {
             return std::borrow::Cow::Borrowed(&self.state);
         }
@@ -257,7 +257,7 @@ impl Chain {
 
     /// Executes without keeping anything. `height` is the block whose state is used; at the tip the
     /// time is the chain's, because on a live chain the latest block is never far from now.
-    pub(super) fn simulate(
+    pub(crate) fn simulate(
         &self,
         height: usize,
         pending: bool,

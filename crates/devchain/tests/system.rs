@@ -7,12 +7,12 @@ use alloy::primitives::{Address, B256, Bytes, U256, address, b256, bytes, keccak
 use alloy::providers::{DynProvider, Provider as _};
 use alloy::rpc::types::TransactionReceipt;
 use alloy::sol_types::{SolCall as _, SolError};
+use devchain::{Genesis, LocalChain};
 use evm::abi::{ConfidentialPoR, DarkPool, EnclaveRegistry, KeystoneForwarder};
 use evm::deploy::{
     self, DeployConfig, DeployError, Deployment, Disclosure, Don, GuardParameters, Mint, Timelock,
     Token, Verifier,
 };
-use evm::local::{Genesis, LocalChain};
 use evm::mission::{self, Delivery, Emitters};
 use evm::report::{self, Outcome, Payload, Report, ReportError, SignedReport, Workflow};
 use evm::settlement::{self, Settled, ZkProof, ZkProofError};

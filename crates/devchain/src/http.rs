@@ -4,7 +4,6 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use alloy::providers::{DynProvider, Provider as _, ProviderBuilder};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Response, StatusCode, header};
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::{LocalChain, RpcError};
+use crate::{LocalChain, RpcError};
 
 /// A running server; dropping it stops it.
 #[derive(Debug)]
@@ -63,27 +62,6 @@ impl LocalChain {
         });
         Ok(HttpServer { address, task })
     }
-}
-
-/// The URL of a node does not parse.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{url:?} is not a URL: {reason}")]
-pub struct UrlError {
-    /// As given.
-    pub url: String,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-/// A provider without fillers for a node over plain HTTP; this build has no TLS.
-///
-/// # Errors
-/// If `url` does not parse. Nothing is asked of the node yet.
-pub fn connect_http(url: &str) -> Result<DynProvider, UrlError> {
-    let parsed = url
-        .parse()
-        .map_err(|error| UrlError { url: url.to_owned(), reason: format!("{error}") })?;
-    Ok(ProviderBuilder::new().disable_recommended_fillers().connect_http(parsed).erased())
 }
 
 fn respond(chain: &LocalChain, headers: &HeaderMap, body: &[u8]) -> Response<Body> {

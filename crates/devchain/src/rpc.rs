@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
-use alloy::consensus::{BlockHeader as _, Transaction as _};
-use alloy::eips::{BlockId, BlockNumberOrTag};
-use alloy::primitives::{Address, B256, Bytes, TxKind, U64, U256};
-use alloy::rpc::types::{
+use evm::alloy::consensus::{BlockHeader as _, Transaction as _};
+use evm::alloy::eips::{BlockId, BlockNumberOrTag};
+use evm::alloy::primitives::{Address, B256, Bytes, TxKind, U64, U256};
+use evm::alloy::rpc::types::{
     Block as RpcBlock, BlockTransactions, FeeHistory, Filter, FilterBlockOption,
     Header as RpcHeader, Log as RpcLog, Transaction as RpcTransaction, TransactionInfo,
     TransactionReceipt, TransactionRequest,
 };
-use alloy::sol_types::decode_revert_reason;
+use evm::alloy::sol_types::decode_revert_reason;
 use revm::bytecode::Bytecode;
 use revm::context::TxEnv;
 use revm::context::result::{ExecutionResult, Output};
@@ -19,9 +19,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::chain::{Block, Chain, Included};
-use super::log::Entry;
-use super::{LocalChain, Rejected, Shared};
+use crate::chain::{Block, Chain, Included};
+use crate::log::Entry;
+use crate::{LocalChain, Rejected, Shared};
 
 /// A JSON-RPC error object.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -43,9 +43,9 @@ impl Display for RpcError {
 
 impl RpcError {
     #[cfg(feature = "http")]
-    pub(super) const PARSE: i64 = -32700;
+    pub(crate) const PARSE: i64 = -32700;
     #[cfg(feature = "http")]
-    pub(super) const INVALID_REQUEST: i64 = -32600;
+    pub(crate) const INVALID_REQUEST: i64 = -32600;
     const METHOD_NOT_FOUND: i64 = -32601;
     const INVALID_PARAMS: i64 = -32602;
     const INTERNAL: i64 = -32603;
@@ -54,7 +54,7 @@ impl RpcError {
     const REFUSED: i64 = -32003;
     const REVERTED: i64 = 3;
 
-    pub(super) fn new(code: i64, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: i64, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), data: None }
     }
 
@@ -78,7 +78,7 @@ impl From<Rejected> for RpcError {
 
 /// Installed filters, each with the first block it has not reported.
 #[derive(Debug, Default)]
-pub(super) struct Filters {
+pub(crate) struct Filters {
     next_id: u64,
     installed: BTreeMap<u64, (Option<Box<Filter>>, usize)>,
 }
@@ -572,7 +572,7 @@ fn mine_many(chain: &mut Chain, params: &Params) -> Result<Value, RpcError> {
 
 fn set_time(chain: &mut Chain, timestamp: u64) -> Result<Value, RpcError> {
     if timestamp < chain.time {
-        let error = super::TimeError { asked: timestamp, now: chain.time };
+        let error = crate::TimeError { asked: timestamp, now: chain.time };
         return Err(RpcError::params(error));
     }
     chain.time = timestamp;

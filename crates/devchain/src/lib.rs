@@ -1,4 +1,5 @@
-//! An Ethereum chain inside the process: revm behind the JSON-RPC that wallets and libraries speak.
+//! An Ethereum chain inside the process: revm behind the JSON-RPC that wallets and libraries speak. A crate of
+//! its own because nobody who talks to a chain needs revm; who carries one inside does.
 //!
 //! - [`LocalChain`] mines every transaction on arrival, one to a block, and never looks at a clock:
 //!   the caller sets the time. The same transactions at the same times give the same block hashes.
@@ -22,19 +23,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use alloy::primitives::{Address, B256, U256};
+use evm::DEVELOPMENT_CHAIN_ID;
+use evm::alloy::primitives::{Address, B256, U256};
+use store::Storage;
 
 #[cfg(feature = "http")]
-pub use http::{HttpServer, UrlError, connect_http};
+pub use http::HttpServer;
 pub use log::{LogError, TornTail};
 pub use rpc::RpcError;
 pub use transport::LocalTransport;
 
 use chain::Chain;
-use store::Storage;
-
-/// The chain id on which development keys, verifiers and enclaves are accepted, and no other.
-pub const DEVELOPMENT_CHAIN_ID: u64 = 31337;
 
 /// What a chain starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]

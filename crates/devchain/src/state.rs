@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use alloy::primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256, map::AddressMap};
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount, root};
+use evm::alloy::primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256, map::AddressMap};
 use revm::DatabaseRef;
 use revm::bytecode::Bytecode;
 use revm::state::{Account, AccountInfo};
@@ -23,7 +23,7 @@ enum Undo {
 
 /// Accounts, storage and code after some number of writes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct State {
+pub(crate) struct State {
     accounts: BTreeMap<B256, TrieAccount>,
     /// Zero values are absent, empty maps too.
     storage: BTreeMap<B256, BTreeMap<B256, U256>>,
@@ -34,12 +34,12 @@ pub(super) struct State {
 
 impl State {
     /// Number of writes so far: an argument for [`State::roll_back`].
-    pub(super) fn mark(&self) -> usize {
+    pub(crate) fn mark(&self) -> usize {
         self.undo.len()
     }
 
     /// Takes back every write after `mark`.
-    pub(super) fn roll_back(&mut self, mark: usize) {
+    pub(crate) fn roll_back(&mut self, mark: usize) {
         while self.undo.len() > mark {
             match self.undo.pop().expect("the length was just compared") {
                 Undo::Account(key, Some(old)) => {
@@ -56,7 +56,7 @@ impl State {
     }
 
     /// Applies the state changes of one executed transaction.
-    pub(super) fn commit(&mut self, changes: AddressMap<Account>) {
+    pub(crate) fn commit(&mut self, changes: AddressMap<Account>) {
         // The iteration order of these maps is arbitrary; the undo journal's must not be.
         let changes: BTreeMap<Address, Account> = changes.into_iter().collect();
         for (address, account) in changes {
@@ -91,45 +91,45 @@ impl State {
     }
 
     /// Root of the state trie.
-    pub(super) fn root(&self) -> B256 {
+    pub(crate) fn root(&self) -> B256 {
         root::state_root(self.accounts.iter().map(|(key, account)| (*key, *account)))
     }
 
-    pub(super) fn balance(&self, address: Address) -> U256 {
+    pub(crate) fn balance(&self, address: Address) -> U256 {
         self.account(address).map_or(U256::ZERO, |account| account.balance)
     }
 
-    pub(super) fn nonce(&self, address: Address) -> u64 {
+    pub(crate) fn nonce(&self, address: Address) -> u64 {
         self.account(address).map_or(0, |account| account.nonce)
     }
 
-    pub(super) fn code(&self, address: Address) -> Bytecode {
+    pub(crate) fn code(&self, address: Address) -> Bytecode {
         self.account(address)
             .and_then(|account| self.codes.get(&account.code_hash))
             .cloned()
             .unwrap_or_default()
     }
 
-    pub(super) fn slot(&self, address: Address, slot: U256) -> U256 {
+    pub(crate) fn slot(&self, address: Address, slot: U256) -> U256 {
         let slots = self.storage.get(&keccak256(address));
         slots.and_then(|slots| slots.get(&keccak256(B256::from(slot)))).copied().unwrap_or_default()
     }
 
-    pub(super) fn set_balance(&mut self, address: Address, balance: U256) {
+    pub(crate) fn set_balance(&mut self, address: Address, balance: U256) {
         self.edit(address, |account| account.balance = balance);
     }
 
-    pub(super) fn set_nonce(&mut self, address: Address, nonce: u64) {
+    pub(crate) fn set_nonce(&mut self, address: Address, nonce: u64) {
         self.edit(address, |account| account.nonce = nonce);
     }
 
-    pub(super) fn set_code(&mut self, address: Address, code: Bytecode) {
+    pub(crate) fn set_code(&mut self, address: Address, code: Bytecode) {
         let code_hash = code.hash_slow();
         self.codes.insert(code_hash, code);
         self.edit(address, |account| account.code_hash = code_hash);
     }
 
-    pub(super) fn set_storage(&mut self, address: Address, slot: U256, value: U256) {
+    pub(crate) fn set_storage(&mut self, address: Address, slot: U256, value: U256) {
         let key = keccak256(address);
         self.set_slot(key, B256::from(slot), value);
         let storage_root = self.storage_root(key);
@@ -189,10 +189,10 @@ impl State {
 
 /// The state as the EVM reads it, with the hashes of past blocks.
 #[derive(Debug)]
-pub(super) struct View<'a> {
-    pub(super) state: &'a State,
+pub(crate) struct View<'a> {
+    pub(crate) state: &'a State,
     /// By block number, from genesis.
-    pub(super) hashes: &'a [B256],
+    pub(crate) hashes: &'a [B256],
 }
 
 impl DatabaseRef for View<'_> {

@@ -11,8 +11,8 @@ use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::{DynProvider, Provider as _};
 use alloy::sol_types::{SolCall as _, SolConstructor as _};
 use alloy::transports::RpcError;
+use devchain::{Genesis, LocalChain};
 use evm::abi::PriceFeed;
-use evm::local::{Genesis, LocalChain};
 use evm::{Call, Fees, RawTransaction, Wallet, alloy, connect_http, development_wallets, send};
 use serde_json::{Value, json};
 

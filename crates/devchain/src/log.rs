@@ -8,8 +8,8 @@
 
 use std::io;
 
-use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
-use alloy::rlp::{Decodable, Encodable, Header};
+use evm::alloy::primitives::{Address, B256, Bytes, U256, keccak256};
+use evm::alloy::rlp::{self, Decodable, Encodable, Header};
 use store::Storage;
 
 /// The unfinished end of a log, left by a crash and cut off.
@@ -45,7 +45,7 @@ pub enum LogError {
 
 /// One thing that happened to the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(crate) enum Entry {
     /// First in every log: the hash of the genesis parameters.
     Genesis {
         parameters: B256,
@@ -102,7 +102,7 @@ impl Entry {
         }
     }
 
-    fn decode(bytes: &[u8]) -> alloy::rlp::Result<Self> {
+    fn decode(bytes: &[u8]) -> rlp::Result<Self> {
         let mut outer = bytes;
         let mut payload = Header::decode_bytes(&mut outer, true)?;
         let items = &mut payload;
@@ -115,19 +115,19 @@ impl Entry {
             5 => Self::Nonce { address: get(items)?, nonce: get(items)? },
             6 => Self::Code { address: get(items)?, code: get(items)? },
             7 => Self::Slot { address: get(items)?, slot: get(items)?, value: get(items)? },
-            _ => return Err(alloy::rlp::Error::Custom("unknown kind of entry")),
+            _ => return Err(rlp::Error::Custom("unknown kind of entry")),
         };
         if outer.is_empty() && items.is_empty() {
             Ok(entry)
         } else {
-            Err(alloy::rlp::Error::UnexpectedLength)
+            Err(rlp::Error::UnexpectedLength)
         }
     }
 }
 
 /// The log on its storage.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(crate) struct Log {
     storage: Box<dyn Storage>,
     /// Bytes of whole frames; equal to the medium's length unless an append failed.
     len: u64,
@@ -137,7 +137,7 @@ pub(super) struct Log {
 
 impl Log {
     /// Reads every entry and cuts off a torn tail.
-    pub(super) fn open(
+    pub(crate) fn open(
         mut storage: Box<dyn Storage>,
     ) -> Result<(Self, Vec<Entry>, Option<TornTail>), LogError> {
         let bytes =
@@ -154,7 +154,7 @@ impl Log {
     }
 
     /// Appends durably, or leaves the log as it was.
-    pub(super) fn append(&mut self, entry: &Entry) -> Result<(), LogError> {
+    pub(crate) fn append(&mut self, entry: &Entry) -> Result<(), LogError> {
         let failed = |source| LogError::Storage { action: "appended to", source };
         if self.broken {
             return Err(failed(io::Error::other(
@@ -232,6 +232,6 @@ fn list(items: &[&dyn Encodable]) -> Vec<u8> {
     out
 }
 
-fn get<T: Decodable>(items: &mut &[u8]) -> alloy::rlp::Result<T> {
+fn get<T: Decodable>(items: &mut &[u8]) -> rlp::Result<T> {
     T::decode(items)
 }
