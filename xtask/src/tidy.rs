@@ -68,6 +68,7 @@ pub(crate) fn run(bless: bool) -> Result<()> {
     findings.extend(crates::check_sources(&metadata));
     metadata.keep_compiled(&compiled);
     findings.extend(crates::check_graph(&metadata, text(README).as_deref()));
+    findings.extend(crates::check_rooms(&metadata));
     let alone = |name: &str| {
         let words = "--all-features --edges normal --target all --prefix none";
         Call::new(&format!("cargo tree --package {name} {words}")).read()

@@ -1,6 +1,5 @@
-//! `darkpool@1.0.0`, the seed's custom capability: its service, and the three ways to reach it. It is a
-//! crate because its gRPC and HTTP stacks are heavy, and because a guest takes the client's side without
-//! them (`default-features = false`).
+//! `darkpool@1.0.0`, the seed's custom capability: its service, and the ways to reach it. It is a crate
+//! because a guest takes the client's side without the service (`default-features = false`).
 //!
 //! - [`DarkPool`] is the capability as a workflow sees it, whatever carries the calls.
 //! - [`Client`] speaks to a DON that has registered it, [`Fallback`] to one that has not.
@@ -8,30 +7,20 @@
 //! - [`Fault`] is how any of them says no, in the text that Chainlink's nodes exchange.
 //!
 //! Registration is Chainlink's to give. The same service is therefore served three times: by [`Service::call`]
-//! in a registry of ours, by `grpc` as Chainlink's nodes call a capability, and by `http` as the endpoint
-//! of the fallback, where the effect is an ordinary `WriteReport`.
+//! in a registry of ours, and by `server` as Chainlink's nodes call a capability, by gRPC, and as the endpoint
+//! of the fallback, by HTTP, where the effect is an ordinary `WriteReport`.
 
 mod client;
 #[cfg(feature = "service")]
 mod endpoint;
 mod fallback;
 mod fault;
-#[cfg(feature = "grpc")]
-pub mod grpc;
-#[cfg(feature = "http")]
-pub mod http;
-#[cfg(test)]
 #[cfg(all(feature = "service", feature = "testing"))]
-mod scripted;
+pub mod scripted;
 #[cfg(feature = "service")]
 mod service;
-#[cfg(any(feature = "grpc", feature = "http"))]
-mod shared;
 #[cfg(feature = "testing")]
 pub mod testing;
-#[cfg(test)]
-#[cfg(all(feature = "grpc", feature = "http", feature = "testing"))]
-mod transports;
 
 pub use client::{Client, DarkPool};
 #[cfg(feature = "service")]
@@ -40,5 +29,3 @@ pub use fallback::{COLLATERAL_REQUESTED, Chain, Fallback, Host, Requested, path,
 pub use fault::{Code, Fault, Origin, Visibility};
 #[cfg(feature = "service")]
 pub use service::{Attested, Backend, Delivery, Error, Failure, RequestState, Scope, Service};
-#[cfg(any(feature = "grpc", feature = "http"))]
-pub use shared::Shared;

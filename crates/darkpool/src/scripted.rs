@@ -17,22 +17,32 @@ use crate::{Attested, Backend, Delivery, Failure, RequestState, Scope};
 
 /// Takes one request, from a report with two signatures.
 #[derive(Debug, Default)]
-pub(crate) struct Scripted {
-    pub(crate) open: Option<(B256, CommitmentHash)>,
-    pub(crate) rounds: Vec<Ready>,
-    pub(crate) settled: u32,
-    pub(crate) n_deliveries: usize,
-    pub(crate) n_told: usize,
-    pub(crate) enclave_is_silent: bool,
-    pub(crate) chain_is_down: bool,
-    pub(crate) opens_nothing: bool,
+pub struct Scripted {
+    /// The open request: its report's execution, its amount's commitment.
+    pub open: Option<(B256, CommitmentHash)>,
+    /// Proved rounds.
+    pub rounds: Vec<Ready>,
+    /// How many of them are settled.
+    pub settled: u32,
+    /// Deliveries taken.
+    pub n_deliveries: usize,
+    /// Times that the enclave heard of facts.
+    pub n_told: usize,
+    /// The enclave does not answer.
+    pub enclave_is_silent: bool,
+    /// The chain does not answer.
+    pub chain_is_down: bool,
+    /// A delivery leaves no event.
+    pub opens_nothing: bool,
     /// Another node delivers between the question and our delivery.
-    pub(crate) rival: bool,
+    pub rival: bool,
 }
 
-pub(crate) const ID: RequestId = RequestId([5; 32]);
+/// The request that it opens.
+pub const ID: RequestId = RequestId([5; 32]);
 
-pub(crate) fn scope() -> Scope {
+/// The names that it answers to.
+pub fn scope() -> Scope {
     Scope {
         chain_id: 31_337,
         dark_pool: Address([3; 20]),
@@ -43,7 +53,7 @@ pub(crate) fn scope() -> Scope {
 }
 
 /// A report by two development wallets.
-pub(crate) fn report(sequence: u8, payload: Bytes) -> ReportResponse {
+pub fn report(sequence: u8, payload: Bytes) -> ReportResponse {
     let workflow = Workflow { id: B256::ZERO, name: [0; 10], owner: [4; 20].into() };
     let raw = Report {
         execution_id: B256::repeat_byte(sequence),
@@ -73,7 +83,7 @@ pub(crate) fn report(sequence: u8, payload: Bytes) -> ReportResponse {
 }
 
 /// A request whose report is signed; `sequence` tells two apart.
-pub(crate) fn request(sequence: u8) -> CollateralRequest {
+pub fn request(sequence: u8) -> CollateralRequest {
     let call = Abi::requestCollateralCall {
         encryptedAmount: B256::repeat_byte(sequence),
         premiumBps: U256::from(50),
@@ -98,7 +108,7 @@ pub(crate) fn request(sequence: u8) -> CollateralRequest {
 }
 
 /// The suite's case in this world.
-pub(crate) fn case() -> Case {
+pub fn case() -> Case {
     let mut forged = request(1);
     forged.report.as_mut().expect("there is one").sigs.truncate(1);
     let (image, oracle_feed) = (scope().image, scope().oracle_feed);
@@ -111,7 +121,8 @@ pub(crate) fn case() -> Case {
 }
 
 impl Scripted {
-    pub(crate) fn prove(&mut self, round: u32) {
+    /// Has a round proved.
+    pub fn prove(&mut self, round: u32) {
         let (zk_proof, tee_attestation) = (vec![1; 300], vec![2; 65]);
         self.rounds.push(Ready { request: ID, round, zk_proof, tee_attestation });
     }

@@ -94,7 +94,6 @@ pub fn suite(client: &mut impl DarkPool<Error = Fault>, case: &Case) -> Outcome 
 ///
 /// # Panics
 /// If the system has no event loop to give.
-#[cfg(feature = "http")]
 pub fn reactor() -> tokio::runtime::Handle {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let handle = runtime.handle().clone();

@@ -12,8 +12,7 @@
 //! because on a live chain the latest block is never far from now.
 
 mod chain;
-#[cfg(feature = "http")]
-mod http;
+mod envelope;
 mod log;
 mod rpc;
 mod state;
@@ -27,8 +26,6 @@ use evm::DEVELOPMENT_CHAIN_ID;
 use evm::alloy::primitives::{Address, B256, U256};
 use store::Storage;
 
-#[cfg(feature = "http")]
-pub use http::HttpServer;
 pub use log::{LogError, TornTail};
 pub use rpc::RpcError;
 pub use transport::LocalTransport;

@@ -42,9 +42,7 @@ impl Display for RpcError {
 }
 
 impl RpcError {
-    #[cfg(feature = "http")]
     pub(crate) const PARSE: i64 = -32700;
-    #[cfg(feature = "http")]
     pub(crate) const INVALID_REQUEST: i64 = -32600;
     const METHOD_NOT_FOUND: i64 = -32601;
     const INVALID_PARAMS: i64 = -32602;

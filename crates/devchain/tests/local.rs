@@ -529,59 +529,6 @@ fn file_keeps_the_chain_and_admits_one_holder() {
     std::fs::remove_file(&path).unwrap();
 }
 
-#[cfg(feature = "http")]
-#[tokio::test]
-async fn second_provider_over_http_sees_the_same_chain() {
-    let chain = chain();
-    let feed = deploy_and_answer(&chain);
-    let server = chain.serve(0).await.unwrap();
-    assert!(server.address().ip().is_loopback());
-    let provider = evm::connect_http(&server.url()).unwrap();
-
-    let answer = PriceFeed::new(feed, &provider).latestRoundData().call().await.unwrap();
-    let receipt = send(&provider, &answer_at(feed, 2, 42).bytes).await.unwrap();
-
-    assert_eq!(answer._1.as_i64(), 99_000_000);
-    assert_eq!(receipt.block_hash, Some(chain.tip()));
-    let refused = provider.raw_request::<_, Value>("eth_nonsense".into(), ()).await.unwrap_err();
-    assert_eq!(refused.as_error_resp().unwrap().code, -32601);
-}
-
-#[cfg(feature = "http")]
-#[tokio::test]
-async fn http_server_refuses_pages_of_other_origins() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let chain = chain();
-    let server = chain.serve(0).await.unwrap();
-    let ask = async |host: &str, kind: &str, body: &str| {
-        let mut stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
-        let length = body.len();
-        let request = format!(
-            "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    };
-    let body = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#;
-    let json = "application/json";
-
-    assert!(
-        ask("127.0.0.1:80", json, body)
-            .await
-            .ends_with(r#"{"id":1,"jsonrpc":"2.0","result":"0x7a69"}"#)
-    );
-    assert!(ask("localhost", json, body).await.starts_with("HTTP/1.1 200"));
-    assert!(ask("evil.example", json, body).await.starts_with("HTTP/1.1 403"));
-    assert!(ask("127.0.0.1", "text/plain", body).await.starts_with("HTTP/1.1 415"));
-    assert!(ask("127.0.0.1", json, "{").await.contains("-32700"));
-    assert!(ask("127.0.0.1", json, "[]").await.contains("-32600"));
-    assert!(ask("127.0.0.1", json, &format!("[{body},{body}]")).await.contains("},{"));
-    let notification = r#"{"jsonrpc":"2.0","method":"eth_chainId"}"#;
-    assert!(ask("127.0.0.1", json, notification).await.starts_with("HTTP/1.1 204"));
-}
-
 /// The chain as a node that has not heard of EIP-7966.
 #[derive(Clone)]
 struct Plain(LocalTransport);

@@ -30,8 +30,10 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::usage::within;
 use crate::{Call, Caller, Capability, CapabilityError, Code, Secrets};
 
+mod node;
 mod sockets;
 
+pub use node::connect;
 pub use sockets::Sockets;
 
 /// The action's id.
@@ -39,6 +41,9 @@ pub const ID: &str = "http-actions@1.0.0-alpha";
 
 /// The confidential action's id.
 pub const CONFIDENTIAL_ID: &str = "confidential-http@1.0.0-alpha";
+
+/// How every request of ours names its sender.
+const USER_AGENT: &str = concat!("cdpr/", env!("CARGO_PKG_VERSION"));
 
 /// Their one method.
 const SEND_REQUEST: &str = "SendRequest";

@@ -3,16 +3,16 @@
 //!
 //! - [`Wallet`] makes raw transactions, [`send()`] delivers one, once, to whatever chain.
 //! - [`report::SignedReport`] is how the workflow acts on contracts, [`settlement::ZkProof`] what it brings.
+//! - [`rpc::connect`] speaks to a chain out there, through whatever carries its bytes.
 //! - [`mission`] translates the core's calls and facts.
 //! - [`deploy::plan`] is the whole system as a list of transactions.
 
 pub mod abi;
 pub mod artifacts;
 pub mod deploy;
-#[cfg(feature = "http")]
-mod http;
 pub mod mission;
 pub mod report;
+pub mod rpc;
 mod send;
 pub mod settlement;
 mod wallet;
@@ -21,7 +21,5 @@ mod wallet;
 pub const DEVELOPMENT_CHAIN_ID: u64 = 31337;
 
 pub use alloy;
-#[cfg(feature = "http")]
-pub use http::{UrlError, connect_http};
 pub use send::{SendError, send};
 pub use wallet::{Call, Fees, RawTransaction, Wallet, development_wallets};

@@ -17,6 +17,18 @@ const WORLDLY: [&str; 12] = [
     "wasmtime", "wasmi",
 ];
 
+/// Each heavy family of crates and the one member whose manifest may name it (ARCHITECTURE, "Code map"). Test
+/// dependencies are free: nothing is built on them.
+const ROOMS: [(&str, &[&str]); 4] = [
+    ("evm", &["alloy"]),
+    ("devchain", &["revm", "revm-*", "alloy-evm", "alloy-trie"]),
+    ("don", &["ureq", "reqwest", "hyper", "isahc", "curl"]),
+    ("server", &["axum", "axum-*", "tonic", "tonic-*"]),
+];
+
+/// Who may carry an EVM inside, by whatever way: the simulated world, and the program that has it all.
+const CARRIERS: (&str, &[&str]) = ("devchain", &["devchain", "sim", "cdpr"]);
+
 const GRAPH_BEGIN: &str = "<!-- crate-graph:begin -->";
 const GRAPH_END: &str = "<!-- crate-graph:end -->";
 
@@ -167,7 +179,7 @@ pub(super) fn check_purity(
             ));
             continue;
         };
-        let mut paths = paths_to_worldly(metadata, &start.id);
+        let mut paths = paths_to(metadata, &start.id, is_worldly);
         if !paths.is_empty() {
             let tree = trees(name)?;
             let alone: BTreeSet<&str> =
@@ -181,6 +193,35 @@ pub(super) fn check_purity(
         }
     }
     Ok(findings)
+}
+
+/// Each family of [`ROOMS`] is named by its one member, and [`CARRIERS`] are no more than that.
+pub(super) fn check_rooms(metadata: &Metadata) -> Vec<Finding> {
+    const RULE: &str = "rooms";
+    let mut findings = Vec::new();
+    for (room, families) in ROOMS {
+        for member in metadata.members().filter(|member| member.name != room) {
+            let named = member.dependencies.iter().filter(|dependency| {
+                dependency.kind.as_deref() != Some("dev")
+                    && families.iter().any(|family| is_of(&dependency.name, family))
+            });
+            for Dependency { name, .. } in named {
+                let what = format!("{} depends on {name}, which is {room}'s alone", member.name);
+                let hint = format!("use what {room} makes of it, or move the code there");
+                findings.push(Finding::new(RULE, what, hint));
+            }
+        }
+    }
+    let (carried, carriers) = CARRIERS;
+    for member in metadata.members().filter(|member| !carriers.contains(&member.name.as_str())) {
+        for path in paths_to(metadata, &member.id, |name| name == carried) {
+            let what = format!("{} carries {}", member.name, path.join(" -> "));
+            let hint =
+                format!("take a chain as an argument: {carried} is for {}", carriers.join(", "));
+            findings.push(Finding::new(RULE, what, hint));
+        }
+    }
+    findings
 }
 
 /// Every dependency comes from the registry, but for the workspace's own crates.
@@ -333,8 +374,8 @@ fn node_name(node: &str) -> &str {
     node.split(['[', '(', '{', ':']).next().unwrap_or_default().trim()
 }
 
-/// For each worldly crate in the closure of `start`, one shortest path of names to it.
-fn paths_to_worldly(metadata: &Metadata, start: &str) -> Vec<Vec<String>> {
+/// For each crate in the closure of `start` that is `sought` by its name, one shortest path of names to it.
+fn paths_to(metadata: &Metadata, start: &str, sought: impl Fn(&str) -> bool) -> Vec<Vec<String>> {
     let names: BTreeMap<&str, &str> = metadata
         .packages
         .iter()
@@ -357,8 +398,8 @@ fn paths_to_worldly(metadata: &Metadata, start: &str) -> Vec<Vec<String>> {
         }
     }
     let name = |id: &str| names.get(id).copied().unwrap_or(id).to_owned();
-    let worldly = queue.iter().filter(|id| is_worldly(&name(id)));
-    worldly
+    let found = queue.iter().filter(|id| sought(&name(id)));
+    found
         .map(|&id| {
             let mut path = vec![name(id)];
             let mut id = id;
@@ -372,10 +413,15 @@ fn paths_to_worldly(metadata: &Metadata, start: &str) -> Vec<Vec<String>> {
 }
 
 fn is_worldly(name: &str) -> bool {
-    WORLDLY.iter().any(|pattern| match pattern.strip_suffix('*') {
+    WORLDLY.iter().any(|pattern| is_of(name, pattern))
+}
+
+/// `x-*` stands for every name that begins like that.
+fn is_of(name: &str, pattern: &str) -> bool {
+    match pattern.strip_suffix('*') {
         Some(family) => name.starts_with(family),
-        None => name == *pattern,
-    })
+        None => name == pattern,
+    }
 }
 
 fn folder(manifest_path: &str) -> &str {
@@ -492,6 +538,39 @@ pub(super) mod tests {
         assert_eq!(
             whats(&findings),
             ["can't read `protocol depends on tokio` in README.md's graph"]
+        );
+    }
+
+    #[test]
+    fn a_heavy_crate_outside_of_its_room_is_refused() {
+        let members = ["evm", "devchain", "don", "server", "sim", "node"];
+        let rooms = |edges: &[(&str, &str)], dev: &[(&str, &str)]| {
+            let mut value =
+                metadata(&[edges, &[("sim", "devchain"), ("devchain", "revm")]].concat());
+            value["workspace_members"].as_array_mut().unwrap().extend(members.map(Value::from));
+            for package in value["packages"].as_array_mut().unwrap() {
+                for (_, to) in dev.iter().filter(|(from, _)| package["name"] == *from) {
+                    let dependency = json!({ "name": to, "kind": "dev" });
+                    package["dependencies"].as_array_mut().unwrap().push(dependency);
+                }
+            }
+            let findings = check_rooms(&parse(&value));
+            whats(&findings).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let honest =
+            [("evm", "alloy"), ("don", "ureq"), ("server", "axum"), ("server", "tonic-prost")];
+        assert!(rooms(&honest, &[("evm", "revm"), ("don", "devchain")]).is_empty());
+        assert_eq!(
+            rooms(&[("evm", "revm-context"), ("don", "axum"), ("server", "ureq")], &[]),
+            [
+                "evm depends on revm-context, which is devchain's alone",
+                "server depends on ureq, which is don's alone",
+                "don depends on axum, which is server's alone",
+            ]
+        );
+        assert_eq!(
+            rooms(&[("node", "don"), ("don", "sim")], &[]),
+            ["don carries sim -> devchain", "node carries don -> sim -> devchain"]
         );
     }
 

@@ -139,7 +139,7 @@ fn agent(reach: Reach) -> Agent {
         .max_redirects(0)
         .max_idle_connections(0)
         .proxy(None)
-        .user_agent(concat!("cdpr/", env!("CARGO_PKG_VERSION")))
+        .user_agent(super::USER_AGENT)
         .build();
     let resolver = Guard { reach, resolver: DefaultResolver::default() };
     Agent::with_parts(config, DefaultConnector::default(), resolver)

@@ -5,7 +5,7 @@ use cre::messages::darkpool::{
 };
 use cre::messages::{Any, evm as wire, pack, unpack};
 use darkpool::testing::{Case, Post, reactor, suite};
-use darkpool::{Client, Fallback, Fault, Service, Shared, grpc, http};
+use darkpool::{Client, Fallback, Fault, Service};
 use don::chain::Transmitter;
 use don::{Caller, Capability as _};
 use evm::alloy::primitives::{Address, B256};
@@ -16,6 +16,7 @@ use primitives::{CommitmentHash, Duration, Premium, RequestId, Timestamp, decode
 use protocol::attest::{Observed, Status};
 use protocol::{Call, Write};
 use recovery::DisclosureMode;
+use server::{Shared, grpc, http};
 use sim::{Faults, PoolHost, World};
 use store::MemoryStorage;
 use tokio::net::{TcpListener, UnixListener};

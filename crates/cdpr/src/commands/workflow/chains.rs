@@ -4,8 +4,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
 use devchain::{Genesis, LocalChain};
 use don::chain::{Chain, Transmitter, WalletTransmitter, id};
@@ -13,12 +11,10 @@ use don::{Call, Capability as _, Registry};
 use engine::Limits;
 use evm::abi::KeystoneForwarder;
 use evm::alloy::primitives::{Address, B256, Bytes};
-use evm::alloy::providers::{DynProvider, Provider as _, ProviderBuilder};
-use evm::alloy::rpc::client::RpcClient;
-use evm::alloy::rpc::json_rpc::{RequestPacket, ResponsePacket};
+use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::sol_types::SolEvent as _;
-use evm::alloy::transports::{TransportError, TransportErrorKind, TransportFut};
+use evm::alloy::transports::{TransportError, TransportErrorKind};
 use evm::report::{Report, SignedReport, refusal};
 use evm::{Fees, SendError, Wallet};
 use primitives::Timestamp;
@@ -31,10 +27,6 @@ use crate::Failure;
 
 /// Chain 31337, the development chain, in Chainlink's list of selectors.
 const DEVELOPMENT: u64 = 7_759_470_850_252_068_959;
-/// Largest answer of a JSON-RPC node, bytes.
-const ANSWER_SIZE_MAX: u64 = 64 << 20;
-/// Longest wait for a JSON-RPC node.
-const RPC_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Chains that CRE knows, by name. Source: `@chainlink/cre-sdk` 1.21.1, its EVM client's table.
 const SELECTORS: &[(&str, u64)] = &[
@@ -243,17 +235,7 @@ fn connect(
         let what = format!("project.yaml: {name}: {url:?} is no URL of a JSON-RPC node");
         return Err(refuse(what, "it begins with https:// or http://"));
     }
-    let agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .timeout_connect(Some(RPC_TIME_MAX))
-        .user_agent(concat!("cdpr/", env!("CARGO_PKG_VERSION")))
-        .build();
-    let transport = JsonRpc { agent: agent.into(), url: url.clone() };
-    let provider = ProviderBuilder::new()
-        .disable_recommended_fillers()
-        .connect_client(RpcClient::new(transport, false))
-        .erased();
+    let provider = don::http::connect(url);
     let known = MOCK_FORWARDERS.iter().find(|(known, _)| known == selector).map(|(_, at)| *at);
     let forwarder = match forwarder.as_deref().or(known) {
         Some(text) => Some(text.parse::<Address>().map_err(|error| {
@@ -393,37 +375,6 @@ impl Transmitter for DryRun {
         serde_json::from_value(receipt).map_err(|error| SendError::Unreachable {
             hash: B256::ZERO,
             source: TransportErrorKind::custom(error),
-        })
-    }
-}
-
-/// JSON-RPC over a small client, TLS included.
-#[derive(Debug, Clone)]
-struct JsonRpc {
-    agent: ureq::Agent,
-    url: String,
-}
-
-impl tower::Service<RequestPacket> for JsonRpc {
-    type Response = ResponsePacket;
-    type Error = TransportError;
-    type Future = TransportFut<'static>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, packet: RequestPacket) -> Self::Future {
-        let Self { agent, url } = self.clone();
-        // Blocks: whoever waits for the future has nothing else to do.
-        Box::pin(async move {
-            let body = serde_json::to_vec(&packet).map_err(TransportErrorKind::custom)?;
-            let request = agent.post(&url).header("content-type", "application/json");
-            let mut answer = request.send(&body[..]).map_err(TransportErrorKind::custom)?;
-            let bytes = answer.body_mut().with_config().limit(ANSWER_SIZE_MAX).read_to_vec();
-            let bytes = bytes.map_err(TransportErrorKind::custom)?;
-            serde_json::from_slice(&bytes)
-                .map_err(|error| TransportError::deser_err(error, String::from_utf8_lossy(&bytes)))
         })
     }
 }

@@ -37,8 +37,9 @@ use self::messages::{
     RegistrationRequest, TriggerEvent, TriggerMessage, TriggerRegistrationRequest, TriggerResponse,
     TriggerResponseMessage,
 };
-use crate::shared::blocking;
-use crate::{Backend, Code, Error, Fault, Shared};
+use darkpool::{Backend, Code, Error, Fault};
+
+use crate::shared::{Shared, blocking};
 
 /// Fills that wait for a slow listener.
 const QUEUE: usize = 16;

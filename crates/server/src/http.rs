@@ -16,8 +16,9 @@ use cre::messages::darkpool::{CHECK_RESERVES, GET_REQUEST_STATUS};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::shared::blocking;
-use crate::{Answer, Backend, Code, Endpoint, Fault, Shared, path};
+use darkpool::{Answer, Backend, Code, Endpoint, Fault, path};
+
+use crate::shared::{Shared, blocking};
 
 /// Chainlink lets a workflow send 10 KB; ours are below 200 bytes.
 const BODY_LEN_MAX: usize = 10_000;

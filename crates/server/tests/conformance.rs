@@ -2,18 +2,17 @@
 //! `CDPR_NODE_URL=http://127.0.0.1:8545` of a fresh development node (anvil, chain 31337, its usual
 //! accounts). Without it this says so and passes.
 
-#![cfg(feature = "http")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::collections::BTreeSet;
 
-use alloy::primitives::{Address, B256, Bytes, U256};
-use alloy::providers::{DynProvider, Provider as _};
-use alloy::sol_types::{SolCall as _, SolConstructor as _};
-use alloy::transports::RpcError;
 use devchain::{Genesis, LocalChain};
 use evm::abi::PriceFeed;
-use evm::{Call, Fees, RawTransaction, Wallet, alloy, connect_http, development_wallets, send};
+use evm::alloy::primitives::{Address, B256, Bytes, U256};
+use evm::alloy::providers::{DynProvider, Provider as _};
+use evm::alloy::sol_types::{SolCall as _, SolConstructor as _};
+use evm::alloy::transports::RpcError;
+use evm::{Call, Fees, RawTransaction, Wallet, alloy, development_wallets, send};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -25,7 +24,7 @@ async fn answers_have_the_shape_of_another_node() {
     let wallets = development_wallets(31337);
     let chain =
         LocalChain::new(Genesis::development(1).fund(wallets.each_ref().map(Wallet::address)));
-    let (ours, theirs) = (chain.connect(), connect_http(&url).unwrap());
+    let (ours, theirs) = (chain.connect(), don::http::connect(&url));
     assert_eq!(theirs.get_block_number().await.unwrap(), 0, "the node must be fresh");
 
     let [deploy, answer, refused] = transactions();

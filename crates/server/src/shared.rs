@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::Service;
+use darkpool::Service;
 
 /// A service behind a lock, which wakes those who wait for fills whenever something may have changed.
 /// Clones share it.
@@ -45,12 +45,10 @@ impl<B> Shared<B> {
         act(&mut self.service.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    #[cfg(feature = "grpc")]
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
-    #[cfg(feature = "grpc")]
     pub(crate) fn wake(&self) {
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }

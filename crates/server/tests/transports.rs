@@ -18,14 +18,15 @@ use cre::messages::{Any, pack, unpack};
 use evm::report::SignedReport;
 use tokio::runtime::Handle;
 
-use crate::grpc::messages::{AckEventRequest, TriggerMessage, TriggerRegistrationRequest};
-use crate::grpc::{Caller, Server};
-use crate::scripted::{ID, Scripted, case, scope};
-use crate::testing::{Post, reactor, suite};
-use crate::{
+use darkpool::scripted::{ID, Scripted, case, request, scope};
+use darkpool::testing::{Post, reactor, suite};
+use darkpool::{
     Backend as _, COLLATERAL_REQUESTED, Chain, Client, Code, Delivery, Fallback, Fault, Host,
-    Service, Shared,
+    Service,
 };
+use server::Shared;
+use server::grpc::messages::{AckEventRequest, TriggerMessage, TriggerRegistrationRequest};
+use server::grpc::{Caller, Server};
 
 fn shared() -> Shared<Scripted> {
     Shared::new(Service::new(scope(), Scripted::default()))
@@ -83,11 +84,11 @@ fn the_fallback_passes_the_suite() {
     let (handle, shared) = (reactor(), shared());
     let server = handle.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        crate::http::Server::start(shared.clone(), listener, "token").unwrap()
+        server::http::Server::start(shared.clone(), listener, "token").unwrap()
     });
     let address = server.address();
     let mut stranger = Post { address, token: "another" };
-    let (status, body) = stranger.post(&crate::path("CheckReserves"), vec![]).unwrap();
+    let (status, body) = stranger.post(&darkpool::path("CheckReserves"), vec![]).unwrap();
     assert_eq!(status, 401);
     assert_eq!(Fault::parse(&String::from_utf8(body).unwrap()).code, Code::Unauthenticated);
     let host = Post { address, token: "token" };
@@ -171,8 +172,8 @@ fn fills_stream_until_acknowledged() {
 }
 
 async fn next(
-    stream: &mut tonic::Streaming<crate::grpc::messages::TriggerResponseMessage>,
-) -> crate::grpc::messages::TriggerEvent {
+    stream: &mut tonic::Streaming<server::grpc::messages::TriggerResponseMessage>,
+) -> server::grpc::messages::TriggerEvent {
     match stream.message().await.unwrap().unwrap().message {
         Some(TriggerMessage::Response(response)) => response.event.unwrap(),
         other => panic!("{other:?}"),
@@ -245,7 +246,7 @@ fn a_go_client_calls_and_listens() {
     let Some((program, is_ours)) = go_client() else { return };
     let (handle, shared, path) = (reactor(), shared(), socket("go-socket"));
     shared.with(|service| {
-        service.request_collateral(&crate::scripted::request(1)).unwrap();
+        service.request_collateral(&request(1)).unwrap();
         service.backend().prove(1);
     });
     let server = handle
