@@ -11,6 +11,8 @@ use crate::{
     testing::{Shape, consideration_note, maker_note, witness, witness_of},
 };
 
+mod groups;
+
 const FOUR: Shape = Shape { n_fills: 4, filled: false, disclosure: Disclosure::Immediate };
 const TWO: Shape = Shape { n_fills: 2, filled: false, disclosure: Disclosure::Sealed };
 
