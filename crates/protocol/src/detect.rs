@@ -220,7 +220,10 @@ mod tests {
 
     #[test]
     fn another_ticks_observation_does_not_count() {
-        assert!(read(&four([1_025; 4]), Amount::ZERO, &POLICY, 8, Timestamp(1_000)).is_err());
+        assert_eq!(
+            read(&four([1_025; 4]), Amount::ZERO, &POLICY, 8, Timestamp(1_000)).err(),
+            Some(Rejected::NoQuorum { agreeing: 0, quorum: 3 })
+        );
     }
 
     #[test]

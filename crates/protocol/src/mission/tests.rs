@@ -387,11 +387,19 @@ fn answers_to_nothing_change_nothing() {
         Event::Unobserved { tick: 1 },
         Event::Ticked { tick: 2 },
     ] {
-        assert!(mission.step(at(1), &event).is_err(), "{event:?}");
+        let refused = mission.step(at(1), &event);
+        assert!(
+            matches!(refused, Err(Refused::Unexpected { .. } | Refused::WrongTick { .. })),
+            "{event:?}: {refused:?}"
+        );
         assert_eq!(mission, before);
     }
     mission.step(at(1), &Event::Ticked { tick: 1 }).expect("the first tick");
-    assert!(mission.step(at(2), &Event::Ticked { tick: 2 }).is_err(), "a tick while one is open");
+    let early = mission.step(at(2), &Event::Ticked { tick: 2 });
+    assert!(
+        matches!(early, Err(Refused::Unexpected { .. })),
+        "a tick while one is open: {early:?}"
+    );
     let wrong = Observed {
         tick: 1,
         now: at(1),
