@@ -22,6 +22,9 @@ use protocol::RequestStatus;
 use protocol::attest::{Observed, Opening, Status};
 use store::MemoryStorage;
 
+#[path = "system/forged.rs"]
+mod forged;
+
 const START: u64 = 1_678_492_800;
 const CHAIN_ID: u64 = 31337;
 const CIPHERTEXT_LEN: usize = 64;
@@ -610,10 +613,14 @@ impl System {
 
     /// Opens a request by a report.
     async fn request(&mut self) -> B256 {
+        self.request_for(B256::with_last_byte(7), 50).await
+    }
+
+    async fn request_for(&mut self, commitment: B256, premium_cap_bps: u16) -> B256 {
         let dark_pool = self.at.dark_pool;
         let call = DarkPool::requestCollateralCall {
-            encryptedAmount: B256::with_last_byte(7),
-            premiumBps: U256::from(50),
+            encryptedAmount: commitment,
+            premiumBps: U256::from(premium_cap_bps),
             timeout: U256::from(3600),
         };
         let signed = self.report(dark_pool, call.abi_encode().into(), 1, 2);
