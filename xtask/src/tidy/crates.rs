@@ -582,7 +582,8 @@ pub(super) mod tests {
                 metadata(&[edges, &[("sim", "devchain"), ("devchain", "revm")]].concat());
             value["workspace_members"].as_array_mut().unwrap().extend(members.map(Value::from));
             for package in value["packages"].as_array_mut().unwrap() {
-                for (_, to) in dev.iter().filter(|(from, _)| package["name"] == *from) {
+                let name = package["name"].clone();
+                for (_, to) in dev.iter().filter(|(from, _)| name == *from) {
                     let dependency = json!({ "name": to, "kind": "dev" });
                     package["dependencies"].as_array_mut().unwrap().push(dependency);
                 }
