@@ -20,8 +20,9 @@ use revm::context::result::{ExecutionResult, ResultAndState};
 use revm::context::{BlockEnv, CfgEnv, TxEnv};
 use revm::database_interface::WrapDatabaseRef;
 use revm::primitives::hardfork::SpecId;
+use store::{Log, Opened, Storage, TornTail};
 
-use crate::log::{Entry, Log, LogError};
+use crate::log::{Entry, KIND};
 use crate::state::{State, View};
 use crate::{Genesis, OpenError, Rejected};
 
@@ -96,32 +97,33 @@ impl Chain {
         chain
     }
 
-    /// Replays `entries` and appends to `log` from then on.
-    pub(crate) fn replay(
+    /// Replays what `storage` holds and appends to it from then on.
+    pub(crate) fn open(
         genesis: Genesis,
-        mut log: Log,
-        entries: Vec<Entry>,
-    ) -> Result<Self, OpenError> {
+        storage: Box<dyn Storage>,
+    ) -> Result<(Self, Option<TornTail>), OpenError> {
+        let Opened { log, records, torn } = Log::open(storage, &KIND)?;
         let mut chain = Self::new(genesis);
-        let parameters = chain.parameters();
-        let mut entries = entries.into_iter();
-        match entries.next() {
-            None => log.append(&Entry::Genesis { parameters }).map_err(OpenError::Log)?,
-            Some(Entry::Genesis { parameters: found }) if found == parameters => {}
-            Some(_) => return Err(OpenError::OtherGenesis),
+        if let Some(first) = records.first()
+            && first.bytes != chain.first_entry()
+        {
+            return Err(log.of_another_run(first.offset).into());
         }
-        for entry in entries {
+        for record in records.iter().skip(1) {
+            let damaged = |reason| log.damaged(record.offset, reason);
+            let entry = Entry::decode(&record.bytes)
+                .map_err(|_| damaged("it is not an entry of this version"))?;
             chain.apply(entry)?;
         }
         chain.log = Some(log);
-        Ok(chain)
+        Ok((chain, torn))
     }
 
     /// Redoes one logged entry and checks that the same block comes of it.
     fn apply(&mut self, entry: Entry) -> Result<(), OpenError> {
         let height = self.blocks.len() as u64;
         let sealed = match entry {
-            Entry::Genesis { .. } => return Err(OpenError::OtherGenesis),
+            Entry::Genesis { .. } => return Err(OpenError::SecondGenesis { height }),
             Entry::Transaction { timestamp, raw, block } => {
                 self.time = timestamp;
                 self.submit(&raw).map_err(|source| OpenError::Refused { height, source })?;
@@ -191,6 +193,17 @@ impl Chain {
         self.keep(&entry, mark)?;
         self.push(block);
         Ok(hash)
+    }
+
+    /// See [`crate::LocalChain::expect`].
+    pub(crate) fn expect(&self, transactions: &[B256], witness: &str) -> Result<(), store::Error> {
+        let missing = transactions.iter().find(|hash| !self.by_transaction.contains_key(*hash));
+        match (missing, &self.log) {
+            (Some(hash), Some(log)) => {
+                Err(log.lost(format!("transaction {hash}, which {witness} has")))
+            }
+            (Some(_), None) | (None, _) => Ok(()),
+        }
     }
 
     /// Seals a block without transactions.
@@ -274,9 +287,12 @@ impl Chain {
         execute(&self.state_at(height), hashes, env, tx_env).map(|outcome| outcome.result)
     }
 
-    /// Hash of everything that has to be equal for two chains to replay each other's log.
-    fn parameters(&self) -> B256 {
-        keccak256([&self.genesis.chain_id.to_be_bytes(), &self.hashes[0][..]].concat())
+    /// What a log begins with: a hash of everything that has to be equal for two chains to replay each other's.
+    fn first_entry(&self) -> Vec<u8> {
+        let Genesis { chain_id, run, .. } = &self.genesis;
+        let parameters =
+            keccak256([&chain_id.to_be_bytes()[..], &self.hashes[0][..], &run[..]].concat());
+        Entry::Genesis { parameters }.encode()
     }
 
     fn env(&self, number: u64, timestamp: u64) -> EvmEnv {
@@ -348,8 +364,11 @@ impl Chain {
     /// Logs an entry; if that fails, takes the state back to `mark`, so that nothing is seen that
     /// a reopened chain would not have.
     fn keep(&mut self, entry: &Entry, mark: usize) -> Result<(), Rejected> {
+        let first = self.first_entry();
         let Some(log) = &mut self.log else { return Ok(()) };
-        log.append(entry).map_err(|source: LogError| {
+        let entry = entry.encode();
+        let kept = if log.end() == 0 { log.append(&[first, entry]) } else { log.append(&[entry]) };
+        kept.map_err(|source| {
             self.state.roll_back(mark);
             Rejected::NotKept { source }
         })

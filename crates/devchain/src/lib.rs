@@ -24,9 +24,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use evm::DEVELOPMENT_CHAIN_ID;
 use evm::alloy::primitives::{Address, B256, U256};
-use store::Storage;
+use store::{Storage, TornTail};
 
-pub use log::{LogError, TornTail};
 pub use rpc::RpcError;
 pub use transport::LocalTransport;
 
@@ -46,6 +45,8 @@ pub struct Genesis {
     pub gas_limit: u64,
     /// Balances, wei.
     pub accounts: BTreeMap<Address, U256>,
+    /// What the chain is of: a log that was kept for something else is refused, though its blocks would be as good.
+    pub run: B256,
 }
 
 impl Genesis {
@@ -58,6 +59,7 @@ impl Genesis {
             base_fee_wei: 1_000_000_000,
             gas_limit: 60_000_000,
             accounts: BTreeMap::new(),
+            run: B256::ZERO,
         }
     }
 
@@ -93,19 +95,22 @@ pub enum Rejected {
     NotKept {
         /// Why.
         #[source]
-        source: LogError,
+        source: store::Error,
     },
 }
 
 /// Why a kept chain cannot be reopened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The log cannot be read, or not appended to.
+    /// The log cannot be read or appended to, or is damaged, or belongs to a chain with other parameters.
     #[error("the chain cannot be reopened")]
-    Log(#[source] LogError),
-    /// The log belongs to a chain with other parameters.
-    #[error("the chain's log was written from another genesis")]
-    OtherGenesis,
+    Log(#[from] store::Error),
+    /// The log begins twice.
+    #[error("the chain's log begins again before block {height}")]
+    SecondGenesis {
+        /// Number of the next block.
+        height: u64,
+    },
     /// A logged block is refused now.
     #[error("block {height} of the chain's log no longer executes")]
     Refused {
@@ -172,7 +177,7 @@ impl LocalChain {
     /// Each block is durable before anyone sees it. Snapshots are not kept.
     ///
     /// The time of a reopened chain is that of its last block, the tail a crash left unfinished is
-    /// cut off and reported.
+    /// reported, and cut off by the next block.
     ///
     /// # Errors
     /// If the log is damaged, belongs to another genesis or replays to other blocks.
@@ -180,8 +185,16 @@ impl LocalChain {
         genesis: Genesis,
         storage: impl Storage + 'static,
     ) -> Result<(Self, Option<TornTail>), OpenError> {
-        let (log, entries, torn) = log::Log::open(Box::new(storage)).map_err(OpenError::Log)?;
-        Ok((Self::of(Chain::replay(genesis, log, entries)?), torn))
+        let (chain, torn) = Chain::open(genesis, Box::new(storage))?;
+        Ok((Self::of(chain), torn))
+    }
+
+    /// Checks that every one of `transactions` is in a block.
+    ///
+    /// # Errors
+    /// [`store::Error::Lost`] if one is not, as `witness` says it was: the log was cut, or is missing.
+    pub fn expect(&self, transactions: &[B256], witness: &str) -> Result<(), store::Error> {
+        self.lock().chain.expect(transactions, witness)
     }
 
     /// Sets the time, in Unix seconds, of the next block and all after it until set again.

@@ -18,11 +18,11 @@ use alloy::rpc::types::{Filter, TransactionRequest};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::{SolCall as _, SolConstructor, SolError as _, SolEvent as _};
 use alloy::transports::{TransportError, TransportFut};
-use devchain::{Genesis, LocalChain, LocalTransport, LogError, OpenError, RpcError, TornTail};
+use devchain::{Genesis, LocalChain, LocalTransport, OpenError, RpcError};
 use evm::abi::{CashToken, PriceFeed};
 use evm::{Call, Fees, RawTransaction, SendError, Wallet, alloy, development_wallets, send};
 use serde_json::{Value, json};
-use store::{FileStorage, MemoryStorage};
+use store::{FileStorage, MemoryStorage, TornTail};
 
 const START: u64 = 1_678_492_800;
 
@@ -442,7 +442,7 @@ fn torn_tail_is_cut_off_wherever_it_tears_and_reported() {
         let (reopened, tail) = LocalChain::open(genesis(), torn.clone()).unwrap();
         let expected = TornTail { offset: whole as u64, len: (len - whole) as u64 };
         assert_eq!((reopened.tip(), tail), (tip, Some(expected)));
-        assert_eq!(torn.bytes().len(), whole);
+        assert_eq!(torn.bytes().len(), len, "looking changes nothing");
         submit(&reopened, &answer(1, 5));
         assert_eq!(torn.bytes(), bytes);
     }
@@ -463,18 +463,20 @@ fn tail_of_zeros_is_torn() {
 }
 
 #[test]
-fn any_flipped_byte_before_the_last_entry_is_corruption() {
+fn any_flipped_byte_is_damage() {
     let storage = MemoryStorage::new();
     let (chain, _) = LocalChain::open(genesis(), storage.clone()).unwrap();
     submit(&chain, &deploy_feed(0));
-    let whole = storage.bytes().len();
     submit(&chain, &answer(1, 5));
 
-    for idx in (0..whole).step_by(7) {
+    for idx in 0..storage.bytes().len() {
         let mut bytes = storage.bytes();
         bytes[idx] ^= 1;
         let error = LocalChain::open(genesis(), MemoryStorage::from(bytes)).unwrap_err();
-        assert!(matches!(error, OpenError::Log(LogError::Corrupt { .. })), "byte {idx}: {error:?}");
+        let OpenError::Log(store::Error::Damaged { offset, .. }) = error else {
+            panic!("byte {idx}: {error:?}");
+        };
+        assert!(offset <= idx as u64, "byte {idx} in the frame at {offset}");
     }
 }
 
@@ -500,17 +502,22 @@ fn block_that_cannot_be_kept_is_not_seen() {
 #[test]
 fn log_of_another_genesis_is_refused() {
     let storage = MemoryStorage::new();
-    drop(LocalChain::open(genesis(), storage.clone()).unwrap());
+    let (chain, _) = LocalChain::open(genesis(), storage.clone()).unwrap();
+    submit(&chain, &deploy_feed(0));
     let other = [
         Genesis { chain_id: 1, ..genesis() },
         Genesis { timestamp: START + 1, ..genesis() },
         Genesis { base_fee_wei: 0, ..genesis() },
         genesis().fund([Address::repeat_byte(4)]),
+        Genesis { run: B256::repeat_byte(1), ..genesis() },
     ];
+    let bytes = storage.bytes();
     for other in other {
         let error = LocalChain::open(other, storage.clone()).unwrap_err();
-        assert!(matches!(error, OpenError::OtherGenesis), "{error:?}");
+        let is_named = matches!(error, OpenError::Log(store::Error::OtherRun { offset: 8, .. }));
+        assert!(is_named, "{error:?}");
     }
+    assert_eq!(storage.bytes(), bytes);
 }
 
 #[test]

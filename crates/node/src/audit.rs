@@ -20,9 +20,10 @@ use evm::alloy::rpc::types::TransactionReceipt;
 use evm::mission::Emitters;
 use evm::report::SignedReport;
 use evm::settlement::ZkProof;
+use primitives::frames::Flaw;
 use primitives::{Address as Account, Bytes32, Timestamp, decode, keccak256, secp256k1, sha256};
 use protocol::event::Ready;
-use protocol::journal::{Damaged, Included, Journal, Opening, Record};
+use protocol::journal::{Included, Journal, Opening, Record};
 use protocol::wire::Configuration;
 use protocol::{Effect, Event, Mission, Outcome};
 
@@ -96,9 +97,9 @@ pub const BLIND_SPOTS: [&str; 6] = [
 /// The first thing that differs.
 #[derive(Debug, thiserror::Error)]
 pub enum Finding {
-    /// The bytes are damaged.
+    /// The bytes are damaged, or stop early.
     #[error(transparent)]
-    Damaged(#[from] Damaged),
+    Flaw(#[from] Flaw),
     /// A journal without its last record.
     #[error(
         "the journal ends after record {records} without a closing record: the run was interrupted"
@@ -124,9 +125,9 @@ pub enum Finding {
 /// # Errors
 /// [`Finding`], the first thing that differs.
 pub fn audit(bytes: &[u8], bench: &Bench<'_>) -> Result<Audit, Finding> {
-    let (journal, damage) = Journal::read(bytes);
-    if let Some(damage) = damage {
-        return Err(damage.into());
+    let (journal, flaw) = Journal::read(bytes);
+    if let Some(flaw) = flaw {
+        return Err(flaw.into());
     }
     let at = |index: usize| {
         let offset = journal.offsets[index];
@@ -164,7 +165,7 @@ pub fn audit(bytes: &[u8], bench: &Bench<'_>) -> Result<Audit, Finding> {
         return Err(Finding::Unfinished { records: journal.records.len() });
     };
     Ok(Audit {
-        journal_hash: journal.head(),
+        journal_hash: journal.head,
         outcome,
         checks: auditor.checks.0,
         opening: (**opening).clone(),

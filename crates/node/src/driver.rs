@@ -13,14 +13,13 @@ use std::sync::Arc;
 use darkpool::{Attested, RequestState, Scope};
 use evm::alloy::primitives::Address as EvmAddress;
 use evm::mission::Emitters;
-use primitives::{RequestId, Timestamp};
+use primitives::{RequestId, Timestamp, encode};
 use protocol::event::Ready;
-use protocol::journal::{Damaged, Included, Journal, Opening, Record, Writer};
+use protocol::journal::{Included, Opening, Record};
 use protocol::mission::Setup;
 use protocol::wire::{Command, Reply};
 use protocol::workflow::Cron;
 use protocol::{Effect, Event, Mission, Outcome};
-use store::Storage;
 
 use crate::enrolment::Contracts;
 use crate::ports::{Input, Ports};
@@ -78,7 +77,6 @@ pub struct Node {
     /// After a crash within a tick: the transaction that was the newest when the tick began.
     pub(crate) resumed_after: Option<Included>,
     view: View,
-    writer: Writer,
     n_events: u64,
     /// Reports delivered so far: the number of the next one.
     n_reports: u64,
@@ -123,10 +121,10 @@ impl Node {
     /// Opens a node over its journal: an empty one is begun, one that was interrupted goes on.
     ///
     /// # Errors
-    /// [`Error`]; the journal is as it was, but for a torn tail, which is cut.
+    /// [`Error`]; the journal is as it was.
     pub fn open(site: Site, mut ports: Ports) -> Result<Self, Error> {
         let n_setup = 1 + site.included.len();
-        let journal = read(&mut *ports.journal, n_setup)?;
+        let records = core::mem::take(&mut ports.journal.records);
         let start = site.opening.started;
         let mission = Mission::new(site.setup.clone());
         let view = View::new(site.opening.chain_id, site.scope.dark_pool, start, &mission);
@@ -138,27 +136,25 @@ impl Node {
             progress: Progress::default(),
             resumed_after: None,
             view,
-            writer: journal.writer.clone(),
             n_events: 0,
             n_reports: 0,
             is_closed: false,
         };
-        node.begin(&journal.records)?;
-        node.replay(journal.records.into_iter().skip(n_setup))?;
+        node.begin(&records)?;
+        node.replay(records.into_iter().skip(n_setup))?;
         Ok(node)
     }
 
     /// Writes, or finds written, what precedes the first event.
-    fn begin(&mut self, found: &[Record]) -> Result<(), Error> {
+    fn begin(&mut self, found: &[(u64, Record)]) -> Result<(), Error> {
         let opening = Record::Opening(Box::new(self.site.opening.clone()));
         let included = self.site.included.iter().cloned().map(Record::Included);
         let setup: Vec<Record> = core::iter::once(opening).chain(included).collect();
         for (index, expected) in setup.iter().enumerate() {
             match found.get(index) {
-                Some(found) if found == expected => {}
-                Some(_) => {
-                    let what = if index == 0 { "opening" } else { "setup" };
-                    return Err(Error::OtherRun { what });
+                Some((_, found)) if found == expected => {}
+                Some((offset, _)) => {
+                    return Err(self.ports.journal.log.of_another_run(*offset).into());
                 }
                 None => self.append(core::slice::from_ref(expected))?,
             }
@@ -168,11 +164,11 @@ impl Node {
 
     /// Takes in what happened before a restart, and tells the enclave what the chain said since: it may not have
     /// heard the last of it.
-    fn replay(&mut self, records: impl Iterator<Item = Record>) -> Result<(), Error> {
+    fn replay(&mut self, records: impl Iterator<Item = (u64, Record)>) -> Result<(), Error> {
         let (mut facts, mut included) = (Vec::new(), None);
         let mut newest = self.site.included.last().cloned();
         let mut at_tick = newest.clone();
-        for record in records {
+        for (offset, record) in records {
             match record {
                 Record::Included(transaction) => included = Some(transaction),
                 Record::Happened { now, event } => {
@@ -187,7 +183,10 @@ impl Node {
                     newest = carried.or(newest);
                 }
                 Record::Closing { .. } => self.is_closed = true,
-                Record::Opening(_) => return Err(Error::OtherRun { what: "second opening" }),
+                Record::Opening(_) => {
+                    let again = "the journal begins again";
+                    return Err(self.ports.journal.log.damaged(offset, again).into());
+                }
             }
         }
         if !facts.is_empty() {
@@ -225,7 +224,7 @@ impl Node {
 
     /// SHA-256 chain over the journal so far.
     pub const fn journal_hash(&self) -> primitives::Bytes32 {
-        self.writer.head()
+        self.ports.journal.log.head()
     }
 
     /// How the mission stands, or ended.
@@ -325,6 +324,7 @@ impl Node {
         let now = self.now;
         let mut records: Vec<Record> = included.iter().cloned().map(Record::Included).collect();
         records.push(Record::Happened { now, event: event.clone() });
+        self.ports.enclave.reach(self.n_events + 1)?;
         self.append(&records)?;
         self.take(now, &event, included.as_ref())?;
         if let Event::Written { delivered: true, facts, .. } = event
@@ -336,12 +336,8 @@ impl Node {
     }
 
     fn append(&mut self, records: &[Record]) -> Result<(), Error> {
-        let mut writer = self.writer.clone();
-        let bytes: Vec<u8> = records.iter().flat_map(|record| writer.append(record)).collect();
-        self.ports.journal.append(&bytes).map_err(keeping)?;
-        self.ports.journal.sync().map_err(keeping)?;
-        self.writer = writer;
-        Ok(())
+        let records: Vec<Vec<u8>> = records.iter().map(encode).collect();
+        Ok(self.ports.journal.log.append(&records)?)
     }
 
     /// Takes a durable event in: the same whether it just happened or is being replayed.
@@ -380,40 +376,4 @@ impl Node {
         self.view.take(&self.mission, now, event, effect, included);
         Ok(())
     }
-}
-
-/// A journal as far as it is good: what was being written when the plug was pulled is cut. `n_setup` records precede
-/// the first event.
-fn read(store: &mut dyn Storage, n_setup: usize) -> Result<Journal, Error> {
-    let bytes = store.read().map_err(keeping)?;
-    let (mut journal, damage) =
-        if bytes.is_empty() { fresh(store)? } else { Journal::read(&bytes) };
-    match damage {
-        None => {}
-        Some(Damaged::Torn { offset: 0, .. }) => {
-            store.truncate(0).map_err(keeping)?;
-            (journal, _) = fresh(store)?;
-        }
-        Some(Damaged::Torn { offset, .. }) => store.truncate(offset as u64).map_err(keeping)?,
-        Some(damage) => return Err(damage.into()),
-    }
-    // A transaction without the event it belongs to was being written too.
-    let is_halved = journal.records.len() > n_setup
-        && matches!(journal.records.last(), Some(Record::Included(_)));
-    if is_halved {
-        let end = journal.offsets[journal.records.len() - 1];
-        store.truncate(end as u64).map_err(keeping)?;
-        (journal, _) = Journal::read(&bytes[..end]);
-    }
-    Ok(journal)
-}
-
-fn fresh(store: &mut dyn Storage) -> Result<(Journal, Option<Damaged>), Error> {
-    let (writer, magic) = Writer::new();
-    store.append(&magic).map_err(keeping)?;
-    Ok((Journal { records: Vec::new(), offsets: vec![magic.len()], writer }, None))
-}
-
-fn keeping(source: std::io::Error) -> Error {
-    Error::Store { what: "the journal", source }
 }

@@ -2,14 +2,17 @@
 //! these are. It is a crate because it is what runs in production, and the simulator must be one user of it and no
 //! part of it: it knows no scenario, no seed, no virtual time and no fault.
 //!
-//! Nouns: [`ports`], what it is connected to; [`Node`] over a [`Site`], the loop with its rule of resumption;
-//! [`enrolment`], what is checked and registered before the first tick; [`view`], what anyone may know of a mission;
-//! [`audit`], the same journal on another machine; [`pool::Host`], `darkpool@1.0.0` for DONs of others. It holds no
-//! protocol rule: whatever decides is in `protocol`, in the enclave or on chain.
+//! Nouns: [`ports`], what it is connected to; [`Journaled`] and [`Kept`], what it and the enclave left behind; [`Node`]
+//! over a [`Site`], the loop with its rule of resumption; [`enrolment`], what is checked and registered before the
+//! first tick; [`view`], what anyone may know of a mission; [`audit`], the same journal on another machine;
+//! [`pool::Host`], `darkpool@1.0.0` for DONs of others. It holds no protocol rule: whatever decides is in `protocol`,
+//! in the enclave or on chain.
 
 pub mod audit;
 mod driver;
 pub mod enrolment;
+mod journaled;
+mod kept;
 pub mod pool;
 pub mod ports;
 mod sealed;
@@ -18,6 +21,8 @@ pub mod view;
 
 pub use driver::{Door, Node, Site};
 pub use enrolment::{MODULE, proving_key_pin};
+pub use journaled::{Journaled, run_of};
+pub use kept::Kept;
 pub use sealed::{Sealed, Socket};
 pub use tick::serve;
 
@@ -62,23 +67,17 @@ pub enum Error {
         #[source]
         source: attestation::Error,
     },
-    /// Something durable cannot be read or written.
-    #[error("{what} cannot be kept")]
+    /// What was kept is damaged, another run's or lost, or cannot be written.
+    #[error(transparent)]
+    Kept(#[from] store::Error),
+    /// Something of the operating system's cannot be had.
+    #[error("{what} cannot be had")]
     Store {
-        /// Which store.
+        /// Which.
         what: &'static str,
         /// Why.
         #[source]
         source: std::io::Error,
-    },
-    /// The journal on disk is damaged.
-    #[error("the journal")]
-    Journal(#[from] protocol::journal::Damaged),
-    /// The journal on disk is of another run.
-    #[error("the journal on disk is of another run: its {what} differs")]
-    OtherRun {
-        /// What differs.
-        what: &'static str,
     },
     /// The mission refused what the node told it: a bug of ours.
     #[error("the mission refused an event")]

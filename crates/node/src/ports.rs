@@ -14,10 +14,9 @@ use evm::report::SignedReport;
 use primitives::{Bytes32, Timestamp};
 use protocol::journal::Included;
 use protocol::wire::{Command, Reply};
-use store::Storage;
 
-use crate::Error;
 use crate::view::View;
+use crate::{Error, Journaled};
 
 /// Why a port did not do what it was asked, in its own words.
 pub type Failure = Box<dyn core::error::Error + Send + Sync>;
@@ -35,7 +34,7 @@ pub struct Ports {
     /// What the world does by itself.
     pub inbox: Box<dyn Inbox>,
     /// The node's journal: publishable, and all that it keeps.
-    pub journal: Box<dyn Storage>,
+    pub journal: Journaled,
 }
 
 impl core::fmt::Debug for Ports {
@@ -97,6 +96,13 @@ pub trait Enclave {
     /// [`Error::Refused`] with the enclave's reason, or it cannot be asked; `what` is what was wanted of it, after
     /// "to".
     fn ask(&mut self, what: &'static str, command: &Command) -> Result<Reply, Error>;
+
+    /// Notes beside the sealed entries that the journal is about to hold so many events, durably: else nobody could
+    /// tell a log of entries that was cut from a shorter life.
+    ///
+    /// # Errors
+    /// It cannot be noted.
+    fn reach(&mut self, n_events: u64) -> Result<(), Error>;
 }
 
 /// The DON that runs the workflow's module.

@@ -2,7 +2,8 @@
 //! no entropy, no allocation beyond byte strings.
 //!
 //! Nouns: [`Amount`], [`Premium`], [`Price`], [`Ratio`], [`Timestamp`], [`Duration`], [`Disclosure`], and the 20- and
-//! 32-byte identifiers. Canonical encoding is borsh: one value, one byte string, no trailing bytes.
+//! 32-byte identifiers; [`frames`] is how records stand in a log. Canonical encoding is borsh: one value, one byte
+//! string, no trailing bytes.
 #![no_std]
 
 extern crate alloc;
@@ -11,6 +12,7 @@ mod amount;
 mod bytes;
 mod digest;
 mod disclosure;
+pub mod frames;
 mod hex;
 #[cfg(feature = "secp256k1")]
 pub mod secp256k1;

@@ -1,21 +1,16 @@
 //! The journal: `(now, event)` records, framed and hash-chained. It is the database, the audit log and
 //! the bug report; it holds public facts, ciphertexts and raw transactions, and could be published.
 //!
-//! Layout: the 8 bytes `CDPRJRN1`, then frames. A frame is
-//! `len: u32 BE ‖ guard: 4 ‖ record: len ‖ head: 32`, where `head = SHA-256("cdpr/journal/v1" ‖ previous
-//! head ‖ record)` and `guard` is the first four bytes of `SHA-256("cdpr/frame/v1" ‖ previous head ‖ len)`.
-//! The guard is what tells a torn tail from tampering: a frame that stops early under a good guard was
-//! being written; a bad guard or a bad head was changed.
+//! Its layout is that of every log ([`primitives::frames`]), under [`KIND`].
 
-use primitives::{Address, Bytes32, Decode, Encode, Sha256Chain, Timestamp, sha256};
+use primitives::frames::{self, Flaw, Kind};
+use primitives::{Address, Bytes32, Decode, Encode, Timestamp};
 
 use crate::event::Event;
 use crate::{Disclosure, Outcome};
 
-const MAGIC: &[u8; 8] = b"CDPRJRN1";
-const DOMAIN: &str = "cdpr/journal/v1";
-const HEADER_LEN: usize = 8;
-const HEAD_LEN: usize = 32;
+/// How a journal begins, and what its chain is hashed under.
+pub const KIND: Kind = Kind { magic: b"CDPRJRN1", domain: "cdpr/journal/v1" };
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -40,6 +35,16 @@ pub enum Record {
         /// The chain's digest over blocks and receipts.
         chain: Bytes32,
     },
+}
+
+impl Record {
+    /// Reads one record of a journal.
+    ///
+    /// # Errors
+    /// What is wrong, if these are not the bytes of a record of this version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
+        primitives::decode(bytes).map_err(|_| "it is not a record of this version")
+    }
 }
 
 /// Everything a second machine needs to run the journal again.
@@ -83,141 +88,42 @@ pub struct Included {
     pub gas_used: u64,
 }
 
-/// Appends frames. Bytes go wherever the caller puts them.
-#[derive(Debug, Clone)]
-pub struct Writer {
-    chain: Sha256Chain,
-}
-
-impl Writer {
-    /// A new journal and its first bytes.
-    pub fn new() -> (Self, Vec<u8>) {
-        (Self { chain: Sha256Chain::new(DOMAIN) }, MAGIC.to_vec())
-    }
-
-    /// The frame of one more record.
-    ///
-    /// # Panics
-    /// If the record exceeds 4 GiB, which no record does.
-    pub fn append(&mut self, record: &Record) -> Vec<u8> {
-        let body = primitives::encode(record);
-        let len = u32::try_from(body.len()).expect("a record is far below 4 GiB").to_be_bytes();
-        let guard = guard(&self.chain, len);
-        let head = self.chain.push(&body);
-        [&len[..], &guard, &body, &head].concat()
-    }
-
-    /// The journal hash so far.
-    pub const fn head(&self) -> Bytes32 {
-        self.chain.head()
-    }
-}
-
-fn guard(chain: &Sha256Chain, len: [u8; 4]) -> [u8; 4] {
-    let [a, b, c, d, ..] = sha256(&[b"cdpr/frame/v1", &chain.head().0, &len]);
-    [a, b, c, d]
-}
-
-/// What is wrong with a journal's bytes, and where.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Damaged {
-    /// Not a journal at all.
-    #[error("not a journal: the first 8 bytes are not CDPRJRN1")]
-    Magic,
-    /// The last frame stops early: the writer was interrupted.
-    #[error(
-        "torn tail: record {index} at byte {offset} stops after {present} bytes; everything before it is intact"
-    )]
-    Torn {
-        /// Number of the record, from 0.
-        index: usize,
-        /// Where its frame starts.
-        offset: usize,
-        /// Bytes of it that are there.
-        present: usize,
-    },
-    /// A byte changed.
-    #[error("tampered: record {index} at byte {offset} does not continue the hash chain")]
-    Tampered {
-        /// Number of the record, from 0.
-        index: usize,
-        /// Where its frame starts.
-        offset: usize,
-    },
-    /// The frame is intact but is not a record.
-    #[error("record {index} at byte {offset} is not a record of this version")]
-    Unknown {
-        /// Number of the record, from 0.
-        index: usize,
-        /// Where its frame starts.
-        offset: usize,
-    },
-}
-
 /// A journal read back.
 #[derive(Debug, Clone)]
 pub struct Journal {
     /// Its intact records, in order.
     pub records: Vec<Record>,
-    /// Where each record's frame starts, and at the end where the next one would.
+    /// Where each record's frame starts.
     pub offsets: Vec<usize>,
-    /// Positioned to append after them.
-    pub writer: Writer,
+    /// The journal hash over them.
+    pub head: Bytes32,
 }
 
 impl Journal {
-    /// Reads as far as the bytes are good. Damage comes back beside what precedes it.
-    pub fn read(bytes: &[u8]) -> (Self, Option<Damaged>) {
-        let (writer, magic) = Writer::new();
-        let mut journal = Self { records: Vec::new(), offsets: vec![magic.len()], writer };
-        if bytes.len() < magic.len() && magic.starts_with(bytes) {
-            return (journal, Some(Damaged::Torn { index: 0, offset: 0, present: bytes.len() }));
-        }
-        if !bytes.starts_with(&magic) {
-            return (journal, Some(Damaged::Magic));
-        }
-        let mut offset = magic.len();
-        while offset < bytes.len() {
-            match journal.read_frame(&bytes[offset..], offset) {
-                Ok(len) => offset += len,
-                Err(damaged) => return (journal, Some(damaged)),
+    /// Reads as far as the bytes are good. A flaw comes back beside what precedes it.
+    pub fn read(bytes: &[u8]) -> (Self, Option<Flaw>) {
+        let (read, flaw) = frames::read(&KIND, bytes);
+        let mut journal =
+            Self { records: Vec::new(), offsets: Vec::new(), head: read.writer.head() };
+        for (index, frame) in read.frames.iter().enumerate() {
+            let offset = frame.offset;
+            match Record::decode(frame.record) {
+                Ok(record) => journal.records.push(record),
+                Err(reason) => {
+                    journal.head = frame.before.head();
+                    return (journal, Some(Flaw::Damaged { index, offset, reason }));
+                }
             }
+            journal.offsets.push(offset);
         }
-        (journal, None)
-    }
-
-    /// The journal hash over the intact records.
-    pub const fn head(&self) -> Bytes32 {
-        self.writer.head()
-    }
-
-    fn read_frame(&mut self, rest: &[u8], offset: usize) -> Result<usize, Damaged> {
-        let index = self.records.len();
-        let torn = Damaged::Torn { index, offset, present: rest.len() };
-        let tampered = Damaged::Tampered { index, offset };
-        let Some((header, rest)) = rest.split_at_checked(HEADER_LEN) else { return Err(torn) };
-        let len = [header[0], header[1], header[2], header[3]];
-        if header[4..] != guard(&self.writer.chain, len) {
-            return Err(tampered);
-        }
-        let body_len = u32::from_be_bytes(len) as usize;
-        let Some((body, rest)) = rest.split_at_checked(body_len) else { return Err(torn) };
-        let Some(head) = rest.get(..HEAD_LEN) else { return Err(torn) };
-        let mut chain = self.writer.chain;
-        if chain.push(body) != head {
-            return Err(tampered);
-        }
-        self.records
-            .push(primitives::decode(body).map_err(|_| Damaged::Unknown { index, offset })?);
-        self.writer.chain = chain;
-        let len = HEADER_LEN + body_len + HEAD_LEN;
-        self.offsets.push(offset + len);
-        Ok(len)
+        (journal, flaw)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use primitives::frames::Writer;
+
     use super::*;
 
     fn record(tick: u32) -> Record {
@@ -225,63 +131,40 @@ mod tests {
     }
 
     fn sample() -> Vec<u8> {
-        let (mut writer, mut bytes) = Writer::new();
-        (1..=5).for_each(|tick| bytes.extend(writer.append(&record(tick))));
-        bytes
+        let mut writer = Writer::new(&KIND);
+        let frames = (1..=5).flat_map(|tick| writer.append(&primitives::encode(&record(tick))));
+        KIND.magic.iter().copied().chain(frames).collect()
     }
 
     #[test]
-    fn records_come_back_and_the_writer_continues() {
-        let (mut journal, damage) = Journal::read(&sample());
-        assert_eq!(damage, None);
+    fn records_come_back() {
+        let (journal, flaw) = Journal::read(&sample());
+        assert_eq!(flaw, None);
         assert_eq!(journal.records, (1..=5).map(record).collect::<Vec<_>>());
-        let mut longer = sample();
-        longer.extend(journal.writer.append(&record(6)));
-        assert_eq!(Journal::read(&longer).0.records.len(), 6);
     }
 
     #[test]
     fn the_format_is_pinned() {
-        let (mut writer, _) = Writer::new();
-        let frame = writer.append(&record(1));
-        assert_eq!(frame.len(), HEADER_LEN + 1 + 8 + 1 + 4 + HEAD_LEN);
+        let frame = Writer::new(&KIND).append(&primitives::encode(&record(1)));
+        assert_eq!(frame.len(), 8 + 1 + 8 + 1 + 4 + 32);
         assert_eq!(frame[..4], [0, 0, 0, 14]);
         assert_eq!(frame[8..22], [2, 0x2c, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
+        // By hand: SHA-256 over the domain, the head before and the record, five times.
+        let head = Journal::read(&sample()).0.head;
+        assert_eq!(
+            head.to_string(),
+            "0x58b416b63064649af687dea8f1eed6e54160d50ff2d622a6c0c494adf87fd814"
+        );
     }
 
     #[test]
-    fn every_flipped_byte_is_called_tampering_where_it_is() {
-        let bytes = sample();
-        let (journal, _) = Journal::read(&bytes);
-        for position in 0..bytes.len() {
-            let mut changed = bytes.clone();
-            changed[position] ^= 1;
-            let damage = Journal::read(&changed).1;
-            if position < MAGIC.len() {
-                assert_eq!(damage, Some(Damaged::Magic));
-            } else {
-                let index = journal.offsets.iter().rposition(|start| *start <= position).unwrap();
-                assert_eq!(
-                    damage,
-                    Some(Damaged::Tampered { index, offset: journal.offsets[index] }),
-                    "byte {position}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn every_cut_is_called_a_torn_tail_or_a_shorter_journal() {
-        let bytes = sample();
-        let (journal, _) = Journal::read(&bytes);
-        for len in 0..bytes.len() {
-            let (cut, damage) = Journal::read(&bytes[..len]);
-            if journal.offsets.contains(&len) {
-                assert_eq!(damage, None);
-            } else {
-                assert!(matches!(damage, Some(Damaged::Torn { .. })), "length {len}");
-            }
-            assert!(journal.records.starts_with(&cut.records));
-        }
+    fn a_frame_that_is_no_record_is_damage() {
+        let mut bytes = sample();
+        let mut writer = frames::read(&KIND, &bytes).0.writer;
+        let offset = bytes.len();
+        bytes.extend(writer.append(&[9]));
+        let (journal, flaw) = Journal::read(&bytes);
+        assert_eq!(journal.records.len(), 5);
+        assert!(matches!(flaw, Some(Flaw::Damaged { index: 5, offset: at, .. }) if at == offset));
     }
 }

@@ -31,9 +31,8 @@ pub fn launch(
     seed: u64,
     clock: Clock,
 ) -> Result<Confidential<'static>, Error> {
-    let failed = |source: RunnerError| {
-        Error::Node(node::Error::Workflow { reason: source.to_string() })
-    };
+    let failed =
+        |source: RunnerError| Error::Node(node::Error::Workflow { reason: source.to_string() });
     let refused = |source| Error::Evidence { who: "a node".to_owned(), source };
     let keys = (0..don.n())
         .map(|node| {

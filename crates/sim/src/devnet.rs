@@ -38,9 +38,12 @@ pub(crate) struct Devnet {
 impl Devnet {
     /// Opens a kept chain, or begins it.
     pub(crate) fn open(genesis: Genesis, kept: Box<dyn Storage>) -> Result<Self, Error> {
-        let (chain, _torn) = LocalChain::open(genesis, kept).map_err(|error| {
-            let is_other = matches!(error, OpenError::OtherGenesis);
-            if is_other { Error::OtherRun { what: "chain" } } else { Error::ChainLog(error) }
+        let (chain, _torn) = LocalChain::open(genesis, kept).map_err(|error| match error {
+            OpenError::Log(error) => Error::Kept(error),
+            error @ (OpenError::SecondGenesis { .. }
+            | OpenError::Refused { .. }
+            | OpenError::Diverged { .. }
+            | OpenError::RevertsAhead { .. }) => Error::ChainLog(error),
         })?;
         Self::of(chain)
     }

@@ -46,7 +46,7 @@ impl Embedded {
     pub fn open(guest: Guest, inputs: Inputs) -> Result<Self, Error> {
         let start = inputs.scenario.start;
         let memory = || Box::new(MemoryStorage::new());
-        let world = World::open_for(Some(guest), inputs, memory(), memory())?;
+        let world = World::open_for(Some(guest), inputs, memory(), memory(), None)?;
         let (don, contracts) = (world.don.clone(), world.contracts);
         let (provider, scope) = (world.chain.connect(), world.scope());
         let host = world.into_host(start)?;

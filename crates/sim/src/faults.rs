@@ -18,7 +18,7 @@ use node::ports::{Chain, Enclave, Failure, Outgoing, Ports};
 use primitives::{Bytes32, CommitmentHash, Timestamp, decode, encode};
 use protocol::Event;
 use protocol::attest::{Observed, Status};
-use protocol::journal::{Included, Journal, Record};
+use protocol::journal::{Included, Journal, KIND, Record};
 use protocol::wire::{Command, Reply};
 use store::Storage;
 
@@ -194,16 +194,20 @@ impl Plug {
         Self(Arc::new(Mutex::new(socket)))
     }
 
-    /// Puts it in, and a decorator around each port at which it can be pulled.
-    pub(crate) fn into_ports(&self, ports: Ports) -> Ports {
+    /// Puts it in, with a decorator around the journal's medium.
+    pub(crate) fn journal(&self, journal: Box<dyn Storage>) -> Box<dyn Storage> {
         let mut socket = self.socket();
         (socket.n_events, socket.n_begun, socket.pulled) = (0, 0, None);
         drop(socket);
+        Box::new(PluggedStorage { inner: journal, plug: self.clone(), kind: None })
+    }
+
+    /// A decorator around each other port at which it can be pulled.
+    pub(crate) fn into_ports(&self, ports: Ports) -> Ports {
         let plug = || self.clone();
         Ports {
             chain: Box::new(Plugged { inner: ports.chain, plug: plug() }),
             enclave: Box::new(Plugged { inner: ports.enclave, plug: plug() }),
-            journal: Box::new(PluggedStorage { inner: ports.journal, plug: plug(), kind: None }),
             ..ports
         }
     }
@@ -282,6 +286,10 @@ impl Enclave for Plugged<dyn Enclave> {
         }
         self.inner.ask(what, command)
     }
+
+    fn reach(&mut self, n_events: u64) -> Result<(), node::Error> {
+        self.inner.reach(n_events)
+    }
 }
 
 #[derive(Debug)]
@@ -293,6 +301,10 @@ struct PluggedStorage {
 }
 
 impl Storage for PluggedStorage {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
     fn read(&mut self) -> io::Result<Vec<u8>> {
         let bytes = self.inner.read()?;
         let records = Journal::read(&bytes).0.records;
@@ -320,13 +332,18 @@ impl Storage for PluggedStorage {
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
+        // Nothing is undone without power.
+        if let Some(point) = self.plug.pulled() {
+            return Err(io::Error::other(Off(point)));
+        }
         self.inner.truncate(len)
     }
 }
 
-/// What the last record of appended frames is. A frame is `len: u32 BE ‖ guard: 4 ‖ record ‖ head: 32`; what comes
-/// before the first is none.
-fn newest(mut frames: &[u8]) -> Option<&'static str> {
+/// What the last record of appended frames is. A frame is `len: u32 BE ‖ guard: 4 ‖ record ‖ head: 32`; before the
+/// first of all there is the kind.
+fn newest(appended: &[u8]) -> Option<&'static str> {
+    let mut frames = appended.strip_prefix(KIND.magic).unwrap_or(appended);
     let mut newest = None;
     while let Some((header, rest)) = frames.split_first_chunk::<8>() {
         let len = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;

@@ -1,11 +1,13 @@
 //! What a run depends on, and nothing else.
 
+use primitives::Bytes32;
 use protocol::Disclosure;
 use protocol::mission::Setup;
 use recovery::{Deployment as DeploymentFile, Document};
 
 use crate::faults::{Faults, NodeFault};
-use crate::{Scenario, panel};
+use crate::world::seed_commitment;
+use crate::{Error, Scenario, panel};
 
 /// What a run depends on, and nothing else.
 #[derive(Debug, Clone)]
@@ -39,6 +41,14 @@ impl Inputs {
     /// The mission's setup: what the core needs of workflow and deployment file.
     pub fn setup(&self) -> Setup {
         recovery::guest::setup(&self.workflow, &self.deployment)
+    }
+
+    /// What makes it this run, whatever of it is on disk.
+    pub(crate) fn run(&self) -> Result<Bytes32, Error> {
+        let commitment = seed_commitment(self.seed, self.deployment.chain_id)?;
+        let (workflow, deployment) = (&self.workflow_source, &self.deployment_source);
+        let scenario = Bytes32(self.scenario.hash);
+        Ok(node::run_of(commitment, workflow, deployment, self.disclosure(), scenario))
     }
 
     /// How each node fails in this run.

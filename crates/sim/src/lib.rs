@@ -78,6 +78,9 @@ pub enum Error {
         /// Which.
         what: &'static str,
     },
+    /// What was kept is damaged, another run's or lost, or cannot be written.
+    #[error(transparent)]
+    Kept(#[from] store::Error),
     /// The chain's log does not replay.
     #[error("the chain's log")]
     ChainLog(#[source] devchain::OpenError),
@@ -96,15 +99,6 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The journal on disk is damaged.
-    #[error("the journal")]
-    Journal(#[source] protocol::journal::Damaged),
-    /// What is on disk is of another run.
-    #[error("the journal on disk is of another run: its {what} differs")]
-    OtherRun {
-        /// What differs.
-        what: &'static str,
-    },
     /// The node cannot go on.
     #[error(transparent)]
     Node(node::Error),
@@ -117,8 +111,7 @@ impl From<node::Error> for Error {
     fn from(error: node::Error) -> Self {
         match error {
             node::Error::Evidence { who, source } => Self::Evidence { who, source },
-            node::Error::Journal(damaged) => Self::Journal(damaged),
-            node::Error::OtherRun { what } => Self::OtherRun { what },
+            node::Error::Kept(error) => Self::Kept(error),
             error @ (node::Error::Port { .. }
             | node::Error::Refused { .. }
             | node::Error::Answer { .. }

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use node::Node;
 use node::ports::Ports;
+use node::{Journaled, Node};
 use store::{MemoryStorage, Storage};
 
 use crate::network::{Nodes, runner};
@@ -25,8 +25,8 @@ pub struct Stores {
 impl Stores {
     /// Stores that die with the process.
     pub fn memory() -> Self {
-        let memory = || Box::new(MemoryStorage::new()) as Box<dyn Storage>;
-        Self { journal: memory(), chain: memory(), enclave: memory() }
+        let memory = |name| Box::new(MemoryStorage::named(name, Vec::new())) as Box<dyn Storage>;
+        Self { journal: memory("journal"), chain: memory("chain"), enclave: memory("enclave") }
     }
 }
 
@@ -54,7 +54,12 @@ fn mission(
     stores: Stores,
     progress: &mut dyn FnMut(u32, u32),
 ) -> Result<Report, Error> {
-    let world = World::open(inputs, stores.chain, stores.enclave)?;
+    let mut journal = stores.journal;
+    if let Some(plug) = &inputs.faults.plug {
+        journal = plug.journal(journal);
+    }
+    let journal = Journaled::open(journal, inputs.run()?)?;
+    let world = World::open_for(None, inputs, stores.chain, stores.enclave, Some(&journal))?;
     let site = world.site()?;
     let World { inputs, don, contracts, issuer, makers, evidence, config, .. } = world;
     let (seed, start) = (inputs.seed, inputs.scenario.start);
@@ -77,7 +82,7 @@ fn mission(
         network: Box::new(network),
         reserves: Box::new(world.relays),
         inbox: Box::new(script),
-        journal: stores.journal,
+        journal,
     };
     if let Some(plug) = &inputs.faults.plug {
         ports = plug.into_ports(ports);

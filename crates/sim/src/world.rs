@@ -20,11 +20,11 @@ use node::enrolment::{
 };
 use node::pool::{Host, Place, Transmit};
 use node::ports::{Enclave, Failure, Outgoing, Reserves};
-use node::{MODULE, Sealed, Site, Word};
+use node::{Journaled, Kept, MODULE, Sealed, Site, Word};
 use primitives::{Address, Amount, Bytes32, Timestamp, encode, sha256};
+use protocol::Fact;
 use protocol::journal::{Included, Opening};
 use protocol::wire::{Command, Configuration, Reply};
-use protocol::Fact;
 use store::Storage;
 
 use crate::devnet::{Devnet, Transmitter, genesis};
@@ -102,19 +102,23 @@ impl World {
         chain: Box<dyn Storage>,
         kept: Box<dyn Storage>,
     ) -> Result<Self, Error> {
-        Self::open_for(None, inputs, chain, kept)
+        Self::open_for(None, inputs, chain, kept, None)
     }
 
     /// The same for a workflow of anyone's: its reports are those that the contracts take.
     ///
     /// # Errors
-    /// As [`World::open`].
+    /// As [`World::open`]; [`Error::Kept`] too where chain or enclave have not come as far as a journal that is
+    /// not finished.
     pub(crate) fn open_for(
         guest: Option<Guest>,
         inputs: Inputs,
         chain: Box<dyn Storage>,
         kept: Box<dyn Storage>,
+        journal: Option<&Journaled>,
     ) -> Result<Self, Error> {
+        let run = inputs.run()?;
+        let kept = Kept::open(kept, run)?;
         let panel = panel(&inputs)?;
         let accounts = Accounts::of(&inputs, &panel)?;
         let ground = Ground::of(guest, &inputs, &panel, &accounts)?;
@@ -124,8 +128,13 @@ impl World {
         let plan = ground.plan(&parties.issuer, measurements.workload_id())?;
 
         let (chain_id, start) = (inputs.deployment.chain_id, inputs.scenario.start);
-        let genesis = genesis(chain_id, start, accounts.addresses());
+        let mut genesis = genesis(chain_id, start, accounts.addresses());
+        genesis.run = run.0.into();
         let devnet = Arc::new(Devnet::open(genesis.clone(), chain)?);
+        if let Some(journal) = journal.filter(|journal| !journal.is_closed()) {
+            devnet.chain.expect(&journal.transactions(), "the journal")?;
+            kept.agrees_with(journal)?;
+        }
         let mut enclave = launch(&inputs, &configuration, kept)?;
         enclave.start(&configuration, &inputs.proving_key)?;
         let who = Relying { n_makers: parties.makers.len(), n_nodes: ground.don.n() };
@@ -345,6 +354,10 @@ impl Enclave for World {
     fn ask(&mut self, what: &'static str, command: &Command) -> Result<Reply, node::Error> {
         self.enclave.ask(what, command)
     }
+
+    fn reach(&mut self, n_events: u64) -> Result<(), node::Error> {
+        self.enclave.reach(n_events)
+    }
 }
 
 impl Reserves for World {
@@ -526,7 +539,7 @@ impl Parties {
 }
 
 /// Launches the enclave's process. It stops when the result is dropped.
-fn launch(inputs: &Inputs, configuration: &[u8], kept: Box<dyn Storage>) -> Result<Sealed, Error> {
+fn launch(inputs: &Inputs, configuration: &[u8], kept: Kept) -> Result<Sealed, Error> {
     let chain_id = inputs.deployment.chain_id;
     let clock = Clock::new(inputs.scenario.start.0 * 1_000);
     let mut options = Options::new(chain_id, entropy(inputs.seed, "enclave", chain_id)?, clock);

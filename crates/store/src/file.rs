@@ -9,6 +9,7 @@ use crate::Storage;
 /// A [`Storage`] that is one file.
 #[derive(Debug)]
 pub struct FileStorage {
+    name: String,
     file: File,
 }
 
@@ -29,11 +30,15 @@ impl FileStorage {
             // A file is durable only when the directory that names it is.
             File::open(parent)?.sync_all()?;
         }
-        Ok(Self { file })
+        Ok(Self { name: path.display().to_string(), file })
     }
 }
 
 impl Storage for FileStorage {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
     fn read(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.file.seek(SeekFrom::Start(0))?;

@@ -1,20 +1,30 @@
 //! What outlives a process. A crate of its own because journal, chain and enclave persist apart and by the same
 //! rules, and none of them should bring the others' dependencies.
 //!
+//! - [`Log`] is what is kept: records, framed alike whatever they are of.
 //! - [`Storage`] is the medium: bytes that are read, appended, made durable, cut.
 //! - [`FileStorage`] is one file, locked while it is held; [`MemoryStorage`] forgets, and can crash.
+//! - [`Error`] says that bytes are damaged, another run's or lost, and where. Only what an interrupted writer left
+//!   unfinished, a [`TornTail`], goes without one.
 
+mod error;
 mod file;
+mod log;
 mod memory;
 
 use std::fmt::Debug;
 use std::io;
 
+pub use error::Error;
 pub use file::FileStorage;
+pub use log::{Log, Opened, Record, TornTail};
 pub use memory::MemoryStorage;
 
 /// Bytes that outlive the process once [`Storage::sync`] returned.
 pub trait Storage: Debug + Send {
+    /// What to call it where something is wrong with it: a file's path.
+    fn name(&self) -> &str;
+
     /// Every byte, from the start.
     ///
     /// # Errors
@@ -42,6 +52,10 @@ pub trait Storage: Debug + Send {
 
 /// A boxed store is a store.
 impl Storage for Box<dyn Storage> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
     fn read(&mut self) -> io::Result<Vec<u8>> {
         (**self).read()
     }

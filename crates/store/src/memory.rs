@@ -10,6 +10,7 @@ use crate::Storage;
 /// whoever writes another.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStorage {
+    name: &'static str,
     medium: Arc<Mutex<Medium>>,
 }
 
@@ -31,6 +32,12 @@ impl MemoryStorage {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A medium that errors call `name` and that holds `bytes`, durably.
+    #[must_use]
+    pub fn named(name: &'static str, bytes: Vec<u8>) -> Self {
+        Self { name, ..Self::from(bytes) }
     }
 
     /// Pulls the plug: of what was not synced, only the first `torn_len` bytes survive.
@@ -62,11 +69,15 @@ impl MemoryStorage {
 impl From<Vec<u8>> for MemoryStorage {
     fn from(bytes: Vec<u8>) -> Self {
         let medium = Medium { durable_len: bytes.len(), bytes, full: false };
-        Self { medium: Arc::new(Mutex::new(medium)) }
+        Self { name: "", medium: Arc::new(Mutex::new(medium)) }
     }
 }
 
 impl Storage for MemoryStorage {
+    fn name(&self) -> &str {
+        if self.name.is_empty() { "memory" } else { self.name }
+    }
+
     fn read(&mut self) -> io::Result<Vec<u8>> {
         Ok(self.bytes())
     }

@@ -64,14 +64,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let bar = progress(inputs.scenario.ticks_max);
     let report = sim::run(inputs, stores, &mut |tick, _| bar.set_position(tick.into()));
     bar.finish_and_clear();
-    let report = report.map_err(|error| {
-        if matches!(error, sim::Error::OtherRun { .. } | sim::Error::Journal(_)) {
-            let hint = "hint: give another file, or the arguments of that run";
-            let words = format!("the run kept at --journal cannot be continued\n  {hint}");
-            Failure::Input(anyhow::Error::from(error).context(words))
-        } else {
-            Failure::Internal(error.into())
-        }
+    let report = report.map_err(|error| match error {
+        sim::Error::Kept(error) => unkept(error),
+        error => Failure::Internal(error.into()),
     })?;
     if let Some(journal) = &arguments.journal {
         for name in ["chain", "enclave"] {
@@ -141,6 +136,19 @@ fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| {
         bad(anyhow!("{}: {error}\n  hint: give a readable UTF-8 file", path.display()))
     })
+}
+
+/// What is kept at `--journal` cannot be gone on with.
+fn unkept(error: store::Error) -> Failure {
+    let hint = match &error {
+        store::Error::Medium { .. } => return Failure::Internal(error.into()),
+        store::Error::OtherRun { .. } => "give another file, or the arguments of that run",
+        store::Error::Damaged { .. } | store::Error::Lost { .. } => {
+            "nothing was changed: put back the file as it was, or begin anew with another --journal"
+        }
+    };
+    let words = format!("the run kept at --journal cannot be continued\n  hint: {hint}");
+    Failure::Input(anyhow::Error::from(error).context(words))
 }
 
 fn beside(journal: &Path, name: &str) -> PathBuf {

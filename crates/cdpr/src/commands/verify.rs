@@ -30,7 +30,7 @@ pub(crate) fn journal(arguments: &Arguments) -> Result<Ending, Failure> {
     })?;
     let audit = audit(&bytes).map_err(|finding| {
         let hint = match &finding {
-            Finding::Damaged(_) => "the bytes changed or stop early; what precedes is intact",
+            Finding::Flaw(_) => "the bytes changed or stop early; what precedes is intact",
             Finding::Unfinished { .. } => {
                 "finish it: `cdpr run` with the same arguments and --journal"
             }

@@ -257,7 +257,7 @@ impl Round {
         let at = deploy::plan(&config).unwrap().deployment;
 
         // A witness of any values, made to be of this chain.
-        let shape = Shape { n_fills: 3, filled: false, disclosure: status::Disclosure::Immediate };
+        let shape = Shape { n_fills: 3, filled: false, disclosure: Disclosure::Immediate };
         let mut witness = witness_of(1, shape);
         let [cash, claim] = [at.cash, at.claim].map(|token| field::from_address(&token.into()));
         let mandate = &mut witness.mandate;

@@ -1,3 +1,4 @@
+use primitives::frames::Flaw;
 use protocol::RequestStatus;
 use recovery::DisclosureMode::Immediate;
 use sim::Faults;
@@ -33,8 +34,11 @@ fn same_seed_same_journal_and_the_audit_agrees_until_a_byte_flips() {
     for position in (0..bytes.len()).step_by(997) {
         let mut changed = bytes.clone();
         changed[position] ^= 0x40;
-        assert!(matches!(audit(&changed), Err(Finding::Damaged(_))), "byte {position}");
+        assert!(
+            matches!(audit(&changed), Err(Finding::Flaw(Flaw::Damaged { .. }))),
+            "byte {position}"
+        );
     }
     let cut = audit(&bytes[..bytes.len() - 1]);
-    assert!(matches!(cut, Err(Finding::Damaged(protocol::journal::Damaged::Torn { .. }))));
+    assert!(matches!(cut, Err(Finding::Flaw(Flaw::Torn { .. }))));
 }

@@ -14,6 +14,7 @@ mod faults;
 mod guest;
 mod journals;
 mod levels;
+mod losses;
 mod recording;
 
 use std::sync::OnceLock;
@@ -84,14 +85,34 @@ pub(crate) fn inputs_with(
 }
 
 /// Three stores a test keeps a hand on.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Disks {
     pub(crate) journal: MemoryStorage,
     pub(crate) chain: MemoryStorage,
     pub(crate) enclave: MemoryStorage,
 }
 
+impl Default for Disks {
+    fn default() -> Self {
+        Self::holding(Default::default())
+    }
+}
+
 impl Disks {
+    /// Disks with these bytes: journal, chain, enclave.
+    pub(crate) fn holding([journal, chain, enclave]: [Vec<u8>; 3]) -> Self {
+        Self {
+            journal: MemoryStorage::named("journal", journal),
+            chain: MemoryStorage::named("chain", chain),
+            enclave: MemoryStorage::named("enclave", enclave),
+        }
+    }
+
+    /// What they hold.
+    pub(crate) fn bytes(&self) -> [Vec<u8>; 3] {
+        [self.journal.bytes(), self.chain.bytes(), self.enclave.bytes()]
+    }
+
     pub(crate) fn stores(&self) -> Stores {
         let boxed = |disk: &MemoryStorage| Box::new(disk.clone()) as Box<dyn Storage>;
         Stores {
