@@ -5,7 +5,9 @@ use core::fmt;
 /// 32 secret bytes per use, as a function of a label and a counter: whoever holds one seed makes every key and
 /// every envelope again, byte for byte, and needs to keep nothing else. The function must be pseudorandom and
 /// keep uses apart; two messages sealed under one `(label, counter)` share an ephemeral key.
-pub struct Secrets(Box<dyn Fn(&str, u64) -> [u8; 32] + Send + Sync>);
+pub struct Secrets(Box<Draw>);
+
+type Draw = dyn Fn(&str, u64) -> [u8; 32] + Send + Sync;
 
 /// Nothing of it is shown.
 impl fmt::Debug for Secrets {

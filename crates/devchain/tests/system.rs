@@ -554,7 +554,12 @@ impl System {
             DarkPool::requestCollateralCall::SELECTOR,
         ];
         let observation = if rests_on_observation.iter().any(|it| call.starts_with(it)) {
-            self.observation(&observed(call[35] == 1))
+            let mut word = observed(call[35] == 1);
+            if call.starts_with(&DarkPool::requestCollateralCall::SELECTOR) {
+                // What is asked for is what was observed to be short.
+                word.deficit = CommitmentHash(call[4..36].try_into().unwrap());
+            }
+            self.observation(&word)
         } else {
             Bytes::new()
         };

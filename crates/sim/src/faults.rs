@@ -203,7 +203,7 @@ impl Plug {
     }
 
     /// A decorator around each other port at which it can be pulled.
-    pub(crate) fn into_ports(&self, ports: Ports) -> Ports {
+    pub(crate) fn around_ports(&self, ports: Ports) -> Ports {
         let plug = || self.clone();
         Ports {
             chain: Box::new(Plugged { inner: ports.chain, plug: plug() }),

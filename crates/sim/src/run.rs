@@ -85,7 +85,7 @@ fn mission(
         journal,
     };
     if let Some(plug) = &inputs.faults.plug {
-        ports = plug.into_ports(ports);
+        ports = plug.around_ports(ports);
     }
     let mut node = Node::open(site, ports)?;
     while node.advance()? {

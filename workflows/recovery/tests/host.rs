@@ -91,7 +91,7 @@ fn recovery() -> Recovery {
         recovery_guard: format!("0x{}", "33".repeat(20)),
         endpoint: None,
     };
-    Recovery::parse(&config.encode()).unwrap()
+    Recovery::parse(&config.encode()).expect("a configuration")
 }
 
 fn word(value: u8) -> Vec<u8> {
