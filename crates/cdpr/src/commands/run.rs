@@ -64,9 +64,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let bar = progress(inputs.scenario.ticks_max);
     let report = sim::run(inputs, stores, &mut |tick, _| bar.set_position(tick.into()));
     bar.finish_and_clear();
-    let report = report.map_err(|error| match error {
-        sim::Error::Kept(error) => unkept(error),
-        error => Failure::Internal(error.into()),
+    let report = report.map_err(|error| {
+        if let sim::Error::Kept(error) = error {
+            return unkept(error);
+        }
+        Failure::Internal(error.into())
     })?;
     if let Some(journal) = &arguments.journal {
         for name in ["chain", "enclave"] {

@@ -70,7 +70,7 @@ fn the_module_takes_an_active_enclaves_word_and_nobody_elses() {
     let scenario = || inputs(&quick(), Immediate, 1, Faults::default());
     let disks = Disks::default();
     run_until(scenario(), &disks, "observed");
-    let answers = Journal::read(&disks.journal.bytes()).0.records.into_iter().filter_map(
+    let mut answers = Journal::read(&disks.journal.bytes()).0.records.into_iter().filter_map(
         |record| match record {
             Record::Happened { event: Event::Observed { observed, signature }, .. } => {
                 Some((observed, signature))
@@ -78,7 +78,7 @@ fn the_module_takes_an_active_enclaves_word_and_nobody_elses() {
             _ => None,
         },
     );
-    let (observed, signature) = answers.last().unwrap();
+    let (observed, signature) = answers.next_back().unwrap();
     let stores = disks.stores();
     let world = World::open(scenario(), stores.chain, stores.enclave).unwrap();
     let at = world.contracts;
