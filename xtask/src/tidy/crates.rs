@@ -186,13 +186,7 @@ pub(super) fn check_purity(
             ));
             continue;
         };
-        let mut paths = paths_to(metadata, &start.id, is_worldly);
-        if !paths.is_empty() {
-            let tree = trees(name)?;
-            let alone: BTreeSet<&str> =
-                tree.lines().filter_map(name_and_version).map(|(name, _)| name).collect();
-            paths.retain(|path| path.last().is_some_and(|last| alone.contains(last.as_str())));
-        }
+        let paths = own_paths_to(metadata, start, is_worldly, &trees)?;
         for path in paths {
             let what = format!("{name} is pure, but depends on {}", path.join(" -> "));
             let hint = "take what it gives as an argument, or move the code to an edge crate";
@@ -200,6 +194,23 @@ pub(super) fn check_purity(
         }
     }
     Ok(findings)
+}
+
+/// Paths to what `is_wanted` names that `member` compiles by itself, whatever features others ask of its dependencies.
+fn own_paths_to(
+    metadata: &Metadata,
+    member: &Package,
+    is_wanted: impl Fn(&str) -> bool,
+    trees: impl Fn(&str) -> Result<String>,
+) -> Result<Vec<Vec<String>>> {
+    let mut paths = paths_to(metadata, &member.id, is_wanted);
+    if !paths.is_empty() {
+        let tree = trees(&member.name)?;
+        let alone: BTreeSet<&str> =
+            tree.lines().filter_map(name_and_version).map(|(name, _)| name).collect();
+        paths.retain(|path| path.last().is_some_and(|last| alone.contains(last.as_str())));
+    }
+    Ok(paths)
 }
 
 /// Each family of [`ROOMS`] is named by its one member, and [`CARRIERS`] are no more than that.
@@ -241,13 +252,7 @@ pub(super) fn check_walls(
     for (name, forbidden) in WALLS {
         let is_forbidden = |name: &str| forbidden.iter().any(|pattern| is_of(name, pattern));
         let Some(member) = metadata.members().find(|member| member.name == name) else { continue };
-        let mut paths = paths_to(metadata, &member.id, is_forbidden);
-        if !paths.is_empty() {
-            let tree = trees(name)?;
-            let alone: BTreeSet<&str> =
-                tree.lines().filter_map(name_and_version).map(|(name, _)| name).collect();
-            paths.retain(|path| path.last().is_some_and(|last| alone.contains(last.as_str())));
-        }
+        let paths = own_paths_to(metadata, member, is_forbidden, &trees)?;
         for path in paths {
             let what = format!("{name} reaches {}", path.join(" -> "));
             let hint = "take it as a port, or move the code to who may know it";
