@@ -515,10 +515,17 @@ fn log_of_a_real_transaction_fires_its_trigger_over_json_rpc() {
 
 #[test]
 fn round_of_the_dark_pool_fires_its_trigger() {
+    // Contracts' addresses follow from the order they are deployed in, and the example names one.
+    let example = include_str!("../../cre/examples/fill_watcher.rs");
+    let config = include_str!("../../../workflows/recovery/config.staging.json");
+    let config: Value = serde_json::from_str(config).unwrap();
+    let named = example.split_once("= [").unwrap().1.split_once(']').unwrap().0;
+    let named: String =
+        named.split(',').filter_map(|byte| byte.trim().strip_prefix("0x")).collect();
+    assert_eq!(config["dark_pool"], format!("0x{named}"));
     let root = folder("fill").join("project");
     let path = root.display().to_string();
     done(&["init", &path, "--cre", "../cre"]);
-    let example = include_str!("../../cre/examples/fill_watcher.rs");
     fs::write(root.join("my-workflow/src/lib.rs"), example).unwrap();
     let workflow = root.join("my-workflow").display().to_string();
     if !built(&workflow) {
