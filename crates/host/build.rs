@@ -160,10 +160,12 @@ fn toolchain(rustc: &OsStr) -> (PathBuf, String) {
     (sysroot.trim_end().into(), commit.to_owned())
 }
 
-/// Beside the outer build's profiles: cargo marks the folder that holds them.
+/// Beside the outer build's profiles, of which `out` is `PROFILE/build/PACKAGE/out`. Cargo marks the folder that holds them
+/// (`CACHEDIR.TAG`) only if it made it; where somebody else did, each command would build the images once more.
 fn target_folder(out: &Path) -> PathBuf {
     out.ancestors()
-        .find(|folder| folder.join("CACHEDIR.TAG").exists())
+        .find(|folder| folder.ends_with("build"))
+        .and_then(|build| build.ancestors().nth(2))
         .unwrap_or(out)
         .join("enclave-image")
 }
