@@ -67,6 +67,7 @@ abstract contract CREReceiver is IReceiver, Ownable {
     /// the same workflow signed before lives no longer than its `expiry`.
     function bindWorkflow(address forwarder_, bytes32 workflowId_, address workflowOwner_) external onlyOwner {
         _bindWorkflow(forwarder_, workflowId_, workflowOwner_);
+        _startOver();
     }
 
     /// @inheritdoc IReceiver
@@ -107,6 +108,9 @@ abstract contract CREReceiver is IReceiver, Ownable {
     function _checkObservation(bytes4 selector, bytes memory, bytes memory observation) internal virtual {
         if (observation.length != 0) revert ObservationUnasked(selector);
     }
+
+    /// @dev Another workflow counts its ticks anew.
+    function _startOver() internal virtual {}
 
     /// @dev Reverts unless the forwarder calls, for the bound workflow.
     function _checkOrigin(bytes calldata metadata) private view {

@@ -21,6 +21,8 @@ contract ConfidentialPoR is IConfidentialPoR, CREReceiver {
     /// @dev Instant of the newest observation acted upon. Never zero, and in one slot with the others, so that
     /// the first report costs what the others do.
     uint64 private _observedAt = 1;
+    /// @dev Its tick. The instant is the host's word, the tick is in every statement that the custodian signed.
+    uint32 private _tick;
     /// @inheritdoc IConfidentialPoR
     /// @dev Never zero, so that every report changes a non-zero slot to a non-zero one.
     bytes32 public override statusCommitment = bytes32(uint256(1));
@@ -81,6 +83,7 @@ contract ConfidentialPoR is IConfidentialPoR, CREReceiver {
     function _checkObservation(bytes4 selector, bytes memory call_, bytes memory observation) internal override {
         Observations.Observation memory o = Observations.checked(observation, registry, darkPool);
         if (o.timestamp < _observedAt) revert TimestampBeforeLast(o.timestamp, _observedAt);
+        if (o.tick < _tick) revert TickBeforeLast(o.tick, _tick);
         bool isPlain = selector == this.attestRecovery.selector;
         bytes memory expected = isPlain
             ? abi.encodeCall(this.attestRecovery, (o.attested == Observations.Attested.Recovered, o.timestamp))
@@ -89,5 +92,10 @@ contract ConfidentialPoR is IConfidentialPoR, CREReceiver {
             revert Observations.CallNotObserved(selector);
         }
         _observedAt = o.timestamp;
+        _tick = o.tick;
+    }
+
+    function _startOver() internal override {
+        _tick = 0;
     }
 }

@@ -11,6 +11,13 @@ contract EnclaveRegistry is IEnclaveRegistry, CREReceiver {
     /// @notice The only chain on which development enclaves may register.
     uint256 public constant DEVNET_CHAIN_ID = Devnet.CHAIN_ID;
 
+    /// @notice The shortest activation delay anywhere else, in seconds.
+    uint64 public constant ACTIVATION_DELAY_MIN = 1 hours;
+
+    /// @notice Seconds from a key's registration to its first use. f + 1 nodes that agree on evidence which never
+    /// was register a key of their own: this is what the guardian has to see it and revoke it.
+    uint64 public immutable activationDelay;
+
     /// @notice May revoke keys and withdraw workloads, nothing else.
     address public immutable guardian;
 
@@ -18,10 +25,20 @@ contract EnclaveRegistry is IEnclaveRegistry, CREReceiver {
     mapping(address signer => Enclave) private _enclaves;
 
     /// @param owner_ Allows workloads and binds the workflow; meant to be a timelock.
-    constructor(address owner_, address guardian_, address forwarder_, bytes32 workflowId_, address workflowOwner_)
-        CREReceiver(owner_, forwarder_, workflowId_, workflowOwner_)
-    {
+    /// @param activationDelay_ Seconds; at least `ACTIVATION_DELAY_MIN`, but on the chain for development.
+    constructor(
+        address owner_,
+        address guardian_,
+        address forwarder_,
+        bytes32 workflowId_,
+        address workflowOwner_,
+        uint64 activationDelay_
+    ) CREReceiver(owner_, forwarder_, workflowId_, workflowOwner_) {
         if (guardian_ == address(0)) revert ZeroAddress();
+        if (activationDelay_ < ACTIVATION_DELAY_MIN && block.chainid != DEVNET_CHAIN_ID) {
+            revert ActivationDelayTooShort(activationDelay_, ACTIVATION_DELAY_MIN);
+        }
+        activationDelay = activationDelay_;
         guardian = guardian_;
     }
 
@@ -52,8 +69,11 @@ contract EnclaveRegistry is IEnclaveRegistry, CREReceiver {
         }
         if (!_allowed[workloadId]) revert WorkloadNotAllowed(workloadId);
         if (block.timestamp > expiry) revert ExpiryPassed(expiry, block.timestamp);
-        if (_enclaves[signer].revoked) revert SignerRevoked(signer);
-        _enclaves[signer] = Enclave(workloadId, keyBundleHash, expiry, trust_, false);
+        Enclave memory last = _enclaves[signer];
+        if (last.revoked) revert SignerRevoked(signer);
+        bool renews = last.workloadId == workloadId && last.trust == trust_ && block.timestamp <= last.expiry;
+        uint64 activeFrom = renews ? last.activeFrom : uint64(block.timestamp) + activationDelay;
+        _enclaves[signer] = Enclave(workloadId, keyBundleHash, activeFrom, expiry, trust_, false);
         emit EnclaveRegistered(signer, workloadId, keyBundleHash, expiry, trust_);
     }
 
@@ -67,7 +87,8 @@ contract EnclaveRegistry is IEnclaveRegistry, CREReceiver {
     /// @inheritdoc IEnclaveRegistry
     function isActive(address signer) external view override returns (bool) {
         Enclave storage e = _enclaves[signer];
-        return e.trust != Trust.None && !e.revoked && block.timestamp <= e.expiry && _allowed[e.workloadId];
+        return e.trust != Trust.None && !e.revoked && e.activeFrom <= block.timestamp && block.timestamp <= e.expiry
+            && _allowed[e.workloadId];
     }
 
     /// @inheritdoc IEnclaveRegistry

@@ -134,6 +134,43 @@ contract ConfidentialPoRTest is Fixture(address(0xf0), IDarkPool.Disclosure.Imme
         assertEq(guard.mintAllowed(), false);
     }
 
+    /// @dev The instant is the host's, who may show the enclave an older tick's statements late.
+    function test_attestRecovery_revertsWhenATickIsShownAfterALaterOne() public {
+        Observation memory earlier = recovery();
+        attest(false);
+        vm.warp(block.timestamp + 1);
+        earlier.timestamp = uint64(block.timestamp);
+        earlier.tick -= 1;
+        bytes memory revert_ =
+            abi.encodeWithSelector(IConfidentialPoR.TickBeforeLast.selector, earlier.tick, earlier.tick + 1);
+        expectRevertOfWord(attestCall(), signed(earlier, ENCLAVE_KEY), revert_);
+        // Another workflow counts from 1.
+        vm.prank(OWNER);
+        por.bindWorkflow(forwarder, WORKFLOW_ID, WORKFLOW_OWNER);
+        deliver(attestCall(), signed(earlier, ENCLAVE_KEY));
+    }
+
+    /// @dev Several calls may rest on one tick: an epoch's opening and its status.
+    function test_reportStatus_followsAnAttestationOfTheSameTick() public {
+        Observation memory o = recovery();
+        o.status = keccak256("status");
+        bytes memory word = signed(o, ENCLAVE_KEY);
+        deliver(attestCall(), word);
+        deliver(abi.encodeCall(por.reportStatus, (o.status)), word);
+        assertEq(por.statusCommitment(), o.status);
+    }
+
+    /// @dev An undecided tick says neither.
+    function test_attestRecovery_revertsWhenNothingIsSaid() public {
+        Observation memory o = observation_();
+        o.attested = 0;
+        bytes memory revert_ =
+            abi.encodeWithSelector(Observations.CallNotObserved.selector, por.attestRecovery.selector);
+        expectRevertOfWord(attestCall(), signed(o, ENCLAVE_KEY), revert_);
+        bytes memory call_ = abi.encodeCall(por.attestRecovery, (false, block.timestamp));
+        expectRevertOfWord(call_, signed(o, ENCLAVE_KEY), revert_);
+    }
+
     function test_attestRecovery_revertsWhenTheObservationSaysSomethingElse() public {
         Observation[5] memory others;
         for (uint256 i = 0; i < 5; i++) {

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Fixture} from "./Fixture.sol";
 import {CREReceiver} from "../src/CREReceiver.sol";
+import {EnclaveRegistry} from "../src/EnclaveRegistry.sol";
 import {IDarkPool} from "../src/interfaces/IDarkPool.sol";
 import {IEnclaveRegistry} from "../src/interfaces/IEnclaveRegistry.sol";
 
@@ -21,6 +22,51 @@ contract EnclaveRegistryTest is Fixture(address(0xf0), IDarkPool.Disclosure.Imme
         assertTrue(!registry.isActive(signer), "after expiry");
         registerEnclave(ENCLAVE_KEY, expiry + 2);
         assertTrue(registry.isActive(signer), "renewed");
+    }
+
+    /// @dev f + 1 nodes vouch for evidence that never was: the guardian has the delay to see it.
+    function test_register_givesTheGuardianTheDelayToRevoke() public {
+        vm.chainId(1);
+        EnclaveRegistry delayed =
+            new EnclaveRegistry(OWNER, GUARDIAN, forwarder, WORKFLOW_ID, WORKFLOW_OWNER, 1 hours);
+        vm.prank(OWNER);
+        delayed.allowWorkload(WORKLOAD);
+        uint256 start = block.timestamp;
+        report(delayed, registerCall(WORKLOAD, 2, start + 2 hours));
+        assertTrue(!delayed.isActive(signer), "at once");
+        vm.warp(start + 1 hours - 1);
+        assertTrue(!delayed.isActive(signer), "a second early");
+        uint256 state = vm.snapshotState();
+        vm.prank(GUARDIAN);
+        delayed.revoke(signer);
+        vm.warp(start + 1 hours);
+        assertTrue(!delayed.isActive(signer), "revoked in time");
+        vm.revertToState(state);
+        vm.warp(start + 1 hours);
+        assertTrue(delayed.isActive(signer), "after the delay");
+        // A renewal in time goes on without a pause; one too late, or on another workload, starts over.
+        vm.warp(start + 2 hours);
+        state = vm.snapshotState();
+        report(delayed, registerCall(WORKLOAD, 2, start + 4 hours));
+        assertTrue(delayed.isActive(signer), "renewed");
+        vm.revertToState(state);
+        vm.warp(start + 2 hours + 1);
+        report(delayed, registerCall(WORKLOAD, 2, start + 4 hours));
+        assertTrue(!delayed.isActive(signer), "renewed too late");
+        vm.revertToState(state);
+        bytes32 other = bytes32(uint256(9));
+        vm.prank(OWNER);
+        delayed.allowWorkload(other);
+        report(delayed, registerCall(other, 2, start + 4 hours));
+        assertTrue(!delayed.isActive(signer), "another workload");
+    }
+
+    function test_constructor_revertsWhenTheDelayIsShortOffDevnet() public {
+        vm.chainId(1);
+        vm.expectRevert(
+            abi.encodeWithSelector(IEnclaveRegistry.ActivationDelayTooShort.selector, 1 hours - 1, 1 hours)
+        );
+        new EnclaveRegistry(OWNER, GUARDIAN, forwarder, WORKFLOW_ID, WORKFLOW_OWNER, 1 hours - 1);
     }
 
     function test_register_revertsWhenCallerIsNotTheWorkflow() public {
@@ -93,10 +139,11 @@ contract EnclaveRegistryTest is Fixture(address(0xf0), IDarkPool.Disclosure.Imme
     }
 
     function registerCall(bytes32 workload, uint8 trust) private view returns (bytes memory) {
-        return
-            abi.encodeCall(
-                registry.register, (signer, workload, bytes32(uint256(1)), uint64(block.timestamp + 1), trust)
-            );
+        return registerCall(workload, trust, block.timestamp + 1);
+    }
+
+    function registerCall(bytes32 workload, uint8 trust, uint256 expiry) private view returns (bytes memory) {
+        return abi.encodeCall(registry.register, (signer, workload, bytes32(uint256(1)), uint64(expiry), trust));
     }
 
     function expectRevertOfRegister(bytes32 workload, uint8 trust, bytes memory data) private {

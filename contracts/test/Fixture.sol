@@ -78,7 +78,7 @@ abstract contract Fixture is Test {
         uint256[] memory escalation = new uint256[](3);
         (escalation[0], escalation[1], escalation[2]) = (50, 300, 800);
         guard = new RecoveryGuard(OWNER, GUARDIAN, 3, 800, escalation);
-        registry = new EnclaveRegistry(OWNER, GUARDIAN, forwarder, WORKFLOW_ID, WORKFLOW_OWNER);
+        registry = new EnclaveRegistry(OWNER, GUARDIAN, forwarder, WORKFLOW_ID, WORKFLOW_OWNER, 0);
         darkPool = new DarkPool(deploymentOf(new TestVerifier(true), disclosure));
         por = new ConfidentialPoR(OWNER, forwarder, WORKFLOW_ID, WORKFLOW_OWNER, guard, registry, address(darkPool));
         pool.wire(address(darkPool));

@@ -15,6 +15,7 @@ interface IConfidentialPoR {
 
     error TimestampInFuture(uint256 timestamp, uint256 blockTimestamp);
     error TimestampBeforeLast(uint256 timestamp, uint256 last);
+    error TickBeforeLast(uint32 tick, uint32 last);
     error StatusZero();
     error ZeroAddress();
 

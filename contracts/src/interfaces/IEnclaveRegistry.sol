@@ -15,12 +15,14 @@ interface IEnclaveRegistry {
 
     /// @param workloadId Identifier of the measured program, policy and configuration.
     /// @param keyBundleHash Hash of the bundle that the evidence signs (HPKE key, signer, chain, registry, epoch).
+    /// @param activeFrom Unix seconds; active from block.timestamp >= activeFrom on.
     /// @param expiry Unix seconds; active while block.timestamp <= expiry.
     /// @param trust What the attestation rests on.
     /// @param revoked Set for ever by the guardian or the owner.
     struct Enclave {
         bytes32 workloadId;
         bytes32 keyBundleHash;
+        uint64 activeFrom;
         uint64 expiry;
         Trust trust;
         bool revoked;
@@ -36,6 +38,7 @@ interface IEnclaveRegistry {
     error WorkloadNotAllowed(bytes32 workloadId);
     error DevelopmentEnclaveOffDevnet(uint256 chainId, uint256 devnet);
     error TrustUnknown(uint8 trust);
+    error ActivationDelayTooShort(uint64 delay, uint64 min);
     error ExpiryPassed(uint64 expiry, uint256 timestamp);
     error SignerRevoked(address signer);
     error CallerNotGuardian(address caller, address guardian);
@@ -47,7 +50,9 @@ interface IEnclaveRegistry {
     /// @notice Withdraws a workload; every key that runs it stops at once. The owner or the guardian.
     function disallowWorkload(bytes32 workloadId) external;
 
-    /// @notice Registers or renews the settlement key of an attested enclave. Only through a DON report.
+    /// @notice Registers or renews the settlement key of an attested enclave. Only through a DON report. A key is
+    /// active after the registry's activation delay; a renewal before the expiry, on the same workload and trust,
+    /// goes on without one.
     /// @param signer Address of the enclave's secp256k1 key.
     /// @param workloadId An allowed workload.
     /// @param keyBundleHash Hash of the attested key bundle.
@@ -58,7 +63,7 @@ interface IEnclaveRegistry {
     /// @notice Revokes a key for ever. The owner or the guardian.
     function revoke(address signer) external;
 
-    /// @notice Whether the key is registered, unrevoked, unexpired and runs an allowed workload.
+    /// @notice Whether the key is registered, past its activation delay, unrevoked, unexpired and runs an allowed workload.
     function isActive(address signer) external view returns (bool);
 
     /// @notice Whether a workload is allowed.

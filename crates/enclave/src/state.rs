@@ -333,6 +333,8 @@ impl State {
         let status = if sealed {
             let commitment = status::commitment(u8::from(backed), salt("status.salt"));
             Status::Sealed(CommitmentHash(field::to_bytes(&commitment)))
+        } else if backed && reading.below_threshold {
+            Status::Undecided
         } else {
             Status::Backed(backed)
         };

@@ -325,6 +325,7 @@ pub fn plan(config: &DeployConfig) -> Result<Plan, DeployError> {
         forwarder_: forwarder,
         workflowId_: workflow_id,
         workflowOwner_: workflow_owner,
+        activationDelay_: activation_delay(config.deployer.chain_id()),
     };
     let registry =
         signer.create("EnclaveRegistry", &EnclaveRegistry::BYTECODE, &registry.abi_encode());
@@ -437,6 +438,12 @@ pub async fn deploy(
         receipts.push(receipt);
     }
     Ok((plan, receipts))
+}
+
+/// Seconds from an enclave key's registration to its first use: the least that `EnclaveRegistry` takes. None on
+/// the chain for development, whose missions begin with a registration.
+const fn activation_delay(chain_id: u64) -> u64 {
+    if chain_id == DEVELOPMENT_CHAIN_ID { 0 } else { 3_600 }
 }
 
 fn check(config: &DeployConfig) -> Result<(), DeployError> {

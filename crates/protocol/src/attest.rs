@@ -12,13 +12,16 @@ pub enum Status {
     Backed(bool),
     /// Sealed disclosure: a commitment, alike on every tick.
     Sealed(CommitmentHash),
+    /// Immediate disclosure, this tick's reserves below the threshold, and no shortfall yet: nothing is said. Else
+    /// whoever sets an enclave back to before a shortfall would have it sign that the coin is backed.
+    Undecided,
 }
 
 impl Status {
     /// The disclosure mode this form belongs to.
     pub const fn disclosure(&self) -> Disclosure {
         match self {
-            Self::Backed(_) => Disclosure::Immediate,
+            Self::Backed(_) | Self::Undecided => Disclosure::Immediate,
             Self::Sealed(_) => Disclosure::Sealed,
         }
     }
@@ -91,11 +94,12 @@ impl Observed {
         bytes
     }
 
-    /// The bit this tick says in plain words, if it says one: immediate disclosure on every tick, sealed at
-    /// an epoch's opening.
+    /// The bit this tick says in plain words, if it says one: immediate disclosure on every tick but an undecided
+    /// one, sealed at an epoch's opening.
     pub fn attested(&self) -> Option<bool> {
         match self.status {
             Status::Backed(backed) => Some(backed),
+            Status::Undecided => None,
             Status::Sealed(_) => self.opening.map(|opening| opening.recovered),
         }
     }
@@ -103,7 +107,7 @@ impl Observed {
     /// The `Observation` of the contracts.
     fn words(&self) -> [Word; 6] {
         let status = match self.status {
-            Status::Backed(_) => [0; WORD],
+            Status::Backed(_) | Status::Undecided => [0; WORD],
             Status::Sealed(commitment) => commitment.0,
         };
         let attested = self.attested().map_or(0, |recovered| 1 + u64::from(recovered));

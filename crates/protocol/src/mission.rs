@@ -570,6 +570,7 @@ impl Walk<'_> {
             StepKind::Conditional { condition, steps } => {
                 let taken = match self.observed.status {
                     Status::Backed(backed) => backed == condition.equals,
+                    Status::Undecided => false,
                     Status::Sealed(_) => true,
                 };
                 if taken {
@@ -643,6 +644,7 @@ impl Walk<'_> {
             (OnchainCall::Attest, Status::Backed(recovered)) => {
                 Some(Call::AttestRecovery { recovered, timestamp: self.now })
             }
+            (OnchainCall::Attest, Status::Undecided) => None,
             (OnchainCall::Attest, Status::Sealed(commitment)) => {
                 Some(Call::ReportStatus { commitment })
             }

@@ -132,6 +132,7 @@ fn retold(
 const fn opposite(status: &Status) -> Status {
     match status {
         Status::Backed(backed) => Status::Backed(!*backed),
+        Status::Undecided => Status::Backed(true),
         Status::Sealed(commitment) => {
             let mut bytes = commitment.0;
             bytes[31] ^= 1;

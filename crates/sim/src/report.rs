@@ -339,6 +339,7 @@ impl Teller<'_> {
         );
         let public = match observed.status {
             Status::Backed(_) => "nothing yet: the bit follows with this tick's attestation",
+            Status::Undecided => "nothing: one low reading is no shortfall",
             Status::Sealed(_) => "nothing: a commitment, as on every tick",
         };
         self.line(entry, Stage::Detect, happened, public.to_owned());

@@ -1,12 +1,14 @@
+use k256::ecdsa::Signature;
+use k256::ecdsa::signature::Signer as _;
 use pool::mandate::Mandate;
 use pool::note::Note;
 use pool::position::Position;
 use pool::{Fr, field, keys, seal};
 use primitives::{Address, Amount, Bytes32, Duration, Premium, Ratio, Timestamp};
-use protocol::detect::Policy;
+use protocol::detect::{Observation, Policy, Reserve};
 use protocol::mission::Schedule;
 use protocol::request::Escalation;
-use protocol::wire::{BRIEF_INFO, Brief, LockedNote, SignedBrief};
+use protocol::wire::{self, BRIEF_INFO, Brief, LockedNote, SignedBrief, Statement};
 use protocol::{Disclosure, Fact};
 
 use super::*;
@@ -40,6 +42,10 @@ fn issuer() -> SigningKey {
     SigningKey::from_slice(&[5; 32]).unwrap()
 }
 
+fn custodian() -> SigningKey {
+    SigningKey::from_slice(&[4; 32]).unwrap()
+}
+
 pub(crate) fn configuration() -> Configuration {
     Configuration {
         chain_id: 31_337,
@@ -68,7 +74,7 @@ pub(crate) fn configuration() -> Configuration {
         lot: Amount::from_tokens(1),
         aggregate_min: Amount::ZERO,
         share_max: Premium::default(),
-        custodian: vec![],
+        custodian: custodian().verifying_key().to_sec1_point(true).as_bytes().to_vec(),
         don: vec![],
         proving_key: Bytes32([0; 32]),
         not_after: Timestamp(1),
@@ -196,6 +202,69 @@ fn a_tick_that_nobody_speaks_of_ends_none_before_it() {
         let answer = ask(&mut program, &observe);
         assert!(matches!(answer.reply, Reply::Unobserved), "{tick}");
         assert!(answer.sealed.is_none(), "nothing to remember of {tick}");
+    }
+}
+
+/// A tick on which all nodes pass on that the custodian holds `reserves` against 1,000, in tokens.
+fn observe(program: &mut Program<Memory>, tick: u32, reserves: u64) -> Answer {
+    let now = Timestamp(u64::from(tick) * 300);
+    let reserve =
+        Reserve { id: 1, amount: Amount::from_tokens(reserves), haircut: Premium::default() };
+    let observation = encode(&Observation {
+        tick,
+        observed_at: now,
+        liabilities: Amount::from_tokens(1_000),
+        reserves: vec![reserve],
+    });
+    let signature: Signature = custodian().sign(&observation);
+    let statement = encode(&Statement { observation, signature: signature.to_vec() });
+    let key = program.booted.as_ref().unwrap().state.hpke.public_key();
+    let sealed = |node: u32| {
+        let aad = wire::statement_aad(tick, node);
+        seal::seal(&key, wire::STATEMENT_INFO, &aad, &statement, [6; 32]).unwrap()
+    };
+    let statements = (0..4).map(|node| Some(sealed(node))).collect();
+    ask(program, &Command::Observe { tick, now, statements })
+}
+
+/// What contracts read of it.
+fn attested(answer: &Answer) -> Option<bool> {
+    let Reply::Observed { observed, .. } = &answer.reply else { panic!("it was not judged") };
+    observed.attested()
+}
+
+#[test]
+fn an_enclave_set_back_to_before_a_shortfall_does_not_say_that_the_coin_is_backed() {
+    let mut live = program([1; 32]);
+    let (fact, honest) = brief(&mut live, &issuer(), 0);
+    let mut entries = vec![
+        ask(&mut live, &Command::Inform(vec![fact])).sealed.unwrap(),
+        ask(&mut live, &honest).sealed.unwrap(),
+    ];
+    // Threshold 1,020, target 1,022, two readings make a shortfall.
+    for (tick, reserves, said) in [
+        (1, 1_021, Some(true)),
+        (2, 1_019, None),
+        (3, 1_020, Some(true)),
+        (4, 1_019, None),
+        (5, 1_019, Some(false)),
+        (6, 1_021, Some(false)),
+        (7, 1_022, Some(true)),
+        (8, 1_019, None),
+        (9, 1_019, Some(false)),
+    ] {
+        let answer = observe(&mut live, tick, reserves);
+        assert_eq!(attested(&answer), said, "tick {tick}");
+        entries.push(answer.sealed.unwrap());
+    }
+    // The host keeps as much of the journal as it likes, and shows the next tick as it is.
+    for kept in 2..=entries.len() {
+        let mut again = program([1; 32]);
+        assert!(matches!(
+            ask(&mut again, &Command::Restore(entries[..kept].to_vec())).reply,
+            Reply::Done
+        ));
+        assert_ne!(attested(&observe(&mut again, 10, 1_019)), Some(true), "{kept} entries kept");
     }
 }
 
