@@ -98,7 +98,7 @@ fn a_killed_run_goes_on_and_ends_the_same_and_its_journal_verifies() {
     // Each is two missions on one core.
     let journal = std::thread::scope(|scope| {
         let early = ["after-append:ticked", "after-append:ordered", "after-append:observed"];
-        let early = scope.spawn(|| early.map(killed_at));
+        let early = scope.spawn(move || early.map(killed_at));
         let late = ["after-append:written", "after-append:cleared", "before-append:written"];
         let [.., journal] = late.map(killed_at);
         let _ = early.join().expect("it ends as the others");
