@@ -171,7 +171,7 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
     }));
     if scope == Scope::Full {
         steps.push(Step::new("fuzz", "cargo xtask fuzz", || {
-            fuzz::run(60).map(|()| Outcome::Passed)
+            fuzz::run(None, fuzz::SECONDS).map(|()| Outcome::Passed)
         }));
         // A directory of its own, emptied: only then do the seconds mean something.
         let dir = target_dir()?.join("clean");

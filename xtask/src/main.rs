@@ -31,7 +31,8 @@ usage: cargo xtask COMMAND
                         --bless rewrites crates/enclave/closure.txt
   artifacts [--check]   regenerate verifier and contract artifacts; --check: only compare with the committed ones
   guests [--check]      rebuild the workflow modules (WASM); --check: only compare with the committed ones
-  fuzz                  run every fuzz target for a minute; needs a C++ compiler
+  fuzz [--only TARGET,TARGET] [--seconds N]
+                        run every fuzz target for a minute; needs a C++ compiler
   fix                   what clippy and rustfmt can mend by themselves";
 
 fn main() -> ExitCode {
@@ -48,13 +49,15 @@ fn main() -> ExitCode {
 
 fn run(args: &[&str]) -> Result<ExitCode> {
     let (command, flags) = args.split_first().unwrap_or((&"help", &[]));
-    if *command == "ci" {
-        return gate(flags);
+    match *command {
+        "ci" => return gate(flags),
+        "fuzz" => return look(flags),
+        _ => {}
     }
     let known: &[&str] = match *command {
         "tidy" => &["--bless"],
         "artifacts" | "guests" => &["--check"],
-        "fix" | "fuzz" => &[],
+        "fix" => &[],
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return Ok(ExitCode::SUCCESS);
@@ -69,7 +72,6 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         "tidy" => tidy::run(has("--bless"))?,
         "artifacts" => artifacts::run(has("--check"))?,
         "guests" => guests::run(has("--check"))?,
-        "fuzz" => fuzz::run(60)?,
         _fix => fix()?,
     }
     Ok(ExitCode::SUCCESS)
@@ -97,6 +99,24 @@ fn gate(flags: &[&str]) -> Result<ExitCode> {
         }
     }
     ci::run(&options)
+}
+
+/// Reads for how long which targets look.
+fn look(flags: &[&str]) -> Result<ExitCode> {
+    let (mut only, mut seconds) = (None, fuzz::SECONDS);
+    let mut flags = flags.iter();
+    while let Some(flag) = flags.next() {
+        match (*flag, flags.next()) {
+            ("--only", Some(names)) => only = Some(names.split(',').collect::<Vec<_>>()),
+            ("--seconds", Some(number)) => match number.parse() {
+                Ok(number) => seconds = number,
+                Err(_) => return Ok(misused(number)),
+            },
+            (other, _) => return Ok(misused(other)),
+        }
+    }
+    fuzz::run(only.as_deref(), seconds)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn misused(what: &str) -> ExitCode {

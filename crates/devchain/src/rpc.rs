@@ -354,12 +354,19 @@ fn rpc_block(block: &Block, full: serde_json::Result<bool>) -> Result<RpcBlock, 
     Ok(RpcBlock::new(header, transactions).with_withdrawals(Some(Vec::new().into())))
 }
 
+/// Each is answered for each block, so a body of megabytes would ask for gigabytes. As other nodes have it.
+const PERCENTILES_MAX: usize = 100;
+
 fn fee_history(chain: &Chain, params: &Params) -> Result<Value, RpcError> {
     let count = quantity(params, 0, "block count")?.min(1024);
     let newest = block_at(chain, BlockId::Number(params.get(1, "newest block")?))?;
     let newest = newest.ok_or_else(|| RpcError::new(RpcError::NOT_FOUND, "block not found"))?;
     let percentiles: Vec<f64> =
         params.opt(2).unwrap_or(Ok(Vec::new())).map_err(RpcError::params)?;
+    if percentiles.len() > PERCENTILES_MAX {
+        let most = format_args!("at most {PERCENTILES_MAX} percentiles");
+        return Err(RpcError::params(most));
+    }
     let oldest = (newest.header.number + 1).saturating_sub(count);
     let blocks = &chain.blocks[usize::try_from(oldest).unwrap_or(0)..=to_height(newest)];
     let base_fee = u128::from(chain.genesis.base_fee_wei);

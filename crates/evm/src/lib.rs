@@ -23,3 +23,9 @@ pub const DEVELOPMENT_CHAIN_ID: u64 = 31337;
 pub use alloy;
 pub use send::{SendError, send};
 pub use wallet::{Call, Fees, RawTransaction, Wallet, development_wallets};
+
+/// How bytes that others wrote are decoded. Offsets may share what they point to, so that a few kilobytes can name
+/// gigabytes; an encoder of ours never names more than there is.
+const fn decoding(data: &[u8]) -> alloy::sol_types::abi::AbiDecoderConfig {
+    alloy::sol_types::abi::AbiDecoderConfig::new().validate(true).memory_limit(data.len())
+}

@@ -15,10 +15,11 @@ use alloy::primitives::{Address, B256, Bytes, Signature, U256, hex, keccak256};
 use alloy::providers::Provider;
 use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
 use alloy::sol;
-use alloy::sol_types::{SolCall as _, SolInterface as _};
+use alloy::sol_types::{SolCall as _, SolInterface as _, SolType};
 use alloy::transports::{RpcError, TransportError};
 
 use crate::abi::{DarkPool, KeystoneForwarder};
+use crate::decoding;
 
 /// Bytes of a raw report before its payload.
 pub const HEADER_LEN: usize = 109;
@@ -186,7 +187,7 @@ impl Payload {
     /// If the bytes are not such an encoding, or the chain id exceeds 64 bits.
     pub fn decode(bytes: &[u8]) -> Result<Self, ReportError> {
         let (chain_id, receiver, epoch, expiry, call, observation) =
-            <PayloadAbi as alloy::sol_types::SolType>::abi_decode_params_validate(bytes)
+            <PayloadAbi as SolType>::abi_decode_params_with_config(bytes, decoding(bytes))
                 .map_err(|source| ReportError::Abi { what: "payload", source })?;
         let chain_id = chain_id.try_into().map_err(|_| ReportError::ChainId { chain_id })?;
         Ok(Self { chain_id, receiver, epoch, expiry, call, observation })
@@ -245,8 +246,9 @@ impl SignedReport {
     /// # Errors
     /// If it is a call of something else or does not decode.
     pub fn decode(calldata: &[u8]) -> Result<(Address, Self), ReportError> {
-        let call = KeystoneForwarder::reportCall::abi_decode_validate(calldata)
-            .map_err(|source| ReportError::Abi { what: "calldata", source })?;
+        let call =
+            KeystoneForwarder::reportCall::abi_decode_with_config(calldata, decoding(calldata))
+                .map_err(|source| ReportError::Abi { what: "calldata", source })?;
         let KeystoneForwarder::reportCall { receiver, rawReport, reportContext, signatures } = call;
         Ok((receiver, Self { raw: rawReport, context: reportContext, signatures }))
     }

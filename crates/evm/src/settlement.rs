@@ -6,6 +6,7 @@ use alloy::sol;
 use alloy::sol_types::{SolStruct as _, SolType as _, SolValue as _, eip712_domain};
 
 use crate::abi::DarkPool;
+use crate::decoding;
 
 /// Number of public inputs of the clearing statement.
 pub const PUBLIC_INPUTS: usize = 26;
@@ -120,7 +121,8 @@ impl ZkProof {
     /// See [`ZkProofError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, ZkProofError> {
         let (version, proof, public_inputs, ciphertexts) =
-            ZkProofAbi::abi_decode_params_validate(bytes).map_err(ZkProofError::Abi)?;
+            ZkProofAbi::abi_decode_params_with_config(bytes, decoding(bytes))
+                .map_err(ZkProofError::Abi)?;
         if version != VERSION {
             return Err(ZkProofError::Version { version });
         }

@@ -157,16 +157,24 @@ pub fn read(plan: &Plan, index: u64, folder: &Path) -> Result<Option<Vec<Vec<f64
 /// # Errors
 /// [`Error`] when it is damaged or another study's.
 pub fn parse(plan: &Plan, index: u64, bytes: &[u8], path: &Path) -> Result<Vec<Vec<f64>>, Error> {
-    let Some((header, rows)) = decode(bytes) else {
-        return Err(Error::Damaged { path: path.to_owned() });
-    };
+    let damaged = || Error::Damaged { path: path.to_owned() };
+    let (header, values) = decode(bytes).ok_or_else(damaged)?;
     if header.config != plan.config() || header.index != index {
         return Err(Error::Foreign { path: path.to_owned() });
     }
-    Ok(rows)
+    // Anyone can make a digest, so what the header says of its rows is not yet so.
+    let columns = model::columns(plan.spec().model).len();
+    if header.columns != columns || Some(values.len()) != header.rows.checked_mul(columns * 8) {
+        return Err(damaged());
+    }
+    let row = |row: &[u8]| {
+        row.as_chunks::<8>().0.iter().map(|value| f64::from_le_bytes(*value)).collect()
+    };
+    Ok(values.chunks_exact(columns * 8).map(row).collect())
 }
 
-fn decode(bytes: &[u8]) -> Option<(Header, Vec<Vec<f64>>)> {
+/// The header of a chunk, and its values as they came.
+fn decode(bytes: &[u8]) -> Option<(Header, &[u8])> {
     let (body, digest) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
     if Sha256::digest(body).as_slice() != digest {
         return None;
@@ -174,13 +182,5 @@ fn decode(bytes: &[u8]) -> Option<(Header, Vec<Vec<f64>>)> {
     let rest = body.strip_prefix(MAGIC)?;
     let (len, rest) = rest.split_first_chunk::<4>()?;
     let (header, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*len)).ok()?)?;
-    let header: Header = serde_json::from_slice(header).ok()?;
-    if rest.len() != header.rows.checked_mul(header.columns)?.checked_mul(8)? {
-        return None;
-    }
-    let rows = rest
-        .chunks_exact(header.columns * 8)
-        .map(|row| row.as_chunks::<8>().0.iter().map(|value| f64::from_le_bytes(*value)).collect())
-        .collect();
-    Some((header, rows))
+    Some((serde_json::from_slice(header).ok()?, rest))
 }
