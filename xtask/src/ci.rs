@@ -30,7 +30,7 @@ pub(crate) enum Scope {
     Quick,
     /// What every landing passes.
     Default,
-    /// The rest too: a release build from nothing with its mission, fuzzing for as long as it finds something.
+    /// The rest too: a release build from nothing with its mission, the book, fuzzing for as long as it finds something.
     Full,
 }
 
@@ -173,6 +173,7 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
         steps.push(Step::new("fuzz", "cargo xtask fuzz", || {
             fuzz::run(None, fuzz::SECONDS).map(|()| Outcome::Passed)
         }));
+        steps.push(Step::new("book", "mdbook build book", || book().map(|()| Outcome::Passed)));
         // A directory of its own, emptied: only then do the seconds mean something.
         let dir = target_dir()?.join("clean");
         // Not `--target-dir`: build scripts that call cargo again must find the same place.
@@ -200,11 +201,26 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
         })
     }));
     for step in &mut steps {
-        if ["contracts", "chainlink"].contains(&step.name) {
+        if ["contracts", "chainlink", "book"].contains(&step.name) {
             step.lane = Lane::Beside;
         }
     }
     Ok(steps)
+}
+
+/// The book builds, and its builder has no complaint. Where its links lead, [`tidy`] sees.
+fn book() -> Result<()> {
+    ensure!(
+        shell::is_installed("mdbook"),
+        "there is no `mdbook`; hint: cargo install mdbook --version 0.5.4 --locked"
+    );
+    let place = target_dir()?.join("book");
+    let build = Call::new("mdbook build book --dest-dir").arg(place.to_string_lossy());
+    let said = build.read_all()?;
+    print!("{said}");
+    let complaints = said.lines().filter(|line| line.contains("WARN") || line.contains("ERROR"));
+    ensure!(complaints.count() == 0, "`mdbook` complains, see above");
+    Ok(())
 }
 
 /// Runs a judge when what it judges has changed since it last passed over this target directory; always in `--full`.

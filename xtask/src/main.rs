@@ -25,7 +25,8 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   ci [--quick | --full] [--skip-tests] [--only STEP,STEP]
-                        the gate; --quick: fmt, tidy, clippy, tests; --full: fuzzing and a clean release build too
+                        the gate; --quick: fmt, tidy, clippy, tests; --full: fuzzing, the book
+                        and a clean release build too
   tidy [--bless]        check crate graph, purity, sources, licences, enclave closure, stages, pins, files, links and
                         citations;
                         --bless rewrites crates/enclave/closure.txt

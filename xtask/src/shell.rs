@@ -78,6 +78,20 @@ impl Call {
         String::from_utf8(output.stdout).with_context(|| format!("reading what `{self}` printed"))
     }
 
+    /// Runs it and returns what it wrote to stdout, and then what it wrote to stderr.
+    ///
+    /// # Errors
+    /// When it can't be started or doesn't exit with 0; then with what it wrote.
+    pub(crate) fn read_all(&self) -> Result<String> {
+        let output = self.command().output().with_context(|| format!("starting `{self}`"))?;
+        let bytes = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&bytes);
+        if !output.status.success() {
+            bail!("`{self}` ended with {}:\n{said}", output.status);
+        }
+        Ok(said.into_owned())
+    }
+
     fn command(&self) -> Command {
         // `cargo run` names its toolchain's own cargo; going through it keeps one version per run.
         let program = match self.program.as_str() {

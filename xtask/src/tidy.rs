@@ -19,7 +19,6 @@ use crates::Metadata;
 /// The measured programs: each has a `closure.txt` beside its manifest.
 const MEASURED: [&str; 2] = ["enclave", "runner"];
 const LICENCES: &str = "xtask/licences.txt";
-const README: &str = "README.md";
 
 /// One broken claim, and what to do about it.
 #[derive(Debug)]
@@ -67,7 +66,7 @@ pub(crate) fn run(bless: bool) -> Result<()> {
 
     findings.extend(crates::check_sources(&metadata));
     metadata.keep_compiled(&compiled);
-    findings.extend(crates::check_graph(&metadata, text(README).as_deref()));
+    findings.extend(crates::check_graph(&metadata, text(crates::GRAPH_PAGE).as_deref()));
     findings.extend(crates::check_rooms(&metadata));
     let alone = |name: &str| {
         let words = "--all-features --edges normal --target all --prefix none";
@@ -88,7 +87,7 @@ pub(crate) fn run(bless: bool) -> Result<()> {
         };
         findings.extend(tree::check_stage(path, &source));
         findings.extend(tree::check_unfinished(path, &source));
-        findings.extend(tree::check_links(path, &source, &files));
+        findings.extend(tree::check_links(path, &source, &files, text));
         findings.extend(tree::check_citations(path, &source));
     }
     report(&findings)

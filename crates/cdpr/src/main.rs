@@ -4,6 +4,8 @@
 
 mod commands;
 mod keys;
+#[cfg(test)]
+mod shown;
 mod stack;
 mod transcript;
 

@@ -36,6 +36,8 @@ const WALLS: [(&str, &[&str]); 2] = [
     ("client", &["evm", "host", "node"]),
 ];
 
+/// Where the crate graph is.
+pub(super) const GRAPH_PAGE: &str = "ARCHITECTURE.md";
 const GRAPH_BEGIN: &str = "<!-- crate-graph:begin -->";
 const GRAPH_END: &str = "<!-- crate-graph:end -->";
 
@@ -122,15 +124,15 @@ impl Metadata {
     }
 }
 
-/// The README's crate graph shows exactly the normal dependencies among workspace members, optional ones included.
-pub(super) fn check_graph(metadata: &Metadata, readme: Option<&str>) -> Vec<Finding> {
+/// The crate graph of [`GRAPH_PAGE`] shows exactly the normal dependencies among workspace members, optional ones included.
+pub(super) fn check_graph(metadata: &Metadata, page: Option<&str>) -> Vec<Finding> {
     const RULE: &str = "graph";
     let actual = member_edges(metadata);
-    let Some(graph) = readme.and_then(|text| text.split_once(GRAPH_BEGIN)?.1.split_once(GRAPH_END))
+    let Some(graph) = page.and_then(|text| text.split_once(GRAPH_BEGIN)?.1.split_once(GRAPH_END))
     else {
-        let what = match readme {
-            None => "there is no README.md, so no crate graph".to_owned(),
-            Some(_) => format!("README.md has no `{GRAPH_BEGIN}` … `{GRAPH_END}`"),
+        let what = match page {
+            None => format!("there is no {GRAPH_PAGE}, so no crate graph"),
+            Some(_) => format!("{GRAPH_PAGE} has no `{GRAPH_BEGIN}` … `{GRAPH_END}`"),
         };
         return vec![Finding::new(
             RULE,
@@ -145,22 +147,23 @@ pub(super) fn check_graph(metadata: &Metadata, readme: Option<&str>) -> Vec<Find
                 "one `a --> b` a line (`&` and chains are fine, dotted edges are not checked)";
             return vec![Finding::new(
                 RULE,
-                format!("can't read `{line}` in README.md's graph"),
+                format!("can't read `{line}` in {GRAPH_PAGE}'s graph"),
                 hint,
             )];
         }
     };
     let missing = actual.difference(&claimed).map(|(from, to)| {
-        let what = format!("{from} depends on {to}, which README.md's graph doesn't show");
+        let what = format!("{from} depends on {to}, which {GRAPH_PAGE}'s graph doesn't show");
         let hint = format!(
-            "a new edge is rare: remove the dependency, or add `{from} --> {to}` to the graph, explain it in \
-             ARCHITECTURE.md and argue it in the commit"
+            "a new edge is rare: remove the dependency, or add `{from} --> {to}` to the graph, explain it \
+             there and argue it in the commit"
         );
         Finding::new(RULE, what, hint)
     });
     let extra = claimed.difference(&actual).map(|(from, to)| {
-        let what =
-            format!("README.md's graph shows {from} --> {to}, but {from} doesn't depend on {to}");
+        let what = format!(
+            "{GRAPH_PAGE}'s graph shows {from} --> {to}, but {from} doesn't depend on {to}"
+        );
         Finding::new(RULE, what, "remove the edge from the graph")
     });
     missing.chain(extra).collect()
@@ -530,7 +533,7 @@ pub(super) mod tests {
         ("protocol", "serde"),
     ];
 
-    fn readme(graph: &str) -> String {
+    fn page(graph: &str) -> String {
         format!("# CDPR\n{GRAPH_BEGIN}\n```mermaid\ngraph TD\n{graph}\n```\n{GRAPH_END}\nMore.")
     }
 
@@ -541,15 +544,15 @@ pub(super) mod tests {
             "pool --> primitives\nprotocol --> pool\nenclave --> protocol",
             "  enclave[the enclave] --> protocol --> pool --> primitives;\n  cdpr -.-> enclave",
         ] {
-            assert!(check_graph(&metadata, Some(&readme(graph))).is_empty(), "{graph}");
+            assert!(check_graph(&metadata, Some(&page(graph))).is_empty(), "{graph}");
         }
     }
 
     #[test]
-    fn the_graph_that_a_missing_readme_is_told_to_take_passes() {
+    fn the_graph_that_a_missing_page_is_told_to_take_passes() {
         let metadata = parse(&metadata(&EDGES));
         let findings = check_graph(&metadata, None);
-        assert_eq!(whats(&findings), ["there is no README.md, so no crate graph"]);
+        assert_eq!(whats(&findings), ["there is no ARCHITECTURE.md, so no crate graph"]);
         assert!(check_graph(&metadata, Some(&findings[0].hint)).is_empty());
     }
 
@@ -558,13 +561,13 @@ pub(super) mod tests {
         let metadata = parse(&metadata(&EDGES));
         let findings = check_graph(
             &metadata,
-            Some(&readme("pool --> primitives & enclave\nenclave --> protocol")),
+            Some(&page("pool --> primitives & enclave\nenclave --> protocol")),
         );
         assert_eq!(
             whats(&findings),
             [
-                "protocol depends on pool, which README.md's graph doesn't show",
-                "README.md's graph shows pool --> enclave, but pool doesn't depend on enclave",
+                "protocol depends on pool, which ARCHITECTURE.md's graph doesn't show",
+                "ARCHITECTURE.md's graph shows pool --> enclave, but pool doesn't depend on enclave",
             ]
         );
     }
@@ -572,10 +575,10 @@ pub(super) mod tests {
     #[test]
     fn an_unreadable_graph_line_is_an_error_and_not_skipped() {
         let findings =
-            check_graph(&parse(&metadata(&EDGES)), Some(&readme("protocol depends on tokio")));
+            check_graph(&parse(&metadata(&EDGES)), Some(&page("protocol depends on tokio")));
         assert_eq!(
             whats(&findings),
-            ["can't read `protocol depends on tokio` in README.md's graph"]
+            ["can't read `protocol depends on tokio` in ARCHITECTURE.md's graph"]
         );
     }
 

@@ -30,6 +30,9 @@ const PINS: [(&str, &str, &str); 2] = [
 const LARGE_FILES: [(&str, &str); 0] = [];
 const FILE_LEN_MAX: u64 = 2_000_000;
 
+/// The book's pages.
+const BOOK: &str = "book/src/";
+
 /// Paths relative to the repository's root, and their lengths in bytes.
 type Files = BTreeMap<String, u64>;
 
@@ -170,33 +173,38 @@ pub(super) fn check_unfinished(path: &str, source: &str) -> Vec<Finding> {
         .collect()
 }
 
-/// Relative links of a Markdown file lead to files or folders that a clone has.
-pub(super) fn check_links(path: &str, markdown: &str, files: &Files) -> Vec<Finding> {
+/// Relative links of a Markdown file lead to files, folders and headings that a clone has, and those of a page of the book
+/// to what its summary lists, since nothing else is there once it is built. `read` gives a file's text by its path.
+pub(super) fn check_links(
+    path: &str,
+    markdown: &str,
+    files: &Files,
+    read: impl Fn(&str) -> Option<String>,
+) -> Vec<Finding> {
     if !path.ends_with(".md") {
         return Vec::new();
     }
     let mut findings = Vec::new();
-    let mut is_code = false;
-    for (idx, line) in markdown.lines().enumerate() {
-        if line.trim_start().starts_with("```") {
-            is_code = !is_code;
-        }
-        if is_code {
-            continue;
-        }
+    for (number, line) in prose(markdown) {
         for target in link_targets(line) {
-            if !leads_somewhere(path, &target, files) {
-                let what =
-                    format!("{path}:{} links to {target}, which a clone doesn't have", idx + 1);
-                findings.push(Finding::new(
-                    "links",
-                    what,
-                    "mend the link; what is linked to is committed",
-                ));
+            if let Err((why, hint)) = follow(path, &target, files, &read) {
+                let what = format!("{path}:{number} links to {target}, {why}");
+                findings.push(Finding::new("links", what, hint));
             }
         }
     }
     findings
+}
+
+/// Lines outside of fenced code, numbered from 1.
+fn prose(markdown: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut is_code = false;
+    let lines = markdown.lines().enumerate();
+    lines.filter_map(move |(idx, line)| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        (!is_code && !is_fence).then_some((idx + 1, line))
+    })
 }
 
 /// No text leans on a document that a clone doesn't have: a note, or a numbered decision of a design.
@@ -270,18 +278,33 @@ fn link_targets(line: &str) -> Vec<String> {
     targets.filter(|target| !target.is_empty()).map(String::from).collect()
 }
 
-fn leads_somewhere(from: &str, target: &str, files: &Files) -> bool {
-    let target = target.split('#').next().unwrap_or_default();
-    if target.is_empty() || target.contains("://") || target.starts_with("mailto:") {
-        return true;
+/// What is wrong with a link, and what to do.
+fn follow(
+    from: &str,
+    target: &str,
+    files: &Files,
+    read: impl Fn(&str) -> Option<String>,
+) -> Result<(), (&'static str, &'static str)> {
+    const GONE: (&str, &str) =
+        ("which a clone doesn't have", "mend the link; what is linked to is committed");
+    const OUTSIDE: (&str, &str) = (
+        "which is not in the book",
+        "list the page in book/src/SUMMARY.md; what is elsewhere is named as code: `scenarios/healthy.toml`",
+    );
+    const NO_HEADING: (&str, &str) =
+        ("where no such heading is", "take the heading in lower case, `-` for each space");
+    if target.contains("://") || target.starts_with("mailto:") {
+        return Ok(());
     }
+    let (file, heading) = target.split_once('#').unwrap_or((target, ""));
     let mut place: Vec<&str> = from.split('/').collect();
-    place.pop();
-    for part in target.split('/') {
+    if !file.is_empty() {
+        place.pop();
+    }
+    for part in file.split('/') {
         match part {
             "" | "." => {}
-            ".." if place.pop().is_none() => return false,
-            ".." => {}
+            ".." => drop(place.pop().ok_or(GONE)?),
             name => place.push(name),
         }
     }
@@ -289,7 +312,34 @@ fn leads_somewhere(from: &str, target: &str, files: &Files) -> bool {
     let is_folder = || {
         files.keys().any(|path| path.strip_prefix(&place).is_some_and(|rest| rest.starts_with('/')))
     };
-    place.is_empty() || files.contains_key(&place) || is_folder()
+    if !(place.is_empty() || files.contains_key(&place) || is_folder()) {
+        return Err(GONE);
+    }
+    let is_in_book = || {
+        let listed = |page: &str| read(&format!("{BOOK}SUMMARY.md"))?.contains(page).then_some(());
+        let page = place.strip_prefix(BOOK)?;
+        if page.ends_with(".md") { listed(&format!("]({page})")) } else { Some(()) }
+    };
+    if from.starts_with(BOOK) && place != from && is_in_book().is_none() {
+        return Err(OUTSIDE);
+    }
+    let has_heading = || read(&place).is_some_and(|text| anchors(&text).any(|it| it == heading));
+    if !heading.is_empty() && !has_heading() {
+        return Err(NO_HEADING);
+    }
+    Ok(())
+}
+
+/// What headings are called in links, by mdBook and by forges.
+fn anchors(markdown: &str) -> impl Iterator<Item = String> {
+    let headings = prose(markdown).filter_map(|(_, line)| {
+        let words = line.trim_start_matches('#').strip_prefix(' ')?;
+        line.starts_with('#').then_some(words.trim())
+    });
+    headings.map(|words| {
+        let kept = |c: &char| c.is_alphanumeric() || "-_ ".contains(*c);
+        words.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")
+    })
 }
 
 #[cfg(test)]
@@ -406,18 +456,36 @@ mod tests {
 
     #[test]
     fn dead_relative_links_are_named_and_live_ones_pass() {
-        let files = tree(&["README.md", "book/src/intro.md", "contracts/src/A.sol"]);
-        let live = "[a](book/src/intro.md#top) [b](contracts) ![c](./README.md \"t\") [d](https://x.y/z) [e](#f)\n\
-                    `[code](nowhere)`\n```\n[fenced](nowhere)\n```\n[g]: README.md";
-        assert!(check_links("README.md", live, &files).is_empty());
-        assert!(check_links("book/src/intro.md", "[up](../../README.md)", &files).is_empty());
-        let dead = "[a](book/none.md) [b](../outside.md)\n[c]: gone.md";
+        let files =
+            tree(&["README.md", "book/src/intro.md", "book/src/draft.md", "contracts/src/A.sol"]);
+        let text = |path: &str| {
+            let page = "# A *Top*: P5, `x_y`\n```\n# code\n```\n";
+            Some(if path.ends_with("SUMMARY.md") { "[I](intro.md)" } else { page }.to_owned())
+        };
+        let dead = |path: &str, markdown: &str| {
+            let findings = check_links(path, markdown, &files, text);
+            whats(&findings).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let live = "[a](book/src/intro.md#a-top-p5-x_y) [b](contracts) ![c](./README.md \"t\") [d](https://x.y/z#w) \
+                    [e](#a-top-p5-x_y)\n`[code](nowhere)`\n```\n[fenced](nowhere)\n```\n[g]: README.md";
+        assert_eq!(dead("README.md", live), [""; 0]);
         assert_eq!(
-            whats(&check_links("README.md", dead, &files)),
+            dead("README.md", "[a](book/none.md) [b](../outside.md)\n[c]: gone.md"),
             [
                 "README.md:1 links to book/none.md, which a clone doesn't have",
                 "README.md:1 links to ../outside.md, which a clone doesn't have",
                 "README.md:2 links to gone.md, which a clone doesn't have",
+            ]
+        );
+        assert_eq!(
+            dead(
+                "book/src/intro.md",
+                "[up](../../README.md) [d](draft.md) [code](#code) [self](intro.md)"
+            ),
+            [
+                "book/src/intro.md:1 links to ../../README.md, which is not in the book",
+                "book/src/intro.md:1 links to draft.md, which is not in the book",
+                "book/src/intro.md:1 links to #code, where no such heading is",
             ]
         );
     }
