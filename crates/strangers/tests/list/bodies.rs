@@ -59,9 +59,9 @@ pub(crate) const BODIES: &[Decoder] = &[
             let answer: Option<Value> =
                 answer.map(|answer| serde_json::from_slice(&answer).expect("an answer is JSON"));
             // A notification is taken and not answered.
-            answer.is_none_or(|answer| match answer {
-                Value::Array(answers) => answers.iter().all(|one| one.get("error").is_none()),
-                answer => answer.get("error").is_none(),
+            let is_taken = |one: &Value| one.get("error").is_none();
+            answer.is_none_or(|answer| {
+                answer.as_array().map_or_else(|| is_taken(&answer), |all| all.iter().all(is_taken))
             })
         },
         || requests().into_iter().map(|request| request.to_string().into_bytes()).collect(),
