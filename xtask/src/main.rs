@@ -4,6 +4,7 @@
 //! - [`tidy`]: structural claims of the documents, executed;
 //! - [`artifacts`]: generated Solidity and compiled contracts, rebuilt or compared;
 //! - [`guests`]: workflow modules, rebuilt or compared;
+//! - [`picture`]: what the first command prints, drawn or compared;
 //! - [`conformance`]: judges that no one here wrote;
 //! - [`fuzz`]: bytes that no one wrote.
 #![allow(clippy::print_stdout, reason = "a command line tool reports on stdout")]
@@ -14,6 +15,7 @@ mod ci;
 mod conformance;
 mod fuzz;
 mod guests;
+mod picture;
 mod shell;
 mod tidy;
 
@@ -32,6 +34,7 @@ usage: cargo xtask COMMAND
                         --bless rewrites crates/enclave/closure.txt
   artifacts [--check]   regenerate verifier and contract artifacts; --check: only compare with the committed ones
   guests [--check]      rebuild the workflow modules (WASM); --check: only compare with the committed ones
+  picture [--check]     draw what `cargo run -- run` prints; --check: only compare with the committed picture
   fuzz [--only TARGET,TARGET] [--seconds N]
                         run every fuzz target for a minute; needs a C++ compiler
   fix                   what clippy and rustfmt can mend by themselves";
@@ -57,7 +60,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
     }
     let known: &[&str] = match *command {
         "tidy" => &["--bless"],
-        "artifacts" | "guests" => &["--check"],
+        "artifacts" | "guests" | "picture" => &["--check"],
         "fix" => &[],
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
@@ -73,6 +76,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         "tidy" => tidy::run(has("--bless"))?,
         "artifacts" => artifacts::run(has("--check"))?,
         "guests" => guests::run(has("--check"))?,
+        "picture" => picture::run(has("--check"))?,
         _fix => fix()?,
     }
     Ok(ExitCode::SUCCESS)

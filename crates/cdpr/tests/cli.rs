@@ -105,6 +105,16 @@ fn a_killed_run_goes_on_and_ends_the_same_and_its_journal_verifies() {
         journal
     });
 
+    // The journal is finished, so it is only read; chain and enclave are gone.
+    let told = cdpr(&["run", "--scenario", &scenario, "--journal", &journal]);
+    let told_at_once = cdpr(&["run", "--scenario", &scenario]);
+    assert_eq!(
+        text(&told.stdout),
+        text(&told_at_once.stdout),
+        "one story, whatever happened to it"
+    );
+    assert!(text(&told_at_once.stderr).contains("65,218 constraints here"));
+
     let verified = cdpr(&["verify", "journal", &journal, "--reveal", "1"]);
     assert_eq!(verified.status.code(), Some(0), "{}", text(&verified.stderr));
     let words = text(&verified.stdout);
@@ -297,6 +307,7 @@ fn a_study_is_put_on_the_stack_and_refused_with_a_way_out() {
     ]);
     assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
     assert_eq!(json(&run)["card"]["level"], "stack");
+    assert_eq!(json(&run)["conclusion"], "", "the author's was drawn from other runs");
     let csv = std::fs::read_to_string(Path::new(&out).join("results.csv")).unwrap();
     assert_eq!(csv.lines().count(), 2, "{csv}");
     assert!(csv.lines().next().unwrap().contains("seen_calldata_bytes"));

@@ -28,7 +28,9 @@ pub use inputs::Inputs;
 pub use node::{MODULE, proving_key_pin};
 pub use panel::{Maker, draw};
 pub use parties::MakerAgent;
-pub use report::{Attestation, Clearing, Line, Proof, Report, RequestView, Transaction};
+pub use report::{
+    Attestation, Clearing, Line, Moved, Proof, Report, RequestView, Transaction, Verdict, What,
+};
 pub use run::{Stores, run};
 pub use scenario::{Error as ScenarioError, Panel, Scenario, Shock, shipped};
 pub use world::{Guest, World};

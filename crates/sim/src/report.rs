@@ -1,19 +1,19 @@
-//! What a run is told as: transactions, proofs, the public's view, and a transcript whose private column is what
-//! issuer and makers decrypt with their own keys. It joins [`node::view`] with [`client::view`], and reads nothing
-//! else: an interrupted run tells the same story as an undisturbed one.
+//! What a run is told from: one record of figures, with no sentence in it. Transcript and JSON are both rendered from
+//! it, so neither can say what the other does not. It joins [`node::view`] with [`client::view`], what is public with
+//! what issuer and makers decrypt with their own keys, and reads nothing else of the run: an interrupted one has the
+//! same record as an undisturbed one, but for how long its proofs took.
 
 use std::collections::BTreeMap;
 
 use client::Issuer;
 use client::view::{Ciphertexts, IssuerView, fills};
-use evm::alloy::primitives::B256;
 use evm::deploy::Deployment;
 use evm::settlement::ZkProof;
 use node::enrolment::Evidence;
 pub use node::view::Transaction;
 use node::view::{Entry, Proved, View};
-use primitives::{Amount, Bytes32, Premium, RequestId, Timestamp};
-use protocol::attest::{Observed, Status};
+use primitives::{Amount, Bytes32, CommitmentHash, Duration, Premium, Ratio, RequestId, Timestamp};
+use protocol::attest::Observed;
 use protocol::event::Ready;
 use protocol::{Call, Disclosure, Effect, Event, Fact, Outcome, RequestStatus, Stage, Write};
 
@@ -21,7 +21,7 @@ use crate::Inputs;
 use crate::devnet::Devnet;
 use crate::parties::MakerAgent;
 
-/// One line of the transcript.
+/// One line of the time line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// When.
@@ -30,12 +30,175 @@ pub struct Line {
     pub tick: u32,
     /// Which stage it belongs to.
     pub stage: Stage,
-    /// What happened, as issuer and makers know it.
-    pub happened: String,
-    /// What the public saw of it; empty for nothing.
-    pub public: String,
+    /// What happened, with its figures.
+    pub what: What,
     /// The transaction that carried it.
     pub transaction: Option<Bytes32>,
+}
+
+/// What happened, as issuer and makers know it. Amounts are in base units of six decimals: of the collateral, of
+/// what makers are paid in, or of the coin, as the field says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// Before the first tick, one deposit a maker and one of the issuer's.
+    Locked {
+        /// How many makers.
+        makers: usize,
+        /// Collateral of all of them.
+        collateral: Amount,
+        /// What the issuer shielded in advance, to pay them with.
+        consideration: Amount,
+    },
+    /// Reserves stopped counting, wholly or in part.
+    Shock {
+        /// In the scenario's words.
+        cause: String,
+        /// What was struck, at face value, coins.
+        amount: Amount,
+        /// Which part of it no longer counts.
+        haircut: Premium,
+        /// `amount` less what of it still counts, coins.
+        lost: Amount,
+    },
+    /// A reading whose verdict is not that of the one before.
+    Reading {
+        /// Net of haircuts, the collateral brought so far included, coins.
+        reserves: Amount,
+        /// Coins outstanding.
+        liabilities: Amount,
+        /// What is missing to the target, coins.
+        gap: Amount,
+        /// What the enclave makes of it.
+        verdict: Verdict,
+    },
+    /// Too few nodes brought the same observation: no reading.
+    Unread,
+    /// A maker sealed an order.
+    Ordered {
+        /// Its number, from 0.
+        maker: usize,
+        /// Collateral it offers at most.
+        capacity: Amount,
+        /// The least premium it takes.
+        premium_min: Premium,
+        /// Bytes of the envelope.
+        envelope_len: usize,
+    },
+    /// A call closed and nobody was filled.
+    Unfilled {
+        /// The premium it offered at most.
+        cap: Premium,
+    },
+    /// A round cleared.
+    Cleared {
+        /// Its number within the request, from 1.
+        round: u32,
+        /// What everyone in it is paid.
+        premium: Premium,
+        /// Maker and collateral, in clearing order; empty for a round of cover.
+        fills: Vec<(usize, Amount)>,
+    },
+    /// The pool was asked for collateral.
+    Requested {
+        /// Collateral; zero for cover.
+        amount: Amount,
+        /// Public cap.
+        premium: Premium,
+        /// How long it is open.
+        timeout: Duration,
+        /// What the public sees of the amount.
+        commitment: CommitmentHash,
+    },
+    /// A round settled.
+    Settled {
+        /// Its number within the request, from 1.
+        round: u32,
+        /// What `getRequestStatus` says afterwards.
+        status: RequestStatus,
+        /// What it moved; none if the issuer cannot read its notice.
+        moved: Option<Moved>,
+    },
+    /// A request ran out of time.
+    Expired {
+        /// Since the last recovery, this one included; none if the chain did not say.
+        attempts: Option<u8>,
+        /// At how many minting is halted.
+        attempts_max: u32,
+        /// Whether it was.
+        halted: bool,
+    },
+    /// Sealed disclosure: an epoch's request was opened.
+    Opened {
+        /// How it ended.
+        status: RequestStatus,
+        /// If it ended unfilled: attempts since the last recovery.
+        attempts: Option<u8>,
+        /// At how many minting is halted.
+        attempts_max: u32,
+        /// Whether it was.
+        halted: bool,
+    },
+    /// The one bit. Immediate: told when it changes. Sealed: at each opening, of the epoch that ended.
+    Attested {
+        /// It.
+        recovered: bool,
+        /// Whether there was one before.
+        is_first: bool,
+    },
+    /// The first sealed status report; one follows on every tick.
+    Reported {
+        /// It.
+        commitment: CommitmentHash,
+    },
+    /// The receiver refused a report.
+    Refused {
+        /// The function it would have called.
+        function: &'static str,
+    },
+    /// No f + 1 signatures for one report: nothing was sent.
+    Unsigned {
+        /// The function it would have called.
+        function: &'static str,
+        /// Nodes behind the largest group of equal payloads.
+        agreeing: u8,
+    },
+}
+
+/// What a settlement moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// Makers filled; 0 for cover.
+    pub makers: u8,
+    /// Collateral they gave.
+    pub collateral: Amount,
+    /// What they were paid.
+    pub payout: Amount,
+    /// Collateral brought so far, by all rounds.
+    pub position: Amount,
+    /// Collateral of the request that is still missing.
+    pub remaining: Amount,
+}
+
+/// What an enclave makes of a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// At the threshold or above.
+    Backed,
+    /// Below the threshold, and not for long enough to be short.
+    Low,
+    /// Short, until a reading is at the target.
+    Short,
+}
+
+impl Verdict {
+    /// Lower-case name, for people and scripts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Backed => "backed",
+            Self::Low => "low",
+            Self::Short => "short",
+        }
+    }
 }
 
 /// One proof.
@@ -43,12 +206,12 @@ pub struct Line {
 pub struct Proof {
     /// The circuit.
     pub circuit: &'static str,
-    /// Its constraints; 0 where the proof was made by an earlier process.
-    pub constraints: u64,
-    /// Wall-clock milliseconds; 0 where the proof was made by an earlier process.
-    pub prove_ms: u64,
-    /// Gas of its verification alone.
-    pub verify_gas: u64,
+    /// Its constraints; none where the proof was made by an earlier process.
+    pub constraints: Option<u64>,
+    /// Wall-clock milliseconds on this machine; none where the proof was made by an earlier process.
+    pub prove_ms: Option<u64>,
+    /// Gas of a transaction that verifies it and does nothing else, its base fee and calldata included.
+    pub verify_gas: Option<u64>,
 }
 
 /// A round that filled somebody, as issuer and makers read it with their own keys.
@@ -66,7 +229,10 @@ pub struct Clearing {
     pub fills: Vec<(usize, Amount)>,
     /// Claims paid to all of them, base units.
     pub payout: u128,
-    request: RequestId,
+    /// The same at no premium: what the collateral is worth in claims at the run's price, base units.
+    pub worth: u128,
+    /// What it belongs to.
+    pub request: RequestId,
 }
 
 /// The newest request.
@@ -98,14 +264,28 @@ pub struct Report {
     pub seed: u64,
     /// Disclosure.
     pub disclosure: Disclosure,
+    /// What makers deliver, by its name in the workflow.
+    pub collateral: String,
+    /// What they are paid in, by its name in the deployment.
+    pub consideration: String,
+    /// A shortfall begins below it.
+    pub threshold: Ratio,
+    /// A shortfall ends at it.
+    pub target: Ratio,
+    /// Consecutive readings below the threshold that make a shortfall.
+    pub readings: u8,
+    /// What a request's amount is a multiple of.
+    pub lot: Amount,
     /// The newest request; under sealed disclosure the newest that was opened, if one was.
     pub request: Option<RequestView>,
-    /// How it ended.
+    /// How it ended: by the enclave's readings where the public cannot know.
     pub outcome: Outcome,
     /// Rounds settled.
     pub rounds: u32,
     /// Ticks run.
     pub ticks: u32,
+    /// The last event.
+    pub ended: Timestamp,
     /// In order.
     pub transactions: Vec<Transaction>,
     /// In order.
@@ -118,7 +298,7 @@ pub struct Report {
     pub verdicts: Vec<(u32, bool)>,
     /// What the chain's logs say to anyone, each with its tick.
     pub facts: Vec<(u32, Fact)>,
-    /// In order; sort by stage for headings.
+    /// The time line, in order of time.
     pub lines: Vec<Line>,
     /// Whether the stablecoin may be minted at the end.
     pub mint_allowed: bool,
@@ -131,6 +311,61 @@ impl Report {
     pub const fn is_success(&self) -> bool {
         matches!(self.outcome, Outcome::Healthy | Outcome::Recovered)
     }
+
+    /// Rounds that filled somebody and settled.
+    pub fn settled(&self) -> impl Iterator<Item = &Clearing> {
+        self.clearings.iter().filter(|clearing| clearing.settled.is_some())
+    }
+
+    /// Collateral that settled rounds brought.
+    pub fn raised(&self) -> Amount {
+        sum(self.settled().flat_map(|clearing| &clearing.fills).map(|(_, amount)| amount.units()))
+    }
+
+    /// What makers were paid for it.
+    pub fn paid(&self) -> Amount {
+        sum(self.settled().map(|clearing| clearing.payout))
+    }
+
+    /// What they would have been paid at no premium.
+    pub fn worth(&self) -> Amount {
+        sum(self.settled().map(|clearing| clearing.worth))
+    }
+
+    /// The least and the greatest premium of a settled round that filled somebody.
+    pub fn premiums(&self) -> Option<(Premium, Premium)> {
+        let premiums = || self.settled().map(|clearing| clearing.premium);
+        Some((premiums().min()?, premiums().max()?))
+    }
+
+    /// Makers that settled rounds filled, each once.
+    pub fn makers_filled(&self) -> usize {
+        let fills = self.settled().flat_map(|clearing| &clearing.fills);
+        fills.map(|(maker, _)| maker).collect::<std::collections::BTreeSet<_>>().len()
+    }
+}
+
+/// How a mission ended: what is public, mended by what the enclave read. Sealed disclosure attests that an epoch got all
+/// it asked for, which is nothing where nothing was missing, and says nothing of a hole that the next epoch asks for.
+fn outcome(public: Outcome, verdicts: &[(u32, bool)]) -> Outcome {
+    let (Some((_, is_backed)), false) =
+        (verdicts.last(), matches!(public, Outcome::Halted | Outcome::Unrecovered))
+    else {
+        // Who never got a reading knows nothing.
+        return if public == Outcome::Halted { public } else { Outcome::Unrecovered };
+    };
+    match (is_backed, verdicts.iter().all(|(_, backed)| *backed)) {
+        (true, true) => Outcome::Healthy,
+        (true, false) => Outcome::Recovered,
+        (false, _) => Outcome::Unrecovered,
+    }
+}
+
+fn sum(units: impl Iterator<Item = u128>) -> Amount {
+    units.fold(Amount::ZERO, |sum, units| {
+        let added = Amount::new(units).and_then(|units| sum.checked_add(units));
+        added.unwrap_or(Amount::MAX)
+    })
 }
 
 /// Who tells: the run's inputs, its chain at the end, and everybody's keys.
@@ -148,34 +383,41 @@ pub(crate) struct Told<'a> {
 impl Told<'_> {
     /// A run, from what is public of it.
     pub(crate) fn report(&self, view: &View, journal_hash: Bytes32) -> Report {
+        let policy = node::enrolment::policy(&self.inputs.workflow, &self.inputs.deployment).policy;
         let mut teller = Teller {
             told: self,
             view,
+            threshold: policy.threshold,
             lines: vec![self.standing_ready()],
             clearings: Vec::new(),
             private: IssuerView::default(),
-            backed: None,
+            verdict: None,
             attested: None,
             n_orders: 0,
             n_statuses: 0,
-            last_tick: self.inputs.scenario.start,
+            told_until: None,
         };
         view.entries().iter().for_each(|entry| teller.take(entry));
-        let Teller { lines, clearings, private, .. } = teller;
-        let newest = view.revealed().or(view.request().map(|request| (request.id, request.status)));
-        let request = newest.map(|(id, status)| RequestView {
-            id,
-            status: self.request_status(id).unwrap_or(status),
-        });
+        let Teller { mut lines, clearings, private, .. } = teller;
+        lines.sort_by_key(|line| line.at);
+        let deployment = &self.inputs.deployment;
+        let verdicts: Vec<(u32, bool)> = private.verdicts().collect();
         Report {
             workflow: self.inputs.workflow.workflow.name.clone(),
             scenario: self.inputs.scenario.name.clone(),
             seed: self.inputs.seed,
             disclosure: self.inputs.disclosure(),
-            request,
-            outcome: view.outcome(),
+            collateral: self.collateral(),
+            consideration: self.consideration(),
+            threshold: policy.threshold,
+            target: policy.target,
+            readings: policy.readings,
+            lot: deployment.request.lot,
+            request: request(view, self.inputs.disclosure()),
+            outcome: outcome(view.outcome(), &verdicts),
             rounds: view.rounds(),
             ticks: view.tick(),
+            ended: view.now(),
             transactions: view.transactions().collect(),
             proofs: self.proofs(view),
             attestation: Attestation {
@@ -183,32 +425,37 @@ impl Told<'_> {
                 pcr0: self.evidence.expected.pcr0.to_string(),
             },
             clearings,
-            verdicts: private.verdicts().collect(),
+            verdicts,
             facts: view.facts().map(|(tick, fact)| (tick, fact.clone())).collect(),
             lines,
-            mint_allowed: self.mint_allowed().unwrap_or(false),
+            mint_allowed: is_mint_allowed(view.facts().map(|(_, fact)| fact)),
             journal_hash,
         }
     }
 
+    /// The collateral's name in the workflow.
+    fn collateral(&self) -> String {
+        let ask = self.inputs.workflow.workflow.dark_pool();
+        ask.map_or_else(|| "collateral".to_owned(), |ask| ask.asset.clone())
+    }
+
+    /// The consideration's name in the deployment.
+    fn consideration(&self) -> String {
+        let deployment = &self.inputs.deployment;
+        let mut assets = deployment.assets.iter();
+        let named = assets.find(|(_, role)| **role == deployment.instrument.consideration);
+        named.map_or_else(|| "claims".to_owned(), |(name, _)| name.clone())
+    }
+
     fn standing_ready(&self) -> Line {
-        let n = self.makers.len();
-        let capacity: u128 =
-            self.makers.iter().map(|(agent, _)| agent.maker.capacity.units()).sum();
-        Line {
-            at: self.inputs.scenario.start,
-            tick: 0,
-            stage: Stage::Match,
-            happened: format!(
-                "{n} makers verified the enclave and locked {} in the pool, each under terms of its own",
-                tokens(capacity)
-            ),
-            public: format!(
-                "{} deposits with their amounts, long before anything happened; no terms",
-                n + 1
-            ),
-            transaction: None,
-        }
+        let makers = self.makers.iter().map(|(agent, _)| agent.maker.capacity.units());
+        let what = What::Locked {
+            makers: self.makers.len(),
+            collateral: sum(makers),
+            consideration: self.inputs.deployment.instrument.standing,
+        };
+        let at = self.inputs.scenario.start;
+        Line { at, tick: 0, stage: Stage::Match, what, transaction: None }
     }
 
     /// One a round, in order.
@@ -228,15 +475,15 @@ impl Told<'_> {
             let timed = timed.get(&(ready.request, ready.round));
             Proof {
                 circuit: circuits::clearing::NAME,
-                constraints: timed.map_or(0, |proved| proved.constraints),
-                prove_ms: timed.map_or(0, |proved| proved.prove_ms),
-                verify_gas: self.verify_gas(&ready.zk_proof).unwrap_or(0),
+                constraints: timed.map(|proved| proved.constraints),
+                prove_ms: timed.map(|proved| proved.prove_ms),
+                verify_gas: self.verify_gas(&ready.zk_proof),
             }
         });
         proofs.collect()
     }
 
-    /// Gas that verifying a proof takes by itself, as the chain estimates it.
+    /// Gas of a transaction that verifies a proof and does nothing else, as the chain estimates it.
     fn verify_gas(&self, zk_proof: &[u8]) -> Option<u64> {
         let proof = ZkProof::decode(zk_proof).ok()?;
         self.devnet.block_on(async |provider| {
@@ -244,60 +491,94 @@ impl Told<'_> {
             verifier.verifyProof(proof.proof, proof.public_inputs).estimate_gas().await.ok()
         })
     }
+}
 
-    /// What the chain says of a request.
-    fn request_status(&self, id: RequestId) -> Option<RequestStatus> {
-        let status = self.devnet.block_on(async |provider| {
-            let pool = evm::abi::DarkPool::new(self.contracts.dark_pool, provider);
-            pool.getRequestStatus(B256::from(id.0)).call().await.ok()
-        });
-        RequestStatus::from_number(status?)
+/// What `getRequestStatus` says of the newest request that the public knows the end of, or else of the newest: by the
+/// logs, because a finished journal is read without its chain.
+fn request(view: &View, disclosure: Disclosure) -> Option<RequestView> {
+    let newest = view.revealed().map(|(id, _)| id).or(view.request().map(|request| request.id))?;
+    let mut expires = Timestamp::default();
+    let mut status = None;
+    for (_, fact) in view.facts() {
+        match fact {
+            Fact::RequestOpened { id, expires: until, .. } if *id == newest => {
+                (status, expires) = (Some(RequestStatus::Pending), *until);
+            }
+            Fact::RoundSettled { id, status: now, .. }
+            | Fact::RequestRevealed { id, status: now }
+                if *id == newest =>
+            {
+                status = Some(*now);
+            }
+            Fact::RequestExpired { id, .. } if *id == newest => {
+                status = Some(RequestStatus::Expired)
+            }
+            Fact::RequestOpened { .. }
+            | Fact::RoundSettled { .. }
+            | Fact::RequestRevealed { .. }
+            | Fact::RequestExpired { .. }
+            | Fact::RecoveryAttested { .. }
+            | Fact::StatusReported { .. }
+            | Fact::Halted
+            | Fact::LeavesInserted { .. } => {}
+        }
     }
+    let is_live =
+        |status| matches!(status, RequestStatus::Pending | RequestStatus::PartiallyFilled);
+    // Sealed requests end by their opening alone.
+    let by_the_clock = disclosure == Disclosure::Immediate && view.now() >= expires;
+    let status =
+        status.map(
+            |status| {
+                if by_the_clock && is_live(status) { RequestStatus::Expired } else { status }
+            },
+        );
+    Some(RequestView { id: newest, status: status? })
+}
 
-    /// Whether the stablecoin may be minted now.
-    fn mint_allowed(&self) -> Option<bool> {
-        self.devnet.block_on(async |provider| {
-            let guard = evm::abi::RecoveryGuard::new(self.contracts.guard, provider);
-            guard.mintAllowed().call().await.ok()
-        })
+/// The guard's `mintAllowed` after these logs; nobody governs in a run.
+fn is_mint_allowed<'a>(facts: impl Iterator<Item = &'a Fact>) -> bool {
+    let (mut flagged, mut halted) = (false, false);
+    for fact in facts {
+        match fact {
+            Fact::RecoveryAttested { recovered } => flagged = !recovered,
+            Fact::Halted => halted = true,
+            Fact::RequestOpened { .. }
+            | Fact::RoundSettled { .. }
+            | Fact::RequestExpired { .. }
+            | Fact::RequestRevealed { .. }
+            | Fact::StatusReported { .. }
+            | Fact::LeavesInserted { .. } => {}
+        }
     }
+    !flagged && !halted
 }
 
 /// Tells a run event by event.
 struct Teller<'a> {
     told: &'a Told<'a>,
     view: &'a View,
+    threshold: Ratio,
     lines: Vec<Line>,
     clearings: Vec<Clearing>,
     /// What the issuer has read so far.
     private: IssuerView,
     /// The verdict told last.
-    backed: Option<bool>,
+    verdict: Option<Verdict>,
     /// The attestation told last.
     attested: Option<bool>,
     n_orders: usize,
     n_statuses: u32,
-    last_tick: Timestamp,
+    /// Shocks up to here were told.
+    told_until: Option<Timestamp>,
 }
 
 impl Teller<'_> {
     fn take(&mut self, entry: &Entry) {
         match &entry.event {
-            Event::Ticked { .. } => {
-                let scenario = &self.told.inputs.scenario;
-                if let Some(shock) = scenario.shock_between(self.last_tick, entry.at) {
-                    let happened = format!("{}: {} no longer count", shock.what, shock.amount);
-                    let at = shock.at;
-                    self.line_at(at, entry, Stage::Detect, happened, String::new());
-                }
-                self.last_tick = entry.at;
-            }
+            Event::Ticked { .. } => self.shocks(entry),
             Event::Observed { observed, .. } => self.observed(entry, observed),
-            Event::Unobserved { .. } => {
-                let happened = "too few nodes brought the same observation: no reading, no report";
-                let public = "no report on this tick".to_owned();
-                self.line(entry, Stage::Detect, happened.to_owned(), public);
-            }
+            Event::Unobserved { .. } => self.line(entry, Stage::Detect, What::Unread),
             Event::Ordered { envelope, .. } => self.ordered(entry, envelope.len()),
             Event::Written { transaction, delivered, facts } => {
                 if let Some(Effect::Write(write)) = &entry.effect {
@@ -305,17 +586,31 @@ impl Teller<'_> {
                 }
             }
             Event::Unwritten { agreeing } => {
-                let happened =
-                    format!("{agreeing} nodes agree, which is no quorum: nothing is sent");
-                self.line(entry, Stage::Attest, happened, "no report".to_owned());
+                if let Some(Effect::Write(write)) = &entry.effect {
+                    let (function, agreeing) = (write.call.function(), *agreeing);
+                    self.line(entry, write.call.stage(), What::Unsigned { function, agreeing });
+                }
             }
             Event::Cleared { ready: Some(ready) } => self.cleared(entry, ready),
             Event::Cleared { ready: None } => {
                 let cap = entry.request.map_or(Premium::default(), |request| request.premium);
-                let happened = format!("a call closed: nobody stands ready at {cap} or less");
-                self.line(entry, Stage::Match, happened, String::new());
+                self.line(entry, Stage::Match, What::Unfilled { cap });
             }
         }
+    }
+
+    fn shocks(&mut self, entry: &Entry) {
+        for shock in self.told.inputs.scenario.shocks_between(self.told_until, entry.at) {
+            let what = What::Shock {
+                cause: shock.what.clone(),
+                amount: shock.amount,
+                haircut: shock.haircut,
+                lost: shock.lost(),
+            };
+            let (at, tick, stage) = (shock.at, entry.tick, Stage::Detect);
+            self.lines.push(Line { at, tick, stage, what, transaction: None });
+        }
+        self.told_until = Some(entry.at);
     }
 
     fn observed(&mut self, entry: &Entry, observed: &Observed) {
@@ -323,26 +618,21 @@ impl Teller<'_> {
         let Some(notice) = self.private.tick(issuer, observed.tick, &observed.notice) else {
             return;
         };
-        if self.backed.replace(notice.backed) == Some(notice.backed) {
-            return;
+        let required = self.threshold.of_ceil(notice.liabilities).unwrap_or(Amount::MAX);
+        let verdict = match (notice.backed, notice.reserves < required) {
+            (true, false) => Verdict::Backed,
+            (true, true) => Verdict::Low,
+            (false, _) => Verdict::Short,
+        };
+        let what = What::Reading {
+            reserves: notice.reserves,
+            liabilities: notice.liabilities,
+            gap: notice.gap,
+            verdict,
+        };
+        if self.verdict.replace(verdict) != Some(verdict) {
+            self.line(entry, Stage::Detect, what);
         }
-        let verdict = if notice.backed {
-            "backed".to_owned()
-        } else {
-            format!("short: {} missing to the target", notice.gap)
-        };
-        let happened = format!(
-            "enclave: reserves {} over liabilities {}, ratio {}: {verdict}",
-            notice.reserves,
-            notice.liabilities,
-            ratio(notice.reserves, notice.liabilities)
-        );
-        let public = match observed.status {
-            Status::Backed(_) => "nothing yet: the bit follows with this tick's attestation",
-            Status::Undecided => "nothing: one low reading is no shortfall",
-            Status::Sealed(_) => "nothing: a commitment, as on every tick",
-        };
-        self.line(entry, Stage::Detect, happened, public.to_owned());
     }
 
     fn ordered(&mut self, entry: &Entry, envelope_len: usize) {
@@ -350,22 +640,16 @@ impl Teller<'_> {
         self.n_orders += 1;
         let Some(maker) = self.told.arrivals.get(index) else { return };
         let maker = &self.told.makers[*maker].0.maker;
-        let happened = format!(
-            "maker {} sealed an order: up to {} at {} or more",
-            maker.index, maker.capacity, maker.premium_min
-        );
-        let public = format!("a {envelope_len}-byte envelope, like any other");
-        self.line(entry, Stage::Match, happened, public);
+        let what = What::Ordered {
+            maker: maker.index,
+            capacity: maker.capacity,
+            premium_min: maker.premium_min,
+            envelope_len,
+        };
+        self.line(entry, Stage::Match, what);
     }
 
     fn cleared(&mut self, entry: &Entry, ready: &Ready) {
-        let is_it =
-            |proved: &&Proved| (proved.request, proved.round) == (ready.request, ready.round);
-        let timed = self.view.proved().iter().rfind(is_it).map(|proved| proved.prove_ms);
-        let timing = match timed {
-            None | Some(0) => String::new(),
-            Some(prove_ms) => format!(", proved in {prove_ms} ms"),
-        };
         let Some(round) = self.view.round(ready) else { return };
         let sealed = Ciphertexts {
             request: round.request,
@@ -384,29 +668,22 @@ impl Teller<'_> {
         by_slot.sort_by_key(|(slot, ..)| *slot);
         let fills: Vec<(usize, Amount)> =
             by_slot.into_iter().map(|(_, maker, amount)| (maker, amount)).collect();
-        let filled: Vec<String> =
-            fills.iter().map(|(maker, amount)| format!("maker {maker}: {amount}")).collect();
         if !fills.is_empty() {
+            let price = self.told.inputs.deployment.instrument.price;
+            let worth = |amount: &Amount| amount.payout_ceil(price, Premium::default());
+            let worth = fills.iter().map(|(_, amount)| worth(amount).unwrap_or(Amount::MAX));
             self.clearings.push(Clearing {
                 closed: entry.tick,
                 settled: None,
                 round: ready.round,
                 premium,
-                fills,
+                fills: fills.clone(),
                 payout,
+                worth: sum(worth.map(Amount::units)).units(),
                 request: ready.request,
             });
         }
-        let happened = if filled.is_empty() {
-            format!("round {} cleared with nothing in it{timing}", ready.round)
-        } else {
-            format!(
-                "round {} cleared at {premium} for everyone: {}{timing}",
-                ready.round,
-                filled.join(", ")
-            )
-        };
-        self.line(entry, Stage::Match, happened, String::new());
+        self.line(entry, Stage::Match, What::Cleared { round: ready.round, premium, fills });
     }
 
     fn written(
@@ -417,168 +694,129 @@ impl Teller<'_> {
         delivered: bool,
         facts: &[Fact],
     ) {
-        let stage = write.call.stage();
-        if !delivered {
-            let function = write.call.function();
-            let happened =
-                format!("{function}: the receiver refused the report; it is tried again");
-            self.line(entry, stage, happened, "a refused report".to_owned());
-            return self.carried(hash);
+        let what = if delivered {
+            self.delivered(write, facts)
+        } else {
+            Some(What::Refused { function: write.call.function() })
+        };
+        if let Some(what) = what {
+            self.line(entry, write.call.stage(), what);
+            self.lines.last_mut().expect("it was just told").transaction = Some(hash);
         }
-        for fact in facts {
-            if let Fact::RoundSettled { id, round, .. } = fact {
-                let is_it =
-                    |clearing: &&mut Clearing| (clearing.request, clearing.round) == (*id, *round);
-                if let Some(clearing) = self.clearings.iter_mut().rev().find(is_it) {
-                    clearing.settled = Some(write.tick);
-                }
-            }
-        }
-        let (happened, public) = match &write.call {
+    }
+
+    /// What a call did; none for what is told once and was told.
+    fn delivered(&mut self, write: &Write, facts: &[Fact]) -> Option<What> {
+        let deployment = &self.told.inputs.deployment;
+        let attempts_max = deployment.guard.attempts_max;
+        let halted = facts.contains(&Fact::Halted);
+        Some(match &write.call {
             Call::RequestCollateral { premium, timeout, encrypted_amount } => {
-                let asked = self.private.newest().map_or(Amount::ZERO, |notice| {
-                    let gap = if notice.backed { Amount::ZERO } else { notice.gap };
-                    protocol::request::ask(gap, self.told.inputs.deployment.request.lot)
-                        .unwrap_or(gap)
-                });
-                (
-                    format!("asked for {asked} at {premium} at most"),
-                    format!(
-                        "a request at up to {premium} for {timeout}; amount {}",
-                        short(&encrypted_amount.0)
-                    ),
-                )
+                let gap = self.private.newest().filter(|notice| !notice.backed);
+                let gap = gap.map_or(Amount::ZERO, |notice| notice.gap);
+                // As the enclave asks: whole lots, within the mandate.
+                let lots = protocol::request::ask(gap, deployment.request.lot);
+                What::Requested {
+                    amount: lots.unwrap_or(Amount::MAX).min(deployment.instrument.amount_max),
+                    premium: *premium,
+                    timeout: *timeout,
+                    commitment: *encrypted_amount,
+                }
             }
-            Call::ConfidentialFill { request, .. } => {
-                let round = facts.iter().find_map(|fact| match fact {
-                    Fact::RoundSettled { round, status, .. } => Some((*round, *status)),
-                    Fact::RequestOpened { .. }
-                    | Fact::RequestExpired { .. }
-                    | Fact::RequestRevealed { .. }
-                    | Fact::RecoveryAttested { .. }
-                    | Fact::StatusReported { .. }
-                    | Fact::Halted
-                    | Fact::LeavesInserted { .. } => None,
-                });
-                let (round, status) = round.unwrap_or((0, RequestStatus::Pending));
-                let notice = self.private.of(*request, round);
-                let happened = notice.map_or_else(
-                    || format!("round {round} settled"),
-                    |notice| {
-                        format!(
-                            "round {round} settled: {} paid {} in claims; position {}, still missing {}",
-                            if notice.n_fills == 1 { "1 maker".to_owned() } else { format!("{} makers", notice.n_fills) },
-                            tokens(notice.payout),
-                            tokens(notice.position),
-                            tokens(notice.remaining)
-                        )
-                    },
-                );
-                let public = format!(
-                    "{}; 5 nullifiers, 9 commitments, 5 ciphertexts, as always",
-                    status.name()
-                );
-                (happened, public)
-            }
+            Call::ConfidentialFill { request, .. } => self.settled(*request, write.tick, facts)?,
             Call::ExpireRequest { .. } => {
-                let attempts = facts.iter().find_map(|fact| match fact {
-                    Fact::RequestExpired { attempts, .. } => Some(*attempts),
-                    Fact::RequestOpened { .. }
-                    | Fact::RoundSettled { .. }
-                    | Fact::RequestRevealed { .. }
-                    | Fact::RecoveryAttested { .. }
-                    | Fact::StatusReported { .. }
-                    | Fact::Halted
-                    | Fact::LeavesInserted { .. } => None,
-                });
-                let halted = facts.contains(&Fact::Halted);
-                let next = if halted {
-                    "the breaker halts minting"
-                } else {
-                    "the guard's ladder goes up a rung"
-                };
-                let attempts = attempts.unwrap_or(0);
-                let max = self.told.inputs.deployment.guard.attempts_max;
-                (
-                    format!("attempt {attempts} of {max} ran out of time: {next}"),
-                    format!(
-                        "EXPIRED, attempt {attempts}{}",
-                        if halted { "; minting halted" } else { "" }
-                    ),
-                )
+                What::Expired { attempts: attempts(facts), attempts_max, halted }
             }
-            Call::OpenRequest { status, .. } => (
-                format!("the epoch opens: its request ended {}", status.name()),
-                format!("{}, for the epoch that ended", status.name()),
-            ),
+            Call::OpenRequest { status, .. } => {
+                What::Opened { status: *status, attempts: attempts(facts), attempts_max, halted }
+            }
             Call::AttestRecovery { recovered, .. } => {
-                if self.attested == Some(*recovered) {
-                    return;
+                let before = self.attested.replace(*recovered);
+                let is_told = self.told.inputs.disclosure() == Disclosure::Immediate
+                    && before == Some(*recovered);
+                if is_told {
+                    return None;
                 }
-                let first = self.attested.replace(*recovered).is_none();
-                match (recovered, first) {
-                    (true, true) => ("attested: backed".to_owned(), "recovered = true".to_owned()),
-                    (true, false) => (
-                        "attested: recovered, minting resumes".to_owned(),
-                        "recovered = true".to_owned(),
-                    ),
-                    (false, _) => (
-                        "attested: not backed, minting pauses".to_owned(),
-                        "recovered = false".to_owned(),
-                    ),
-                }
+                What::Attested { recovered: *recovered, is_first: before.is_none() }
             }
             Call::ReportStatus { commitment } => {
                 self.n_statuses += 1;
                 if self.n_statuses > 1 {
-                    return;
+                    return None;
                 }
-                (
-                    "first sealed status report; one follows on every tick, all alike".to_owned(),
-                    format!("a commitment {}", short(&commitment.0)),
-                )
+                What::Reported { commitment: *commitment }
             }
-        };
-        self.line(entry, stage, happened, public);
-        self.carried(hash);
+        })
     }
 
-    /// The last line was carried by a transaction.
-    fn carried(&mut self, hash: Bytes32) {
-        if let Some(line) = self.lines.last_mut() {
-            line.transaction = Some(hash);
-        }
+    fn settled(&mut self, request: RequestId, tick: u32, facts: &[Fact]) -> Option<What> {
+        let (round, status) = facts.iter().find_map(|fact| match fact {
+            Fact::RoundSettled { round, status, .. } => Some((*round, *status)),
+            Fact::RequestOpened { .. }
+            | Fact::RequestExpired { .. }
+            | Fact::RequestRevealed { .. }
+            | Fact::RecoveryAttested { .. }
+            | Fact::StatusReported { .. }
+            | Fact::Halted
+            | Fact::LeavesInserted { .. } => None,
+        })?;
+        let is_it =
+            |clearing: &&mut Clearing| (clearing.request, clearing.round) == (request, round);
+        let clearing = self.clearings.iter_mut().rev().find(is_it);
+        let collateral = clearing.map_or(Amount::ZERO, |clearing| {
+            clearing.settled = Some(tick);
+            sum(clearing.fills.iter().map(|(_, amount)| amount.units()))
+        });
+        let amount = |units| Amount::new(units).unwrap_or(Amount::MAX);
+        let moved = self.private.of(request, round).map(|notice| Moved {
+            makers: notice.n_fills,
+            collateral,
+            payout: amount(notice.payout),
+            position: amount(notice.position),
+            remaining: amount(notice.remaining),
+        });
+        Some(What::Settled { round, status, moved })
     }
 
-    fn line(&mut self, entry: &Entry, stage: Stage, happened: String, public: String) {
-        self.line_at(entry.at, entry, stage, happened, public);
-    }
-
-    fn line_at(
-        &mut self,
-        at: Timestamp,
-        entry: &Entry,
-        stage: Stage,
-        happened: String,
-        public: String,
-    ) {
-        let tick = entry.tick;
-        self.lines.push(Line { at, tick, stage, happened, public, transaction: None });
+    fn line(&mut self, entry: &Entry, stage: Stage, what: What) {
+        let (at, tick) = (entry.at, entry.tick);
+        self.lines.push(Line { at, tick, stage, what, transaction: None });
     }
 }
 
-fn tokens(units: u128) -> String {
-    Amount::new(units).map_or_else(|_| "?".to_owned(), |amount| amount.to_string())
+/// Attempts since the last recovery, if one ran out.
+fn attempts(facts: &[Fact]) -> Option<u8> {
+    facts.iter().find_map(|fact| match fact {
+        Fact::RequestExpired { attempts, .. } => Some(*attempts),
+        Fact::RequestOpened { .. }
+        | Fact::RoundSettled { .. }
+        | Fact::RequestRevealed { .. }
+        | Fact::RecoveryAttested { .. }
+        | Fact::StatusReported { .. }
+        | Fact::Halted
+        | Fact::LeavesInserted { .. } => None,
+    })
 }
 
-/// Four decimals, cut.
-fn ratio(reserves: Amount, liabilities: Amount) -> String {
-    let scaled = (reserves.units() * 10_000).checked_div(liabilities.units()).unwrap_or(0);
-    format!("{}.{:04}", scaled / 10_000, scaled % 10_000)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// `0x1234…cdef`.
-fn short(bytes: &[u8; 32]) -> String {
-    let text = Bytes32(*bytes).to_string();
-    format!("{}…{}", &text[..6], &text[62..])
+    #[test]
+    fn an_outcome_is_what_the_enclave_read_where_the_public_cannot_know() {
+        let (whole, mended, short) =
+            ([(1, true), (2, true)], [(1, false), (2, true)], [(1, true), (2, false)]);
+        // A sealed epoch that asked for nothing and got it attests `recovered` like any other.
+        assert_eq!(outcome(Outcome::Recovered, &whole), Outcome::Healthy);
+        // And so does the epoch in which the shock struck.
+        assert_eq!(outcome(Outcome::Recovered, &short), Outcome::Unrecovered);
+        assert_eq!(outcome(Outcome::Recovered, &mended), Outcome::Recovered);
+        assert_eq!(outcome(Outcome::Healthy, &whole), Outcome::Healthy);
+        assert_eq!(outcome(Outcome::Healthy, &short), Outcome::Unrecovered);
+        assert_eq!(outcome(Outcome::Healthy, &[]), Outcome::Unrecovered);
+        // Told to be short, mended, and not told so: the last stage is missing.
+        assert_eq!(outcome(Outcome::Unrecovered, &mended), Outcome::Unrecovered);
+        assert_eq!(outcome(Outcome::Halted, &mended), Outcome::Halted);
+        assert_eq!(outcome(Outcome::Halted, &[]), Outcome::Halted);
+    }
 }

@@ -69,9 +69,12 @@ fn mission(
     let devnet = world.transmitter.devnet.clone();
     let makers = Rc::new(makers);
     let arrivals = arrivals(&makers);
+    let policy = node::enrolment::policy(&inputs.workflow, &inputs.deployment);
     let script = Script {
         scenario: inputs.scenario.clone(),
-        disclosure: inputs.disclosure(),
+        disclosure: policy.disclosure,
+        schedule: policy.schedule,
+        readings: policy.policy.readings,
         makers: makers.clone(),
         arrivals: arrivals.clone(),
         enclave: evidence.key_bundle.hpke_public_key,

@@ -44,6 +44,14 @@ pub struct Shock {
     pub what: String,
 }
 
+impl Shock {
+    /// What no longer counts: `amount` less what detection still counts of it, which is rounded down.
+    pub fn lost(&self) -> Amount {
+        let counted = Premium::new(10_000_u16.saturating_sub(self.haircut.bps()));
+        self.amount.saturating_sub(self.amount.share_floor(counted.unwrap_or_default()))
+    }
+}
+
 /// The makers, as distributions. Premiums in fractions of one, times in the unit named.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Panel {
@@ -343,9 +351,15 @@ impl Scenario {
         units
     }
 
-    /// The shock that struck in `(before, now]`, for a transcript.
-    pub fn shock_between(&self, before: Timestamp, now: Timestamp) -> Option<&Shock> {
-        self.shocks.iter().find(|shock| before < shock.at && shock.at <= now)
+    /// Shocks that struck up to `now`, and after `before` if there is one, in the file's order.
+    pub fn shocks_between(
+        &self,
+        before: Option<Timestamp>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &Shock> {
+        self.shocks
+            .iter()
+            .filter(move |shock| before.is_none_or(|before| before < shock.at) && shock.at <= now)
     }
 }
 
@@ -421,6 +435,35 @@ mod tests {
                 - (scenario.supply_at(before).units() - scenario.supply_at(at).units()),
             3_300_000_000_000_000
         );
+    }
+
+    #[test]
+    fn what_a_shock_takes_is_what_stops_counting_and_every_shock_is_found() {
+        let second = "[[shock]]\nat = \"2023-03-10T16:38:00Z\"\ntokens = 1_000_000_001\nhaircut = \"0.5%\"\n\
+                      what = \"bonds\"\n\n[reserves]";
+        let source = shipped()["usdc-2023-03"]
+            .replace("haircut = \"100%\"", "haircut = \"10%\"")
+            .replace("[reserves]", second);
+        let scenario = Scenario::parse(&source, "two").unwrap();
+        let lost: Vec<Amount> = scenario.shocks.iter().map(Shock::lost).collect();
+        assert_eq!(lost, [330_000_000_000_000, 5_000_000_005_000].map(|u| Amount::new(u).unwrap()));
+        for shock in &scenario.shocks {
+            let counted = |now| {
+                let units = scenario.reserves_at(now);
+                let whole = |unit: &Reserve| Premium::new(10_000 - unit.haircut.bps()).unwrap();
+                units.iter().map(|unit| unit.amount.share_floor(whole(unit)).units()).sum::<u128>()
+                    + scenario.supply_at(scenario.start).units()
+                    - scenario.supply_at(now).units()
+            };
+            let (before, at) = (Timestamp(shock.at.0 - 1), shock.at);
+            assert_eq!(counted(before) - counted(at), shock.lost().units(), "{}", shock.what);
+        }
+        let between = |before: &str, now: &str| {
+            scenario.shocks_between(timestamp(before), timestamp(now).unwrap()).count()
+        };
+        assert_eq!(between("2023-03-10T16:35:00Z", "2023-03-10T16:40:00Z"), 2, "in one tick");
+        assert_eq!(between("2023-03-10T16:38:00Z", "2023-03-10T16:40:00Z"), 1);
+        assert_eq!(between("", "2023-03-10T17:00:00Z"), 2, "before the first tick too");
     }
 
     #[test]

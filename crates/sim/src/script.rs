@@ -7,8 +7,9 @@ use client::Custodian;
 use node::ports::{Failure, Inbox, Input, Reserves};
 use node::view::View;
 use primitives::Timestamp;
-use protocol::Disclosure;
 use protocol::detect::Observation;
+use protocol::mission::Schedule;
+use protocol::{Disclosure, Event, Fact};
 
 use crate::faults::NodeFault;
 use crate::parties::MakerAgent;
@@ -25,6 +26,10 @@ pub(crate) fn arrivals(makers: &[(MakerAgent, u64)]) -> Vec<usize> {
 pub(crate) struct Script {
     pub(crate) scenario: Scenario,
     pub(crate) disclosure: Disclosure,
+    /// When sealed epochs begin and open.
+    pub(crate) schedule: Schedule,
+    /// Consecutive readings below the threshold that make a shortfall, at least 1.
+    pub(crate) readings: u8,
     pub(crate) makers: Rc<Vec<(MakerAgent, u64)>>,
     /// See [`arrivals`].
     pub(crate) arrivals: Vec<usize>,
@@ -35,10 +40,50 @@ pub(crate) struct Script {
 impl Script {
     fn is_over(&self, view: &View, due: Timestamp) -> bool {
         let tick = view.tick();
-        view.recovered_tick().is_some_and(|at| tick >= at + self.scenario.ticks_after)
+        self.is_mended(view)
             || view.halted_tick().is_some_and(|at| tick > at)
             || tick >= self.scenario.ticks_max
             || due >= self.scenario.guarantee
+    }
+
+    /// Whether the public has known of a recovery for as long as the scenario shows it, and no shock is still to come
+    /// or to be answered.
+    fn is_mended(&self, view: &View) -> bool {
+        let mut told: Option<(u32, bool)> = None;
+        for (tick, fact) in view.facts() {
+            let Fact::RecoveryAttested { recovered } = fact else { continue };
+            if told.is_none_or(|(_, before)| before != *recovered) {
+                told = Some((tick, *recovered));
+            }
+        }
+        let (Some((since, true)), Some(_)) = (told, view.recovered_tick()) else { return false };
+        view.tick() >= since + self.scenario.ticks_after
+            && self.scenario.shocks.iter().all(|shock| self.is_answered(view, shock.at))
+    }
+
+    /// Whether what the mission does about a shock is behind it. Immediate: it shows within the ticks after. Sealed: the
+    /// epoch that asks for it, which is the first to begin once it makes the coin short, was opened.
+    fn is_answered(&self, view: &View, shock: Timestamp) -> bool {
+        let struck = view.entries().iter().find_map(|entry| match &entry.event {
+            Event::Ticked { tick } if entry.at >= shock => Some(*tick),
+            Event::Ticked { .. }
+            | Event::Ordered { .. }
+            | Event::Observed { .. }
+            | Event::Unobserved { .. }
+            | Event::Written { .. }
+            | Event::Unwritten { .. }
+            | Event::Cleared { .. } => None,
+        });
+        let Some(struck) = struck else { return false };
+        let answered = match self.disclosure {
+            Disclosure::Immediate => struck + self.scenario.ticks_after,
+            Disclosure::Sealed => {
+                let Schedule { epoch_ticks, opening_delay, .. } = &self.schedule;
+                let short = struck + u32::from(self.readings) - 1;
+                (short - 1).next_multiple_of(*epoch_ticks) + 1 + epoch_ticks + opening_delay
+            }
+        };
+        view.tick() >= answered
     }
 }
 

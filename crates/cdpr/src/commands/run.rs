@@ -77,6 +77,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         }
     }
     print(&report, arguments.json).context("writing to stdout")?;
+    if let Some(timing) = transcript::timing(&report) {
+        eprintln!("{timing}");
+    }
     Ok(if report.is_success() { Ending::Done } else { Ending::MissionFailed })
 }
 
@@ -219,7 +222,12 @@ fn print(report: &Report, json: bool) -> std::io::Result<()> {
         serde_json::to_writer(&mut out, &transcript::json(report))?;
         writeln!(out)
     } else {
-        let style = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        out.write_all(transcript::text(report, style).as_bytes())
+        out.write_all(transcript::text(report, transcript::COLUMNS, is_coloured()).as_bytes())
     }
+}
+
+/// Whether stdout may be coloured, by the conventions of no-color.org and bixense.com/clicolors.
+fn is_coloured() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !is_set("NO_COLOR") && (is_set("CLICOLOR_FORCE") || std::io::stdout().is_terminal())
 }

@@ -106,6 +106,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     }
     let path = arguments.spec.as_ref().context("clap asks for --spec")?;
     let plan = plan_with(path, |spec| {
+        let written = (spec.level, spec.stop.clone());
         match arguments.level {
             None => {}
             Some(Level::Model) => spec.level = study::spec::Level::Model,
@@ -113,6 +114,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         }
         if let Some(runs) = arguments.runs {
             spec.stop = Stop::After(runs);
+        }
+        if (spec.level, &spec.stop) != (written.0, &written.1) {
+            // It was drawn from the spec's runs, and these are others.
+            spec.conclusion.clear();
         }
     })?;
     let jobs = threads(arguments.jobs)?;

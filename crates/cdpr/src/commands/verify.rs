@@ -68,7 +68,7 @@ fn json_text(audit: &Audit) -> String {
 fn words(audit: &Audit, revealed: bool) -> String {
     let disclosure = audit.opening.disclosure.name();
     let mut out = format!(
-        "journal {}\n{}, {disclosure} disclosure\n\n",
+        "journal {}\n{} by what is public of it, {disclosure} disclosure\n\n",
         audit.journal_hash,
         audit.outcome.name()
     );

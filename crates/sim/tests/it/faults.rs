@@ -49,9 +49,15 @@ fn an_enclave_changed_by_one_byte_attests_and_is_refused_with_both_measurements(
 #[test]
 fn a_panel_too_thin_expires_escalates_and_halts() {
     let scenario = sim::shipped()["thin-panel"];
-    let report = run(inputs(scenario, Immediate, 1, Faults::default()), &Disks::default()).unwrap();
+    let disks = Disks::default();
+    let report = run(inputs(scenario, Immediate, 1, Faults::default()), &disks).unwrap();
     assert_eq!(report.outcome, protocol::Outcome::Halted);
     assert!(!report.is_success() && !report.mint_allowed);
+    // Told again from the journal alone, by a chain on which nothing of it happened.
+    let journal_alone = Disks::holding([disks.journal.bytes(), Vec::new(), Vec::new()]);
+    let again = run(inputs(scenario, Immediate, 1, Faults::default()), &journal_alone).unwrap();
+    assert!(!again.mint_allowed);
+    assert_eq!((again.request, again.lines), (report.request, report.lines.clone()));
     let requests = report.transactions.iter().filter(|t| t.function == "requestCollateral").count();
     let expiries = report.transactions.iter().filter(|t| t.function == "expireRequest").count();
     assert_eq!((requests, expiries), (4, 4), "one of each for each rung");

@@ -56,6 +56,20 @@ fn or_none(estimate: Option<Estimate>, factor: f64) -> String {
     estimate.map_or_else(|| "–".to_owned(), |e| ranged(e, factor))
 }
 
+/// Most points in the league table, and in that of differences.
+const LEAGUE_MAX: usize = 60;
+const DIFFERENCES_MAX: usize = 30;
+/// Most policies whose bars are drawn side by side.
+const BARS_MAX: usize = 4;
+
+/// What a figure leaves out, in words; empty for nothing.
+fn first_of(what: &str, shown: usize, all: usize) -> String {
+    if all <= shown {
+        return String::new();
+    }
+    format!(" Here are the first {shown} of {} {what}.", thousands(all as u64))
+}
+
 fn metric_words(metric: &str) -> (&'static str, f64) {
     match metric {
         "recovered" => ("Recovered within the horizon, %", 100.0),
@@ -139,7 +153,7 @@ fn league(summary: &Summary) -> Drawn {
         columns.push("Redeemed, %".into());
     }
     let mut rows = Vec::new();
-    for point in summary.points.iter().take(60) {
+    for point in summary.points.iter().take(LEAGUE_MAX) {
         for (stats, words) in point.policies.iter().zip(&summary.policies) {
             let mut row = point.values.clone();
             row.push(stats.policy.clone());
@@ -171,7 +185,7 @@ fn league(summary: &Summary) -> Drawn {
     Ok(Figure {
         id: "league",
         title: "Policies side by side".into(),
-        caption: format!("Brackets hold 95 % intervals. {} runs a policy{}; where a study has runs without a hole, only those with one count here. A dash: fewer runs than that recovered.", thousands(n), if summary.points.len() > 1 { " and point" } else { "" }),
+        caption: format!("Brackets hold 95 % intervals. {} runs a policy{}; where a study has runs without a hole, only those with one count here. A dash: fewer runs than that recovered.{}", thousands(n), if summary.points.len() > 1 { " and point" } else { "" }, first_of("points", LEAGUE_MAX, summary.points.len())),
         method: "Shares: Wilson score interval. Means: Student's t. Hours: Kaplan–Meier quantiles, so runs that did not recover count as longer than they were watched. Value at risk and expected shortfall: empirical (Acerbi–Tasche), BCa bootstrap interval of 999 resamples.".into(),
         svg: None,
         table: Table { columns, rows },
@@ -179,8 +193,8 @@ fn league(summary: &Summary) -> Drawn {
 }
 
 fn differences(summary: &Summary) -> Drawn {
-    let points: Vec<&PointSummary> =
-        summary.points.iter().filter(|point| !point.league.is_empty()).take(30).collect();
+    let compared = || summary.points.iter().filter(|point| !point.league.is_empty());
+    let points: Vec<&PointSummary> = compared().take(DIFFERENCES_MAX).collect();
     if points.is_empty() {
         return Err(
             "it compares policies, and the study has one (or too many points to keep)".into()
@@ -215,7 +229,7 @@ fn differences(summary: &Summary) -> Drawn {
     Ok(Figure {
         id: "differences",
         title: format!("Paired differences to “{}”", summary.baseline),
-        caption: "Negative is less than the baseline. An interval that excludes zero and a small p after correction are what a claim needs.".into(),
+        caption: format!("Negative is less than the baseline. An interval that excludes zero and a small p after correction are what a claim needs.{}", first_of("points", DIFFERENCES_MAX, compared().count())),
         method: "Every policy met the same shocks, holders and makers in the same replication (common random numbers), so differences are taken run by run; Student's t on them. Variance reduction: how many times more runs independent samples would take for the same precision. P-values are corrected over the whole table of a point (Holm 1979).".into(),
         svg: None,
         table: Table { columns, rows },
@@ -866,8 +880,10 @@ fn run_off(summary: &Summary) -> Drawn {
             plot::escape(told)
         );
         fan_plot(fan, *series, width, height, y, to, &fan.policy).draw(&mut svg, dx, dy + 18.0);
-        let at = |hour: usize| hour.min(fan.hours.len() - 1);
-        for hour in [at(6), at(24), at(72), fan.hours.len() - 1] {
+        let last = fan.hours.len() - 1;
+        let mut hours = [6, 24, 72, last].map(|hour: usize| hour.min(last)).to_vec();
+        hours.dedup();
+        for hour in hours {
             table.push(vec![
                 fan.policy.clone(),
                 told.clone(),
@@ -1097,6 +1113,7 @@ fn leakage(summary: &Summary) -> Drawn {
             rows.push(row);
         }
     }
+    let watched = points[0].1.policies.iter().filter(|stats| stats.leakage.is_some()).count();
     let svg = if cover.is_some() {
         leakage_curves(summary, &points, &axis_label(summary, cover.unwrap_or(0)))
     } else {
@@ -1106,8 +1123,14 @@ fn leakage(summary: &Summary) -> Drawn {
         id: "leakage",
         title: "What a stranger learns".into(),
         caption: format!(
-            "The stranger sees thirteen channels of chain and market for the scenario's window and guesses whether there is a hole. AUC ½ is blind, 1 is certain. Targets: {}.",
-            adversary::TARGETS
+            "The stranger sees {} channels of chain and market for the scenario's window and guesses whether there is a hole. AUC ½ is blind, 1 is certain. Targets: {}.{}",
+            channel_names.len(),
+            adversary::TARGETS,
+            if cover.is_some() {
+                String::new()
+            } else {
+                first_of("policies as bars", BARS_MAX, watched)
+            }
         ),
         method: format!(
             "Guess: logistic model over binned channels, cross-validated in five folds on at most {} runs; AUC with DeLong's interval; log-loss in bits. Min-entropy leakage: log₂ of how many times better the best single guess gets, held out, Wilson interval. Channels: mutual information with “there is a hole”, Miller–Madow corrected, percentile bootstrap. All of it bounds leakage from below: a cleverer stranger may learn more.",
@@ -1236,7 +1259,7 @@ fn leakage_bars(summary: &Summary, point: &PointSummary) -> String {
         .iter()
         .enumerate()
         .filter(|(_, stats)| stats.leakage.is_some())
-        .take(4)
+        .take(BARS_MAX)
         .collect();
     let names: Vec<&str> = summary.policies.iter().map(|policy| policy.name.as_str()).collect();
     let mut bars: Vec<Bar> = Vec::new();

@@ -81,14 +81,14 @@ fn study(page: &mut String, summary: &Summary, is_only: bool) {
         let _ = writeln!(page, "<section id=\"{id}\">\n<h2>{}</h2>", escape(words));
     }
     if !summary.conclusion.is_empty() {
-        page.push_str("<div class=\"conclusion\"><span class=\"label\">Conclusion, by the study's author</span>");
+        page.push_str("<div class=\"conclusion\"><span class=\"label\">Conclusion, written by the study's author; the figures below are of this run</span>");
         for paragraph in summary.conclusion.split("\n\n") {
             let _ = write!(page, "<p>{}</p>", escape(paragraph.trim()));
         }
         page.push_str("</div>\n");
     }
     let facts = [
-        (thousands(card.runs), "runs"),
+        (thousands(card.runs), "runs, all policies and points together"),
         (thousands(card.policies.len() as u64), "policies"),
         (thousands(card.points), "points"),
         (card.seed.to_string(), "seed"),

@@ -43,3 +43,29 @@ fn a_summary_reads_back_as_it_was_written() {
     // Missing numbers are not equal to themselves, so the text is compared.
     assert_eq!(serde_json::to_string(&read).unwrap(), serde_json::to_string(&summary).unwrap());
 }
+
+#[test]
+fn a_table_that_leaves_points_out_says_so() {
+    let plan = plan(SMALL);
+    let folder = TempDir::new().unwrap();
+    let chunks = run_study::chunk_folder(folder.path());
+    let mut summary = run_study::run(&plan, folder.path(), &chunks, 2, &|_| {}).unwrap();
+    let captions = |summary: &study::summary::Summary| {
+        let (figures, _) = report::figures(summary);
+        figures.into_iter().map(|figure| (figure.id, figure.caption)).collect::<Vec<_>>()
+    };
+    let cut = |summary: &study::summary::Summary| {
+        let cut =
+            |(id, caption): (&'static str, String)| caption.contains("the first").then_some(id);
+        captions(summary).into_iter().filter_map(cut).collect::<Vec<_>>()
+    };
+    assert!(cut(&summary).is_empty(), "{:?}", captions(&summary));
+    let point = summary.points[0].clone();
+    assert!(!point.league.is_empty());
+    summary.points = vec![point; 61];
+    assert_eq!(cut(&summary), ["league", "differences"]);
+    let channels = captions(&summary).into_iter().find(|(id, _)| *id == "leakage");
+    if let Some((_, caption)) = channels {
+        assert!(caption.contains(" 13 channels"), "{caption}");
+    }
+}
