@@ -21,5 +21,5 @@ mod wallet;
 pub const DEVELOPMENT_CHAIN_ID: u64 = 31337;
 
 pub use alloy;
-pub use send::{SendError, send};
+pub use send::{Patience, SendError, send, send_within};
 pub use wallet::{Call, Fees, RawTransaction, Wallet, development_wallets};
