@@ -1,5 +1,6 @@
 //! The development proving key: derived once, cached for the user, checked against the pin each time.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,11 +39,16 @@ pub(crate) fn development(chain_id: u64) -> anyhow::Result<Vec<u8>> {
         sha256(&[&bytes]) == pin,
         "the derived keys are not the ones this build pins; run `cargo xtask artifacts` after changing the circuit"
     );
-    if let Some(path) = path {
-        // A cache that cannot be written costs time, not correctness.
-        if let Err(error) = write_whole(&path, &bytes) {
-            eprintln!("note: keys are not cached at {}: {error}", path.display());
+    // A cache that cannot be written costs time, not correctness.
+    match path {
+        Some(path) => {
+            if let Err(error) = write_whole(&path, &bytes) {
+                eprintln!("note: keys are not cached at {}: {error}", path.display());
+            }
         }
+        None => eprintln!(
+            "note: keys are not cached and derived again next time: neither XDG_CACHE_HOME nor HOME is an absolute path"
+        ),
     }
     Ok(bytes)
 }
@@ -59,10 +65,34 @@ fn write_whole(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// `$XDG_CACHE_HOME/cdpr`, else `~/.cache/cdpr`.
 fn cache_file(pin: &[u8; 32]) -> Option<PathBuf> {
-    let folder = std::env::var_os("XDG_CACHE_HOME")
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    let folder = cache_folder(std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME"))?;
     let name = primitives::hex(&pin[..8]);
     Some(folder.join("cdpr").join(format!("clearing-development-{name}.keys")))
+}
+
+/// Where this user's caches are. A path that is not absolute is not taken: the XDG base directory specification (0.8)
+/// has such a one ignored, and wherever somebody happens to stand is no place for a cache.
+fn cache_folder(xdg: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+    let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
+    xdg.and_then(absolute).or_else(|| Some(home.and_then(absolute)?.join(".cache")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cache_is_never_put_where_somebody_happens_to_stand() {
+        let folder = |xdg: Option<&str>, home: Option<&str>| {
+            cache_folder(xdg.map(Into::into), home.map(Into::into))
+                .map(|folder| folder.display().to_string())
+        };
+        assert_eq!(folder(Some("/c"), Some("/h")).unwrap(), "/c");
+        for ignored in [None, Some(""), Some("rel"), Some("./rel")] {
+            assert_eq!(folder(ignored, Some("/h")).unwrap(), "/h/.cache");
+            for home in [None, Some(""), Some("rel")] {
+                assert_eq!(folder(ignored, home), None, "{ignored:?} {home:?}");
+            }
+        }
+    }
 }

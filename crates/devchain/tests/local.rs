@@ -3,13 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use alloy::eips::BlockNumberOrTag;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::ext::AnvilApi as _;
-use alloy::providers::{Provider, ProviderBuilder};
+use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::client::RpcClient;
 use alloy::rpc::json_rpc::{
     ErrorPayload, RequestPacket, Response, ResponsePacket, ResponsePayload,
@@ -20,7 +21,10 @@ use alloy::sol_types::{SolCall as _, SolConstructor, SolError as _, SolEvent as 
 use alloy::transports::{TransportError, TransportFut};
 use devchain::{Genesis, LocalChain, LocalTransport, OpenError, RpcError};
 use evm::abi::{CashToken, PriceFeed};
-use evm::{Call, Fees, RawTransaction, SendError, Wallet, alloy, development_wallets, send};
+use evm::{
+    Call, Fees, Patience, RawTransaction, SendError, Wallet, alloy, development_wallets, send,
+    send_within,
+};
 use serde_json::{Value, json};
 use store::{FileStorage, MemoryStorage, TornTail};
 
@@ -104,6 +108,39 @@ async fn another_transaction_with_a_used_nonce_is_refused() {
     let error = send(&provider, &other.bytes).await.unwrap_err();
 
     assert!(matches!(error, SendError::Refused { hash, .. } if hash == other.hash), "{error:?}");
+}
+
+#[tokio::test]
+async fn transaction_that_the_node_drops_is_given_up_by_hash_and_nonce() {
+    let raw = deploy_feed(0);
+    let provider = forgetful(chain(), None);
+
+    let error = send_within(&provider, &raw.bytes, BRIEFLY).await.unwrap_err();
+
+    let SendError::NotIncluded { hash, nonce: 0, is_held: false, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(hash, raw.hash);
+    let said = error.to_string();
+    let wants = [&raw.hash.to_string(), "nonce 0", "after 0.02 s", "no longer knows it"];
+    assert!(wants.iter().all(|want| said.contains(*want)), "{said}");
+}
+
+#[tokio::test]
+async fn transaction_whose_nonce_another_took_is_not_waited_for() {
+    let [wallet, ..] = wallets();
+    let call = Call::new(wallet.address(), [], 21_000);
+    let raw = wallet.sign(0, Fees::default(), call.clone());
+    let other = wallet.sign(0, Fees { priority_fee_max: 1, ..Fees::default() }, call);
+    let provider = forgetful(chain(), Some(other.bytes));
+    let patience = Patience { in_all: Duration::from_secs(600), ..BRIEFLY };
+
+    let error = send_within(&provider, &raw.bytes, patience).await.unwrap_err();
+
+    assert!(
+        matches!(error, SendError::Replaced { hash, nonce: 0 } if hash == raw.hash),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -559,6 +596,31 @@ impl tower::Service<RequestPacket> for Plain {
             RequestPacket::Single(_) | RequestPacket::Batch(_) => self.0.call(packet),
         }
     }
+}
+
+const BRIEFLY: Patience =
+    Patience { in_all: Duration::from_millis(20), pause: Duration::from_millis(10) };
+
+/// A node that takes every transaction and forgets it; it includes `instead`, where there is one.
+fn forgetful(chain: LocalChain, instead: Option<Bytes>) -> DynProvider {
+    evm::rpc::connect(Arc::new(move |body| {
+        let asked: Value = serde_json::from_slice(body)?;
+        let mut answer = json!({ "jsonrpc": "2.0", "id": asked["id"] });
+        match asked["method"].as_str().unwrap() {
+            "eth_sendRawTransactionSync" => {
+                answer["error"] = json!({ "code": -32601, "message": "no such method" });
+            }
+            "eth_sendRawTransaction" => {
+                let raw: Bytes = serde_json::from_value(asked["params"][0].clone())?;
+                if let Some(instead) = &instead {
+                    chain.request("eth_sendRawTransaction", json!([instead])).unwrap();
+                }
+                answer["result"] = json!(keccak256(&raw));
+            }
+            method => answer["result"] = chain.request(method, asked["params"].clone()).unwrap(),
+        }
+        Ok(serde_json::to_vec(&answer)?)
+    }))
 }
 
 fn genesis() -> Genesis {

@@ -8,9 +8,9 @@
 //! Block numbers below zero name blocks as go-ethereum does: -2 the latest, -3 the last finalised, -4 the
 //! last safe, -1 the pending one. None is the latest.
 
-use std::future::Future;
-
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
 
 use cre::messages::evm as wire;
 use cre::messages::sdk::ReportResponse;
@@ -30,10 +30,17 @@ use evm::report::{Reason, SignedReport, outcome, refusal};
 use evm::{Call as TransactionCall, Fees, SendError, Wallet, send};
 
 use crate::usage::within;
-use crate::{Call, Capability, CapabilityError, Code};
+use crate::{Call, Capability, CapabilityError, Code, words};
 
 /// Gas of a write that names no limit.
 const WRITE_GAS_DEFAULT: u64 = 5_000_000;
+
+/// Furthest that a chain's latest block may lag behind the instant that a report rests on, for the report to be
+/// delivered again when the block has caught up: a slot of Ethereum. A clock that anybody sets is not off by as much.
+const CLOCK_SKEW_MAX: Duration = Duration::from_secs(12);
+
+/// Deliveries of one report. By the third the chain had the skew twice over to catch up.
+const DELIVERIES_MAX: u32 = 3;
 
 /// Chainlink's selector of chain 31337, the development chain, by its registry of chain selectors.
 pub const DEVELOPMENT_SELECTOR: u64 = 7_759_470_850_252_068_959;
@@ -58,7 +65,9 @@ pub trait Transmitter {
     ) -> Result<TransactionReceipt, SendError>;
 }
 
-/// A node's transmitter: its own account, one transaction per report.
+/// A node's transmitter: its own account, one transaction per report. A receiver takes nothing that rests on an instant
+/// after its block, and the DON's clock may be a second ahead of the chain's: such a report is delivered again, for the
+/// forwarder lets what a receiver refused be tried again.
 #[derive(Debug)]
 pub struct WalletTransmitter {
     provider: DynProvider,
@@ -91,13 +100,31 @@ impl Transmitter for WalletTransmitter {
         gas_limit: u64,
     ) -> Result<TransactionReceipt, SendError> {
         let Self { provider, runtime, forwarder, wallet, fees } = self;
+        let unreachable = |source| SendError::Unreachable { hash: B256::ZERO, source };
         runtime.wait(async {
-            let nonce = provider
-                .get_transaction_count(wallet.address())
-                .await
-                .map_err(|source| SendError::Unreachable { hash: B256::ZERO, source })?;
-            let call = TransactionCall::new(*forwarder, report.calldata(receiver), gas_limit);
-            send(provider, &wallet.sign(nonce, *fees, call).bytes).await
+            let mut n_deliveries = 0;
+            loop {
+                let asked = provider.get_transaction_count(wallet.address()).await;
+                let nonce = asked.map_err(unreachable)?;
+                let call = TransactionCall::new(*forwarder, report.calldata(receiver), gas_limit);
+                let receipt = send(provider, &wallet.sign(nonce, *fees, call).bytes).await?;
+                n_deliveries += 1;
+                let is_refused =
+                    outcome(&receipt, *forwarder).is_some_and(|outcome| !outcome.delivered);
+                if !is_refused || n_deliveries == DELIVERIES_MAX {
+                    return Ok::<_, SendError>(receipt);
+                }
+                // The transaction is on chain, whether or not the chain can be asked about it.
+                match refusal(provider, *forwarder, receiver, &report.raw).await {
+                    // It has caught up since.
+                    Ok(None) => {}
+                    Ok(Some(reason)) => match Reason(reason.to_vec()).ahead_of_block() {
+                        Some(ahead) if ahead <= CLOCK_SKEW_MAX => tokio::time::sleep(ahead).await,
+                        Some(_) | None => return Ok(receipt),
+                    },
+                    Err(_) => return Ok(receipt),
+                }
+            }
         })
     }
 }
@@ -310,8 +337,13 @@ impl<T: Transmitter> Chain<T> {
                     ..wire::WriteReportReply::default()
                 });
             }
-            Err(error @ (SendError::Unreachable { .. } | SendError::NoReceipt { .. })) => {
-                return Err(CapabilityError::system(Code::Unavailable, error.to_string()));
+            Err(
+                error @ (SendError::Malformed { .. }
+                | SendError::Unreachable { .. }
+                | SendError::NotIncluded { .. }
+                | SendError::Replaced { .. }),
+            ) => {
+                return Err(CapabilityError::system(Code::Unavailable, words(&error)));
             }
         };
         let mut reply = written(&receipt);
@@ -347,7 +379,7 @@ impl<T: Transmitter> Chain<T> {
             | RpcError::SerError(_)
             | RpcError::DeserError { .. }
             | RpcError::Transport(_)) => {
-                CapabilityError::system(Code::Unavailable, format!("{what}: {error}"))
+                CapabilityError::system(Code::Unavailable, format!("{what}: {}", words(&error)))
             }
         })
     }

@@ -34,7 +34,7 @@ use crate::{Call, Caller, Capability, CapabilityError, Code, Secrets};
 mod node;
 mod sockets;
 
-pub use node::connect;
+pub use node::{NodeError, connect, connect_within};
 pub use sockets::Sockets;
 
 /// The action's id.

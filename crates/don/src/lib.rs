@@ -27,7 +27,9 @@ mod usage;
 pub use capability::{Call, Caller, Capability, CapabilityError, Code, Registry};
 pub use execution::{Execution, Job, Served, execute};
 pub use lifecycle::{LifecycleError, Subscriptions, subscribe};
-pub use node::{Behaviour, Lie, Line, Mishear, Program, ProgramError, Tamper, TeeRunner, Workflow};
+pub use node::{
+    Behaviour, Lie, Line, Mishear, Program, ProgramError, Tamper, TeeRunner, Workflow, words,
+};
 pub use nodes::{
     Agreement, Don, NoQuorum, SignedReport, Stamp, WorkflowIdentity, address, report_digest,
 };

@@ -8,7 +8,8 @@ use cre::messages::sdk::{
 use crate::execution::{Executor, run};
 use crate::usage::within;
 use crate::{
-    Behaviour, CapabilityError, Code, Don, Execution, Job, NoQuorum, Registry, Workflow, execute,
+    Behaviour, CapabilityError, Code, Don, Execution, Job, NoQuorum, ProgramError, Registry,
+    Workflow, execute,
 };
 
 /// Why a workflow cannot be started, or a trigger not be answered.
@@ -25,8 +26,19 @@ pub enum LifecycleError {
         /// By how much.
         #[source]
         source: NoQuorum,
-        /// What each of them did.
-        execution: Box<Execution>,
+    },
+    /// So many nodes have no answer that the others are no quorum: this is not the workflow's doing.
+    #[error("{n_broken} of {n} nodes could not run the workflow for {what}")]
+    Broken {
+        /// For what.
+        what: &'static str,
+        /// How many.
+        n_broken: usize,
+        /// Of how many.
+        n: usize,
+        /// Why the first could not.
+        #[source]
+        source: ProgramError,
     },
     /// The workflow itself failed.
     #[error("the workflow failed to give {what}: {reason}")]
@@ -191,12 +203,17 @@ fn restrictions(execution: Execution) -> Result<PreHook, LifecycleError> {
 }
 
 fn agreed(what: &'static str, execution: Execution) -> Result<ExecutionResult, LifecycleError> {
-    match execution.agreed {
-        Ok(agreement) => Ok(agreement.value),
-        Err(source) => {
-            let execution = Box::new(execution);
-            Err(LifecycleError::NoQuorum { what, source, execution })
+    let source = match execution.agreed {
+        Ok(agreement) => return Ok(agreement.value),
+        Err(source) => source,
+    };
+    let n = execution.results.len();
+    let n_broken = execution.results.iter().flatten().filter(|result| result.is_err()).count();
+    match execution.results.into_iter().flatten().find_map(Result::err) {
+        Some(error) if n - n_broken < source.quorum => {
+            Err(LifecycleError::Broken { what, n_broken, n, source: error })
         }
+        Some(_) | None => Err(LifecycleError::NoQuorum { what, source }),
     }
 }
 

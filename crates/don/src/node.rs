@@ -68,6 +68,21 @@ pub enum ProgramError {
     Refused(#[source] CapabilityError),
 }
 
+/// An error with its causes, in one line. A cause that says nothing of its own is left out.
+#[must_use]
+pub fn words(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        let text = deeper.to_string();
+        if !said.ends_with(&text) {
+            said = format!("{said}: {text}");
+        }
+        cause = deeper.source();
+    }
+    said
+}
+
 /// A program inside a TEE, for triggers that require one. It runs once, not once per node, and whoever
 /// implements it checks the evidence of the TEE before relaying what it asks.
 pub trait TeeRunner: Program {

@@ -10,9 +10,9 @@ use devchain::{Genesis, LocalChain};
 use don::chain::{self, Chain, WalletTransmitter};
 use don::{Agreement, Call, Caller, CapabilityError, Code, Don, Registry, WorkflowIdentity};
 use engine::Limits;
-use evm::abi::KeystoneForwarder;
+use evm::abi::{ConfidentialPoR, KeystoneForwarder};
 use evm::alloy::primitives::{Address, B256, Bytes, TxKind, U256, bytes, keccak256};
-use evm::alloy::sol_types::SolCall as _;
+use evm::alloy::sol_types::{SolCall as _, SolError as _};
 use evm::{Call as Transaction, Fees, Wallet, development_wallets};
 use k256::ecdsa::SigningKey;
 use primitives::Timestamp;
@@ -22,6 +22,10 @@ use serde_json::json;
 const SELECTOR: u64 = 7;
 const RECEIVER: Address = Address::repeat_byte(0x5e);
 const REFUSER: Address = Address::repeat_byte(0x5f);
+const JUDGE: Address = Address::repeat_byte(0x60);
+
+/// Every interface but the invalid one is there, as ERC-165's question is answered; what follows it is a report's.
+static ERC165: Bytes = bytes!("5f3560e01c63805f213214601e5760043560e01c63ffffffff14155f5260205ff3");
 
 #[test]
 fn signed_report_is_delivered_through_the_real_forwarder() {
@@ -63,6 +67,44 @@ fn receiver_that_refuses_leaves_the_transaction_good_and_may_be_tried_again() {
         assert_eq!(reply.receiver_contract_execution_status, Some(reverted));
         assert!(reply.error_message.is_some());
     }
+}
+
+#[test]
+fn report_of_a_clock_a_second_ahead_is_delivered_when_the_block_has_caught_up() {
+    let mut world = World::new();
+    let now = world.chain.timestamp();
+    world.judge_rests_on(now + 1);
+    let (chain, before) = (world.chain.clone(), world.chain.height());
+    // The chain's clock goes on while the report is waited with; one that nobody waited with would be refused.
+    let clock = std::thread::spawn(move || {
+        while chain.height() == before {
+            std::thread::yield_now();
+        }
+        chain.set_next_timestamp(now + 1).unwrap();
+    });
+
+    let reply = world.write(JUDGE, world.report(1), 0).unwrap();
+
+    clock.join().unwrap();
+    let success = wire::ReceiverContractExecutionStatus::Success as i32;
+    assert_eq!(reply.receiver_contract_execution_status, Some(success), "{reply:?}");
+    assert_eq!(world.chain.height(), before + 2, "refused once, then taken");
+}
+
+#[test]
+fn report_of_a_clock_far_ahead_is_refused_by_name_at_once() {
+    let mut world = World::new();
+    world.judge_rests_on(world.chain.timestamp() + 3_600);
+    let before = world.chain.height();
+
+    let reply = world.write(JUDGE, world.report(1), 0).unwrap();
+
+    let reverted = wire::ReceiverContractExecutionStatus::Reverted as i32;
+    assert_eq!(reply.receiver_contract_execution_status, Some(reverted));
+    let said = reply.error_message.unwrap();
+    assert!(said.contains("ObservationOutOfTime"), "{said}");
+    assert!(said.contains("an instant 3600 s after the block: set the DON's clock"), "{said}");
+    assert_eq!(world.chain.height(), before + 1, "sent once");
 }
 
 #[test]
@@ -220,19 +262,38 @@ impl World {
             let raw = owner.sign(nonce, Fees::default(), call);
             chain.request("eth_sendRawTransaction", json!([raw.bytes])).unwrap();
         }
-        // Both answer ERC-165's question for every interface but the invalid one; one logs its calldata
-        // when reported to, the other reverts.
-        let head = bytes!("5f3560e01c63805f213214601e5760043560e01c63ffffffff14155f5260205ff3");
-        for (address, tail) in
-            [(RECEIVER, bytes!("5b365f5f37365fa000")), (REFUSER, bytes!("5b5f5ffd"))]
-        {
-            let mut code = [head.to_vec(), tail.to_vec()].concat();
-            code[12] = u8::try_from(head.len()).unwrap();
-            chain.request("anvil_setCode", json!([address, Bytes::from(code)])).unwrap();
-        }
         let mut world = Self { chain, registry: Registry::default(), don, forwarder, owner };
+        // One logs its calldata when reported to, the other reverts.
+        world.receive(RECEIVER, &bytes!("5b365f5f37365fa000"));
+        world.receive(REFUSER, &bytes!("5b5f5ffd"));
         world.transmit_from(transmitter);
         world
+    }
+
+    /// Puts a receiver on chain; `then` is its code from a report on, a jump's destination.
+    fn receive(&self, address: Address, then: &[u8]) {
+        let mut code = [&ERC165[..], then].concat();
+        code[12] = u8::try_from(ERC165.len()).unwrap();
+        self.chain.request("anvil_setCode", json!([address, Bytes::from(code)])).unwrap();
+    }
+
+    /// Puts a receiver on chain that refuses as `ConfidentialPoR` does what rests on an instant after its block.
+    fn judge_rests_on(&self, instant: u64) {
+        let instant = u32::try_from(instant).unwrap().to_be_bytes();
+        let selector = ConfidentialPoR::ObservationOutOfTime::SELECTOR;
+        // timestamp < instant ? revert ObservationOutOfTime(instant, timestamp, 600) : stop
+        let refusal = u8::try_from(ERC165.len() + 12).unwrap();
+        let then = [
+            &[0x5b, 0x63][..],
+            &instant,
+            &[0x42, 0x10, 0x60, refusal, 0x57, 0x00, 0x5b, 0x63],
+            &selector,
+            &[0x60, 0xe0, 0x1b, 0x5f, 0x52, 0x63],
+            &instant,
+            &[0x60, 0x04, 0x52, 0x42, 0x60, 0x24, 0x52, 0x61, 0x02, 0x58, 0x60, 0x44, 0x52],
+            &[0x60, 0x64, 0x5f, 0xfd],
+        ];
+        self.receive(JUDGE, &then.concat());
     }
 
     fn transmit_from(&mut self, wallet: Wallet) {

@@ -16,6 +16,9 @@ use don::{Call, Caller, Capability, CapabilityError, Code, Secrets};
 use engine::Limits;
 use prost::Name;
 
+#[path = "http/node.rs"]
+mod rpc;
+
 const LIMITS: Limits = Limits::production();
 
 #[test]

@@ -97,6 +97,21 @@ fn panic_of_a_capability_ends_the_execution() {
 }
 
 #[test]
+fn nodes_that_cannot_run_a_workflow_say_why_and_not_that_they_disagree() {
+    let program = |_: &ExecuteRequest, _: &mut dyn World| {
+        let reason = "mmap failed: Cannot allocate memory (os error 12)".to_owned();
+        Err(ProgramError::Failed(engine::Error::NoRoom { reason }.into()))
+    };
+    let error = start(&Workflow::new(&program)).unwrap_err();
+    assert!(matches!(error, LifecycleError::Broken { n_broken: 4, n: 4, .. }), "{error:?}");
+    assert_eq!(
+        don::words(&error),
+        "4 of 4 nodes could not run the workflow for its triggers: the program failed: this machine has no room for the \
+         module's memory, see `ulimit -v`: mmap failed: Cannot allocate memory (os error 12)"
+    );
+}
+
+#[test]
 fn workflow_over_its_limits_is_refused() {
     let program = subscribing(vec![plain(); 11]);
     let mut workflow = Workflow::new(&program);

@@ -5,13 +5,8 @@ use std::{os::unix::net::UnixStream, process::ExitCode};
 use enclave::Program;
 
 fn main() -> ExitCode {
-    let served = platform::serve(|module| {
+    platform::live(|module| {
         let mut program = Program::new(module);
         move |command: &[u8], _: &mut UnixStream| program.handle(command)
-    });
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        // What failed is the channel itself: there is no one to tell.
-        Err(_) => ExitCode::FAILURE,
-    }
+    })
 }

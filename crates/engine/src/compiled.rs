@@ -229,12 +229,16 @@ impl Module {
             Some(Trap::OutOfFuel) => Ended::OutOfFuel,
             _ => match error.downcast::<Stop>() {
                 Ok(stop) => Ended::Stopped(stop),
+                Err(error) if words(&error).ends_with(NO_MEMORY) => Ended::NoRoom(words(&error)),
                 Err(error) => Ended::Trapped(words(&error)),
             },
         });
         Ok((ended, store.into_data().session))
     }
 }
+
+/// ENOMEM in Rust's words, where an instance's memory cannot be reserved; the type behind them is no crate's of ours.
+const NO_MEMORY: &str = "(os error 12)";
 
 fn broken(reason: String) -> wasmtime::Error {
     Stop::Broken(Error::JavaScript { reason }).into()

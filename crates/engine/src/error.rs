@@ -119,6 +119,12 @@ pub enum Error {
         /// Bytes it may have.
         limit: usize,
     },
+    /// This machine does not give it the memory that its limit allows.
+    #[error("this machine has no room for the module's memory, see `ulimit -v`: {reason}")]
+    NoRoom {
+        /// The engine's words.
+        reason: String,
+    },
     /// It ran too long.
     #[error("the execution ran for more than {limit:?}")]
     Deadline {

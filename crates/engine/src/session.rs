@@ -112,6 +112,8 @@ pub(crate) enum Ended {
     OutOfFuel,
     /// WebAssembly's own failure, in the engine's words.
     Trapped(String),
+    /// This machine's failure to give an instance its memory, in the engine's words.
+    NoRoom(String),
 }
 
 impl Session {
@@ -228,6 +230,7 @@ impl Session {
                 Err(Error::Fuel { limit: self.limits.fuel_max.unwrap_or_default() })
             }
             Ended::Trapped(reason) => Err(out_of_memory.unwrap_or(Error::Trap { reason })),
+            Ended::NoRoom(reason) => Err(out_of_memory.unwrap_or(Error::NoRoom { reason })),
         }
     }
 }

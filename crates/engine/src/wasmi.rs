@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use cre::messages::sdk;
 use sha2::{Digest, Sha256};
-use wasmi::errors::ErrorKind;
+use wasmi::errors::{ErrorKind, MemoryError};
 use wasmi::{
     Caller, CompilationMode, Config, Engine, ExternType, Linker, Memory, ResourceLimiter, Store,
     TrapCode, TypedResumableCall, ValType,
@@ -183,6 +183,7 @@ fn ended(error: wasmi::Error) -> Result<Ended, Error> {
     match error.kind() {
         ErrorKind::TrapCode(TrapCode::OutOfFuel) => Ok(Ended::OutOfFuel),
         ErrorKind::Linker(error) => Err(Error::Link { reason: error.to_string() }),
+        ErrorKind::Memory(MemoryError::OutOfSystemMemory) => Ok(Ended::NoRoom(error.to_string())),
         _ => Ok(Ended::Trapped(error.to_string())),
     }
 }

@@ -21,7 +21,7 @@ mod wallet;
 pub const DEVELOPMENT_CHAIN_ID: u64 = 31337;
 
 pub use alloy;
-pub use send::{SendError, send};
+pub use send::{Patience, SendError, send, send_within};
 pub use wallet::{Call, Fees, RawTransaction, Wallet, development_wallets};
 
 /// How bytes that others wrote are decoded. Offsets may share what they point to, so that a few kilobytes can name

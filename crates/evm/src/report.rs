@@ -10,15 +10,16 @@
 //! replays.
 
 use core::fmt;
+use std::time::Duration;
 
 use alloy::primitives::{Address, B256, Bytes, Signature, U256, hex, keccak256};
 use alloy::providers::Provider;
 use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
 use alloy::sol;
-use alloy::sol_types::{SolCall as _, SolInterface as _, SolType};
+use alloy::sol_types::{SolCall as _, SolError as _, SolInterface as _, SolType};
 use alloy::transports::{RpcError, TransportError};
 
-use crate::abi::{DarkPool, KeystoneForwarder};
+use crate::abi::{ConfidentialPoR, DarkPool, KeystoneForwarder};
 use crate::decoding;
 
 /// Bytes of a raw report before its payload.
@@ -293,11 +294,29 @@ pub fn outcome(receipt: &TransactionReceipt, forwarder: Address) -> Option<Outco
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(pub Vec<u8>);
 
+impl Reason {
+    /// How long before the instant that the report rests on the receiver's block was, if it was refused for that.
+    #[must_use]
+    pub fn ahead_of_block(&self) -> Option<Duration> {
+        let error = ConfidentialPoR::ObservationOutOfTime::abi_decode(&self.0).ok()?;
+        let ahead = error.timestamp.checked_sub(error.blockTimestamp)?;
+        (!ahead.is_zero()).then(|| Duration::from_secs(ahead.saturating_to()))
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match DarkPool::IDarkPoolErrors::abi_decode(&self.0) {
-            Ok(error) => write!(f, "{error:?}"),
-            Err(_) => f.write_str(&hex::encode_prefixed(&self.0)),
+            Ok(error) => write!(f, "{error:?}")?,
+            Err(_) => f.write_str(&hex::encode_prefixed(&self.0))?,
+        }
+        match self.ahead_of_block() {
+            Some(ahead) => write!(
+                f,
+                "; the report rests on an instant {} s after the block: set the DON's clock",
+                ahead.as_secs()
+            ),
+            None => Ok(()),
         }
     }
 }

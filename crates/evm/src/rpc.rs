@@ -51,7 +51,32 @@ impl Service<RequestPacket> for JsonRpc {
             let failed = |error| TransportError::Transport(TransportErrorKind::Custom(error));
             let answer = post(&body).map_err(failed)?;
             serde_json::from_slice(&answer)
-                .map_err(|error| TransportError::deser_err(error, String::from_utf8_lossy(&answer)))
+                .map_err(|source| failed(NotJsonRpc::of(&answer, source).into()))
         })
+    }
+}
+
+/// Something answered that is no JSON-RPC node: a web page, or a portal before the network.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the node's answer of {len} bytes is no JSON-RPC, it begins {start:?}: is this the URL of a node?"
+)]
+pub struct NotJsonRpc {
+    /// Its length, bytes.
+    pub len: usize,
+    /// Its first characters.
+    pub start: String,
+    /// What does not parse.
+    #[source]
+    pub source: serde_json::Error,
+}
+
+impl NotJsonRpc {
+    /// Characters that are repeated: enough to tell a page from a number.
+    const START_LEN: usize = 60;
+
+    fn of(answer: &[u8], source: serde_json::Error) -> Self {
+        let text = String::from_utf8_lossy(answer);
+        Self { len: answer.len(), start: text.chars().take(Self::START_LEN).collect(), source }
     }
 }

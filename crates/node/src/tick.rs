@@ -109,7 +109,10 @@ impl Node {
                 }
             }
             let capability = don::chain::Chain::new(reads, Relay(&outbox), Limits::production())
-                .map_err(|source| Error::Store { what: "a runtime", source })?;
+                .map_err(|source| Error::Store {
+                    what: "an event loop (epoll and eventfd, which a sandbox may refuse)",
+                    source,
+                })?;
             registry.register(don::chain::id(site.chain_selector), capability);
             registry.on_disagreement(|request, none| {
                 if request.method == "Report" {
@@ -196,7 +199,7 @@ fn failure(execution: &don::Execution, quorum: usize) -> Option<String> {
         .results
         .iter()
         .flatten()
-        .filter_map(|result| result.as_ref().err().map(ToString::to_string))
+        .filter_map(|result| Some(don::words(result.as_ref().err()?)))
         .collect();
     if broken.len() >= quorum { broken.into_iter().next() } else { None }
 }

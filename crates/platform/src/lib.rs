@@ -1,7 +1,7 @@
 //! A measured program's side of its platform: its two sockets, its hardening, and its security module. It is
 //! a crate because every program that is measured links it, and nothing else does.
 //!
-//! Nouns: [`serve`] (the program's life), [`Platform`] (what it asks of the hardware) and [`Nsm`] (a module that
+//! Nouns: [`live`] and [`serve`] (the program's life), [`Platform`] (what it asks of the hardware) and [`Nsm`] (a module that
 //! answers).
 //!
 //! Descriptor 0 is the host's socket, descriptor 1 the security module's, as `host::launch` sets them up. On
@@ -11,6 +11,7 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     os::{fd::AsFd, unix::net::UnixStream},
+    process::ExitCode,
 };
 
 use attestation::{
@@ -22,42 +23,95 @@ use rustix::{
     stdio, thread,
 };
 
+/// A measured program's life: [`serve`], and how it ended. Where it did not end well its dying words go to descriptor 2,
+/// which is a launcher's affair: in development it repeats them, elsewhere there is none. They are ours, fixed texts and
+/// the system's errors; of a panic it is only the place, because what a panic says may quote what it met.
+pub fn live<A>(start: impl FnOnce(Nsm<UnixStream>) -> A) -> ExitCode
+where
+    A: FnMut(&[u8], &mut UnixStream) -> Vec<u8>,
+{
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        last_words(&format!("a panic at {place}, its message stays here"));
+    }));
+    match serve(start) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            last_words(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Nobody may be left to hear them.
+fn last_words(words: &str) {
+    let _ = writeln!(io::stderr(), "{words}");
+}
+
+/// Why a measured program ends. The system's words are in the text, since it leaves the process as a text.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// A step that has to come before any secret.
+    #[error("the system refuses {step}: {error}")]
+    Refused {
+        /// Which.
+        step: &'static str,
+        /// In its words.
+        error: io::Error,
+    },
+    /// The way to the host.
+    #[error("the host's socket failed: {0}")]
+    Socket(FrameError),
+}
+
 /// Hardens the process, takes its sockets, and answers the host's frames until it closes its socket.
 ///
 /// `answer` gets each frame, and the host's socket, for programs that ask back before they answer. After
-/// this there is no other output: both descriptors are the null device, so that a stray print ends nowhere.
+/// this there is no other output than dying words: both descriptors are the null device, so that a stray print ends
+/// nowhere.
 ///
 /// # Errors
-/// The system refuses a step, or a socket fails: there is no one left to tell.
-pub fn serve<A>(start: impl FnOnce(Nsm<UnixStream>) -> A) -> io::Result<()>
+/// The system refuses a step, or a socket fails.
+pub fn serve<A>(start: impl FnOnce(Nsm<UnixStream>) -> A) -> Result<(), Ended>
 where
     A: FnMut(&[u8], &mut UnixStream) -> Vec<u8>,
 {
     harden()?;
-    let mut host = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let module = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let null = File::options().read(true).write(true).open("/dev/null")?;
-    stdio::dup2_stdin(&null)?;
-    stdio::dup2_stdout(&null)?;
+    let copied = refused("a copy of a socket (fcntl F_DUPFD_CLOEXEC)");
+    let mut host = UnixStream::from(io::stdin().as_fd().try_clone_to_owned().map_err(copied)?);
+    let module = UnixStream::from(io::stdout().as_fd().try_clone_to_owned().map_err(copied)?);
+    let null = File::options().read(true).write(true).open("/dev/null");
+    let null = null.map_err(refused("the null device (open /dev/null)"))?;
+    let replaced = refused("the null device in place of a socket (dup2)");
+    stdio::dup2_stdin(&null).map_err(io::Error::from).map_err(replaced)?;
+    stdio::dup2_stdout(&null).map_err(io::Error::from).map_err(replaced)?;
 
     let mut answer = start(Nsm(module));
     loop {
         let question = match frame::read(&mut host) {
             Ok(question) => question,
             Err(FrameError::Closed) => return Ok(()),
-            Err(error) => return Err(io::Error::other(error)),
+            Err(error) => return Err(Ended::Socket(error)),
         };
         let answered = answer(&question, &mut host);
-        frame::write(&mut host, &answered).map_err(io::Error::other)?;
+        frame::write(&mut host, &answered).map_err(Ended::Socket)?;
     }
+}
+
+fn refused(step: &'static str) -> impl Fn(io::Error) -> Ended + Copy {
+    move |error| Ended::Refused { step, error }
 }
 
 /// No core dumps, no debugger without privileges, no new privileges. Against other users of the
 /// machine only: root sees everything, until hardware says otherwise.
-fn harden() -> rustix::io::Result<()> {
-    rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+fn harden() -> Result<(), Ended> {
+    let system = |step| move |error: rustix::io::Errno| refused(step)(error.into());
+    rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
+        .map_err(system("that it leaves no core dump (setrlimit RLIMIT_CORE)"))?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(system("that no debugger reads it (prctl PR_SET_DUMPABLE)"))?;
     thread::set_no_new_privs(true)
+        .map_err(system("that it gains no privileges (prctl PR_SET_NO_NEW_PRIVS)"))
 }
 
 /// The module refused, is gone, or answered something else: one thing to whoever asked.

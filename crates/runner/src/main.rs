@@ -3,13 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let served = platform::serve(|module| {
+    platform::live(|module| {
         let mut program = runner::Program::new(module);
         move |frame, host| program.handle(frame, host)
-    });
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        // What failed is the channel itself: there is no one to tell.
-        Err(_) => ExitCode::FAILURE,
-    }
+    })
 }

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use cre::messages::darkpool::{FILL, FillTriggerConfig, ID};
 use cre::messages::{Any, pack, unpack};
@@ -444,10 +445,17 @@ fn failed(fault: &CapabilityError) -> TriggerResponseMessage {
     TriggerResponseMessage { message: Some(TriggerMessage::Response(response)) }
 }
 
+/// Longest wait for a connection to a capability on this machine or beside it.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Longest wait for an answer: as long as Chainlink lets a capability's call last (service quotas, August 2026).
+const CALL_TIME_MAX: Duration = Duration::from_mins(3);
+
 /// The other end: calls a capability as a node does.
 #[derive(Debug, Clone)]
 pub struct Caller {
     channel: Channel,
+    call_max: Duration,
 }
 
 impl Caller {
@@ -463,7 +471,8 @@ impl Caller {
             async move { Ok::<_, io::Error>(TokioIo::new(UnixStream::connect(path).await?)) }
         });
         let endpoint = Endpoint::from_static("http://localhost");
-        Ok(Self { channel: endpoint.connect_with_connector(connector).await? })
+        let channel = endpoint.connect_with_connector(connector).await?;
+        Ok(Self { channel, call_max: CALL_TIME_MAX })
     }
 
     /// Connects to a TCP socket, now.
@@ -472,7 +481,14 @@ impl Caller {
     /// If nobody listens.
     pub async fn tcp(address: SocketAddr) -> Result<Self, tonic::transport::Error> {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
-        Ok(Self { channel: endpoint.connect().await? })
+        let channel = endpoint.connect_timeout(CONNECT_TIME_MAX).connect().await?;
+        Ok(Self { channel, call_max: CALL_TIME_MAX })
+    }
+
+    /// The same, which waits no longer than this for an answer. Events of a trigger are waited for as long as it takes.
+    #[must_use]
+    pub fn within(self, call_max: Duration) -> Self {
+        Self { call_max, ..self }
     }
 
     /// What answers there.
@@ -494,13 +510,17 @@ impl Caller {
             capability_id: ID.to_owned(),
             ..CapabilityRequest::default()
         };
-        let lost = |status: Status| CapabilityError::system(Code::Unavailable, status.to_string());
-        let mut answers = self
-            .streaming::<_, CapabilityResponse>("/capabilities.Executable/Execute", request)
-            .await
-            .map_err(lost)?;
+        let lost = |status: Status| {
+            let is_late = status.code() == GrpcCode::DeadlineExceeded;
+            let code = if is_late { Code::DeadlineExceeded } else { Code::Unavailable };
+            CapabilityError::system(code, status.to_string())
+        };
+        let path = "/capabilities.Executable/Execute";
+        let answered = self.timely(async {
+            self.streaming::<_, CapabilityResponse>(path, request).await?.message().await
+        });
         let none = || CapabilityError::system(Code::Unavailable, "no answer");
-        let response = answers.message().await.map_err(lost)?.ok_or_else(none)?;
+        let response = answered.await.map_err(lost)?.ok_or_else(none)?;
         if !response.error.is_empty() {
             return Err(CapabilityError::parse(&response.error));
         }
@@ -515,7 +535,8 @@ impl Caller {
         &self,
         request: TriggerRegistrationRequest,
     ) -> Result<tonic::Streaming<TriggerResponseMessage>, Status> {
-        self.streaming("/capabilities.TriggerExecutable/RegisterTrigger", request).await
+        self.timely(self.streaming("/capabilities.TriggerExecutable/RegisterTrigger", request))
+            .await
     }
 
     /// Stops listening.
@@ -539,10 +560,11 @@ impl Caller {
         Q: prost::Message + Send + Sync + 'static,
         A: prost::Message + Default + Send + Sync + 'static,
     {
-        let mut client = self.ready().await?;
         let codec = ProstCodec::<Q, A>::default();
         let path = http::uri::PathAndQuery::from_static(path);
-        Ok(client.unary(Request::new(request), path, codec).await?.into_inner())
+        let answered = self
+            .timely(async { self.ready().await?.unary(Request::new(request), path, codec).await });
+        Ok(answered.await?.into_inner())
     }
 
     async fn streaming<Q, A>(
@@ -558,6 +580,17 @@ impl Caller {
         let codec = ProstCodec::<Q, A>::default();
         let path = http::uri::PathAndQuery::from_static(path);
         Ok(client.server_streaming(Request::new(request), path, codec).await?.into_inner())
+    }
+
+    async fn timely<T>(
+        &self,
+        answered: impl Future<Output = Result<T, Status>>,
+    ) -> Result<T, Status> {
+        let late = |_| {
+            let reason = format!("no answer within {} ms", self.call_max.as_millis());
+            Status::deadline_exceeded(reason)
+        };
+        tokio::time::timeout(self.call_max, answered).await.unwrap_or_else(|over| Err(late(over)))
     }
 
     async fn ready(&self) -> Result<tonic::client::Grpc<Channel>, Status> {

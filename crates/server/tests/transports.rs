@@ -85,6 +85,20 @@ fn grpc_on_loopback_passes_the_suite() {
 }
 
 #[test]
+fn capability_that_takes_the_connection_and_says_nothing_is_given_up() {
+    let handle = reactor();
+    // It accepts, by the kernel's hand, and never answers.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let late = std::time::Duration::from_millis(100);
+    let caller = handle.block_on(Caller::tcp(address)).unwrap().within(late);
+    let status = handle.block_on(caller.info()).unwrap_err();
+    assert_eq!(status.message(), "no answer within 100 ms");
+    let error = handle.block_on(caller.execute(FILL, Any::default())).unwrap_err();
+    assert_eq!(error.code, Code::DeadlineExceeded, "{error}");
+}
+
+#[test]
 fn the_fallback_passes_the_suite() {
     let (handle, shared) = (reactor(), shared());
     let server = handle.block_on(async {

@@ -32,7 +32,7 @@ pub fn launch(
     clock: Clock,
 ) -> Result<Confidential<'static>, Error> {
     let failed =
-        |source: RunnerError| Error::Node(node::Error::Workflow { reason: source.to_string() });
+        |source: RunnerError| Error::Node(node::Error::Workflow { reason: don::words(&source) });
     let refused = |source| Error::Evidence { who: "a node".to_owned(), source };
     let keys = (0..don.n())
         .map(|node| {

@@ -54,10 +54,12 @@ impl Devnet {
     }
 
     fn of(chain: LocalChain) -> Result<Self, Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|source| Error::Store { what: "a runtime", source })?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(
+            |source| Error::Store {
+                what: "an event loop (epoll and eventfd, which a sandbox may refuse)",
+                source,
+            },
+        )?;
         Ok(Self { provider: chain.connect(), chain, runtime })
     }
 

@@ -47,7 +47,7 @@ impl Nodes {
         let job = Job::numbered(&don, 0, now);
         let subscriptions =
             don::subscribe(&don, &workflow, &job, &mut Registry::default(), &mut [])
-                .map_err(|error| node::Error::Workflow { reason: error.to_string() })?;
+                .map_err(|error| node::Error::Workflow { reason: don::words(&error) })?;
         Ok(Self { don, module, config, subscriptions, runner, faults, host })
     }
 }

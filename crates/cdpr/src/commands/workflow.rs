@@ -17,6 +17,7 @@ mod script;
 mod script;
 mod show;
 mod simulate;
+mod tool;
 mod trigger;
 
 use clap::Subcommand;

@@ -114,7 +114,7 @@ fn failure(error: Error, request: &Request) -> TransportError {
 }
 
 #[allow(clippy::wildcard_enum_match_arm, reason = "std's enum is open")]
-const fn is_hung_up(kind: ErrorKind) -> bool {
+pub(super) const fn is_hung_up(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::ConnectionRefused

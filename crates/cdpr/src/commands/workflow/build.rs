@@ -5,17 +5,25 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 use engine::{Limits, Module};
 use serde_json::Value;
 
-use super::{program, refuse};
+use super::{program, refuse, tool};
 use crate::{Ending, Failure};
 
 /// No clock, entropy, environment or file can be imported here.
 const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Where both of them come from.
+const INSTALL: &str = "install Rust: https://rustup.rs";
+/// Rust's compiler says where it is at once; what is called by its name may be rustup, which fetches a toolchain first.
+const RUSTC_TIME_MAX: Duration = Duration::from_mins(10);
+/// A workflow and all it depends on compile within a minute or two; a first download over a slow line is waited for.
+const CARGO_TIME_MAX: Duration = Duration::from_mins(30);
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -84,10 +92,9 @@ fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
 /// Refuses early what cargo would refuse with a page of errors.
 fn require_target(folder: &Path) -> Result<(), Failure> {
     let hint = format!("rustup target add {TARGET}");
-    let rustc = Command::new("rustc").args(["--print", "sysroot"]).current_dir(folder).output();
-    let Ok(rustc) = rustc else {
-        return Err(refuse("rustc does not start", "install Rust: https://rustup.rs"));
-    };
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "sysroot"]).current_dir(folder).stdout(Stdio::piped());
+    let rustc = tool::run(rustc.stderr(Stdio::null()), "rustc", RUSTC_TIME_MAX, INSTALL)?;
     let sysroot = PathBuf::from(String::from_utf8_lossy(&rustc.stdout).trim());
     if sysroot.join("lib/rustlib").join(TARGET).exists() {
         return Ok(());
@@ -97,15 +104,14 @@ fn require_target(folder: &Path) -> Result<(), Failure> {
 
 /// Builds the library; cargo's own words go to the terminal.
 fn compile(folder: &Path, profile: &str) -> Result<PathBuf, Failure> {
-    let output = Command::new("cargo")
+    let mut cargo = Command::new("cargo");
+    cargo
         .args(["build", "--lib", "--target", TARGET, "--profile", profile])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(folder)
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| {
-            refuse(format!("cargo does not start: {error}"), "install Rust: https://rustup.rs")
-        })?;
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let output = tool::run(&mut cargo, "cargo", CARGO_TIME_MAX, INSTALL)?;
     if !output.status.success() {
         return Err(refuse("the workflow does not compile", "cargo says why, above"));
     }

@@ -16,7 +16,7 @@ use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::sol_types::SolEvent as _;
 use evm::alloy::transports::{TransportError, TransportErrorKind};
 use evm::report::{Report, SignedReport, refusal};
-use evm::{Fees, SendError, Wallet};
+use evm::{Fees, Patience, SendError, Wallet};
 use primitives::Timestamp;
 use serde_json::json;
 use sim::Embedded;
@@ -129,16 +129,17 @@ struct Connected {
 impl Chains {
     /// Connects to the project's chains. Where there are none, a chain in this process, empty and at `now`,
     /// stands for each chain that CRE knows and that `config` mentions by its selector; or the dark pool's.
+    /// `broadcast` sends what is written.
     pub(crate) fn open(
         project: &Project,
         config: &[u8],
         now: Timestamp,
-        broadcast: bool,
+        (broadcast, patience): (bool, Patience),
         dark_pool: Option<&Embedded>,
     ) -> Result<Self, Failure> {
         let mut connected = Vec::new();
         for chain in &project.chains {
-            connected.push(connect(chain, project, broadcast)?);
+            connected.push(connect(chain, project, broadcast, patience)?);
         }
         let is_local = connected.is_empty();
         if is_local {
@@ -226,13 +227,14 @@ fn connect(
     chain: &ChainSettings,
     project: &Project,
     broadcast: bool,
+    patience: Patience,
 ) -> Result<Connected, Failure> {
     let ChainSettings { name, selector, url, forwarder } = chain;
     if !url.starts_with("http://") && !url.starts_with("https://") {
         let what = format!("project.yaml: {name}: {url:?} is no URL of a JSON-RPC node");
         return Err(refuse(what, "it begins with https:// or http://"));
     }
-    let provider = don::http::connect(url);
+    let provider = don::http::connect_within(url, patience);
     let known = MOCK_FORWARDERS.iter().find(|(known, _)| known == selector).map(|(_, at)| *at);
     let forwarder = match forwarder.as_deref().or(known) {
         Some(text) => Some(text.parse::<Address>().map_err(|error| {
@@ -274,7 +276,8 @@ fn wallet(
         .map_err(|error| Failure::Internal(error.into()))?
         .block_on(async { Ok((provider.get_chain_id().await?, provider.get_gas_price().await?)) });
     let (chain_id, price) = asked.map_err(|error: TransportError| {
-        refuse(format!("{name} does not answer: {error}"), "check its URL in project.yaml")
+        let hint = "check its URL in project.yaml; --rpc-timeout gives it longer";
+        refuse(format!("{name}: {}", don::words(&error)), hint)
     })?;
     let wallet = Wallet::new(&key, chain_id).map_err(|error| refuse(error, "use another key"))?;
     let fees = Fees { fee_max: price.saturating_mul(2), priority_fee_max: price / 10 };

@@ -55,6 +55,10 @@ pub(crate) const fn hint(error: &Error) -> &'static str {
         Error::CompressedTooLarge { .. } | Error::WasmTooLarge { .. } | Error::Memory { .. } => {
             "build with optimisation (opt-level \"s\", lto, strip), or raise it with --limits"
         }
+        Error::NoRoom { .. } => {
+            "raise `ulimit -v`: a build with the compiler reserves 4 GiB of address space for each of the DON's nodes, \
+             one without takes what the module uses"
+        }
         Error::LegacyDag => "build it with a CRE SDK; a module has to import env.version_v2*",
         Error::UnknownImport { .. } | Error::Link { .. } => {
             "a workflow has no files, threads or sockets; drop the dependency that wants them"

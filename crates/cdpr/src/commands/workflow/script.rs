@@ -1,16 +1,20 @@
 //! JavaScript and TypeScript: bundled by the official SDK's own script, run by its QuickJS plugin, which takes the compiler.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use engine::{Limits, Module};
 
 use super::program::{Loaded, names_dark_pool, read, refused};
-use super::refuse;
+use super::{refuse, tool};
 use crate::Failure;
 
 /// What npm has to bring.
 const NPM: &str = "npm install @chainlink/cre-sdk @chainlink/cre-sdk-javy-plugin bun typescript";
+
+/// A bundle takes a second or two.
+const BUNDLE_TIME_MAX: Duration = Duration::from_mins(2);
 
 /// Bundles a workflow if it is TypeScript, and compiles it.
 pub(super) fn load(path: &Path, limits: &Limits) -> Result<Loaded, Failure> {
@@ -86,16 +90,16 @@ impl Npm {
         let folders = std::iter::once(scratch.0.clone()).chain(std::env::split_paths(&folders));
         let folders = std::env::join_paths(folders).map_err(|error| failed(error.to_string()))?;
         let (source, out) = (absolute(source), scratch.0.join("bundle.js"));
-        let status = Command::new(&link)
-            .arg(&self.script)
+        let mut bun = Command::new(&link);
+        bun.arg(&self.script)
             .arg("compile-to-js")
             .args([&source, &out])
             .arg("--skip-type-checks")
             .current_dir(source.parent().unwrap_or(Path::new("/")))
             .env("PATH", folders)
-            .stdout(std::process::Stdio::null())
-            .status()
-            .map_err(|error| failed(format!("bun does not start: {error}")))?;
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        let status = tool::run(&mut bun, "bun", BUNDLE_TIME_MAX, NPM)?.status;
         if !status.success() {
             return Err(failed(format!("{}: does not bundle: {status}", source.display())));
         }
@@ -113,6 +117,8 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn new() -> Result<Self, Failure> {
         let folder = std::env::temp_dir().join(format!("cdpr-bundle-{}", std::process::id()));
+        // Others are told of it who stand elsewhere.
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
         std::fs::create_dir_all(&folder)
             .map_err(|error| refuse(format!("{}: {error}", folder.display()), "set TMPDIR"))?;
         Ok(Self(folder))

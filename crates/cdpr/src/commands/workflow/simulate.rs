@@ -14,10 +14,11 @@ use don::confidential::Confidential;
 use don::http::{ConfidentialHttp, HttpAction, Loopback, Sockets};
 use don::triggers::{Schedule, Subscription};
 use don::{
-    Call, Capability as _, Don, Execution, Job, LifecycleError, Registry, Subscriptions, Workflow,
-    WorkflowIdentity, subscribe,
+    Call, Capability as _, Don, Execution, Job, LifecycleError, ProgramError, Registry,
+    Subscriptions, Workflow, WorkflowIdentity, subscribe,
 };
 use engine::{Limits, Mode, Module};
+use evm::Patience;
 use k256::ecdsa::SigningKey;
 use primitives::{Address, Timestamp, sha256};
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ use super::dark_pool::DarkPool;
 use super::program::{Loaded, Tee, load};
 use super::project::Project;
 use super::trigger::{self, Choice, list, schedule};
-use super::{limits, refuse, show};
+use super::{limits, program, refuse, show};
 use crate::{Ending, Failure};
 
 const NS_PER_S: u64 = 1_000_000_000;
@@ -89,6 +90,9 @@ struct Common {
     /// only asked whether it would take it.
     #[arg(long)]
     broadcast: bool,
+    /// How long a chain's node may take for one answer, seconds, tries included where it is busy.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    rpc_timeout: u64,
     /// What happens to the reserves, where the workflow calls darkpool@1.0.0: a file, or a scenario that ships
     /// with the program (usdc-2023-03, healthy, thin-panel).
     #[arg(long, value_name = "FILE", default_value = "usdc-2023-03")]
@@ -229,7 +233,10 @@ impl<'a> Simulation<'a> {
             None => now.map_or_else(real_time, Ok)?,
         };
         let world = dark_pool.as_ref().map(|dark_pool| &dark_pool.world);
-        let chains = Chains::open(&project, &config, opened, arguments.broadcast, world)?;
+        let in_all = Duration::from_secs(arguments.rpc_timeout);
+        let patience = Patience { in_all, ..Patience::ANSWER };
+        let sends = arguments.broadcast;
+        let chains = Chains::open(&project, &config, opened, (sends, patience), world)?;
         let don = match world {
             Some(world) => world.don(),
             None => {
@@ -497,21 +504,25 @@ fn broken(execution: &Execution) -> Option<String> {
 
 /// A workflow that cannot be started.
 fn refused(error: &LifecycleError) -> Failure {
-    let reason = match error {
-        LifecycleError::NoQuorum { execution, source, .. } => {
-            broken(execution).unwrap_or_else(|| source.to_string())
+    let engines = match error {
+        LifecycleError::Broken { source: ProgramError::Failed(source), .. } => {
+            source.downcast_ref::<engine::Error>()
         }
-        LifecycleError::Refused(source) => source.to_string(),
-        LifecycleError::Failed { .. }
+        LifecycleError::Broken { source: ProgramError::Refused(_), .. }
+        | LifecycleError::NoQuorum { .. }
+        | LifecycleError::Refused(_)
+        | LifecycleError::Failed { .. }
         | LifecycleError::Unexpected { .. }
         | LifecycleError::NoRunner { .. }
-        | LifecycleError::UnknownTrigger { .. } => String::new(),
+        | LifecycleError::UnknownTrigger { .. } => None,
     };
-    let what = if reason.is_empty() { error.to_string() } else { format!("{error}: {reason}") };
-    refuse(
-        what,
-        "is its configuration the right one? --config FILE gives another, --limits none more room",
-    )
+    let hint = match engines {
+        Some(error @ engine::Error::NoRoom { .. }) => program::hint(error),
+        Some(_) | None => {
+            "is its configuration the right one? --config FILE gives another, --limits none more room"
+        }
+    };
+    refuse(don::words(error), hint)
 }
 
 const fn mode(mode: Mode) -> &'static str {
