@@ -1,6 +1,5 @@
 //! `cdpr verify journal`: the same journal on another machine.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
@@ -8,7 +7,8 @@ use clap::Args;
 use serde_json::json;
 use sim::audit::{Audit, BLIND_SPOTS, Finding, audit, reveals};
 
-use crate::{Ending, Failure};
+use crate::terminal::say;
+use crate::{Ending, Failure, counts};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "FILE")]
     journal: PathBuf,
     /// The run's seed, if its runner has given it: checked against the journal's commitment.
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, value_name = "SEED", value_parser = counts::from_to::<u64>(0, u64::MAX))]
     reveal: Option<u64>,
     /// One JSON object on stdout.
     #[arg(long)]
@@ -49,7 +49,7 @@ pub(crate) fn journal(arguments: &Arguments) -> Result<Ending, Failure> {
         return Err(Failure::Input(anyhow!("{name}: this is not the seed the journal commits to")));
     }
     let text = if arguments.json { json_text(&audit) } else { words(&audit, revealed.is_some()) };
-    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
+    say(text)?;
     Ok(Ending::Done)
 }
 

@@ -2,7 +2,6 @@
 //! a node's checks of what comes out.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -12,6 +11,7 @@ use engine::{Limits, Module};
 use serde_json::Value;
 
 use super::{program, refuse};
+use crate::terminal::say;
 use crate::{Ending, Failure};
 
 /// No clock, entropy, environment or file can be imported here.
@@ -70,11 +70,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
             limits.wasm_compressed_size_max
         ));
     }
-    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
+    say(text)?;
     Ok(Ending::Done)
 }
 
+/// How a module begins.
+const MODULE: &[u8] = b"\0asm";
+
 fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let is_other = |found: &[u8]| !found.is_empty() && !found.starts_with(MODULE);
+    if bytes.starts_with(MODULE) && fs::read(file).is_ok_and(|found| is_other(&found)) {
+        let what = format!("{}: there already, and not a module", file.display());
+        return Err(refuse(what, "move it away"));
+    }
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(file, bytes))

@@ -4,12 +4,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use engine::Limits;
 use serde_json::{Map, Value, json};
 
 use super::refuse;
+use crate::terminal::say;
 use crate::{Ending, Failure};
 
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         }
         None => table(),
     };
-    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
+    say(text)?;
     Ok(Ending::Done)
 }
 

@@ -2,7 +2,6 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -30,9 +29,14 @@ use super::program::{Loaded, Tee, load};
 use super::project::Project;
 use super::trigger::{self, Choice, list, schedule};
 use super::{limits, refuse, show};
-use crate::{Ending, Failure};
+use crate::terminal::say;
+use crate::{Ending, Failure, counts};
 
 const NS_PER_S: u64 = 1_000_000_000;
+/// Most nodes of a DON: as many as a report's signers can be counted in the forwarder.
+const NODES_MAX: u64 = 31;
+/// Most executions of `run`: one a second for thirty years.
+const COUNT_MAX: u64 = 1_000_000_000;
 /// Simulated nodes' keys towards a runner come from it.
 const RUNNER_SEED: u64 = 1;
 
@@ -53,10 +57,10 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     common: Common,
     /// Which of the workflow's triggers, from 0; its only cron trigger by default.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = counts::from_to::<usize>(0, trigger::INDEX_MAX))]
     trigger_index: Option<usize>,
     /// Stop after this many executions.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = counts::from_to::<u64>(1, COUNT_MAX))]
     count: Option<u64>,
 }
 
@@ -94,10 +98,10 @@ struct Common {
     #[arg(long, value_name = "FILE", default_value = "usdc-2023-03")]
     scenario: PathBuf,
     /// Nodes of the simulated DON.
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = counts::from_to::<usize>(4, NODES_MAX))]
     nodes: usize,
     /// How many of them may fail; there are more than three times as many.
-    #[arg(long, value_name = "F", default_value_t = 1)]
+    #[arg(long, value_name = "F", default_value_t = 1, value_parser = counts::from_to::<usize>(1, (NODES_MAX - 1) / 3))]
     faults: usize,
     /// One JSON object per execution on stdout.
     #[arg(long)]
@@ -193,9 +197,9 @@ impl<'a> Simulation<'a> {
     /// Reads and checks everything before anything runs.
     fn open(arguments: &'a Common, now: Option<Timestamp>) -> Result<Self, Failure> {
         let Common { nodes, faults, .. } = *arguments;
-        if faults == 0 || nodes > 31 || nodes <= faults.saturating_mul(3) {
+        if nodes <= faults * 3 {
             let what = format!("a DON of {nodes} nodes cannot have {faults} faulty ones");
-            return Err(refuse(what, "--nodes is more than three times --faults, at most 31"));
+            return Err(refuse(what, "--nodes is more than three times --faults"));
         }
         let limits = limits::read(&arguments.limits)?;
         let project = Project::read(&arguments.path, arguments.target.as_deref())?;
@@ -339,9 +343,7 @@ impl<'a> Simulation<'a> {
         if self.arguments.json {
             return Ok(());
         }
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "[SIMULATION] {line}").context("writing to stdout")?;
-        Ok(())
+        say(format!("[SIMULATION] {line}\n"))
     }
 
     fn introduce(&self, subscriptions: &Subscriptions) -> Result<(), Failure> {
@@ -420,7 +422,7 @@ impl<'a> Simulation<'a> {
         } else {
             words(&execution, &outcome, &notes, self.arguments.engine_logs)
         };
-        std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
+        say(text)?;
         Ok(if outcome.is_ok() { Ending::Done } else { Ending::MissionFailed })
     }
 

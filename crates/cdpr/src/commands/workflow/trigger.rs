@@ -14,13 +14,16 @@ use primitives::Timestamp;
 
 use super::chains::{Chains, event_loop};
 use super::refuse;
-use crate::Failure;
+use crate::{Failure, counts};
+
+/// Largest index of a trigger, or of a log: no workflow and no transaction has more.
+pub(super) const INDEX_MAX: u64 = 65_535;
 
 /// What the user says about the trigger.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Choice {
     /// Which of the workflow's triggers fires, from 0; asked for if there are several.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = counts::from_to::<usize>(0, INDEX_MAX))]
     trigger_index: Option<usize>,
     /// Ask nothing: what is missing is an error.
     #[arg(long)]
@@ -32,7 +35,7 @@ pub(crate) struct Choice {
     #[arg(long, value_name = "0xHASH")]
     evm_tx_hash: Option<String>,
     /// Which of the transaction's logs, from 0.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = counts::from_to::<usize>(0, INDEX_MAX))]
     evm_event_index: Option<usize>,
     /// A dark pool's round, for a trigger of `darkpool@1.0.0`: JSON, or a file of it, with requestId, round,
     /// zkProof and teeAttestation; bytes as 0x and hexadecimal digits.
