@@ -1,5 +1,7 @@
 //! Whatever a file holds, its reader answers: with what it read or with what is wrong, and never with a panic.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
@@ -87,6 +89,13 @@ fn damaged(bytes: &[u8], damages: &[Damage]) -> Vec<u8> {
     bytes
 }
 
+/// A small plan, and one of its chunks.
+static CHUNK: LazyLock<(Plan, Vec<u8>)> = LazyLock::new(|| {
+    let plan = plan(SMALL);
+    let chunk = chunk::encode(&plan, 0, &vec![vec![0.5; 33]; 4]);
+    (plan, chunk)
+});
+
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -104,12 +113,13 @@ fn series() -> DataSpec {
     }
 }
 
+/// What a spec may have beside what every one has.
+const EXTRAS: &str = "[rare]\nevent = \"failed\"\ngap = \"9%\"\nreplications = 10\n[data]\npath = \"p.csv\"\ntime = \"hour\"\n\
+                      price = \"vwap\"\nstep = \"1 h\"\nshock_at = 2023-03-10T17:00:00Z\nfill = \"last\"\n";
+
 /// A spec with everything in it.
 fn everything() -> String {
-    format!(
-        "{SMALL}[rare]\nevent = \"failed\"\ngap = \"9%\"\nreplications = 10\n[data]\npath = \"p.csv\"\ntime = \"hour\"\nprice = \"vwap\"\nstep = \"1 h\"\nshock_at = 2023-03-10T17:00:00Z\nfill = \"last\"\n"
-    )
-    .replace("[scenario.shock]", "[scenario.shock]\nspread = 0.6")
+    format!("{SMALL}{EXTRAS}").replace("[scenario.shock]", "[scenario.shock]\nspread = 0.6")
 }
 
 fn checked(source: &str) -> Result<Plan, study::spec::Error> {
@@ -123,16 +133,11 @@ fn checked(source: &str) -> Result<Plan, study::spec::Error> {
 
 fn summary() -> Value {
     let folder = TempDir::new().unwrap();
-    let source = SMALL.replace("replications = 230", "replications = 60").replace(
-        "[sweep]",
-        "[sweep]\ndesign = \"morris\"\npoints = 2\n\"policy.clock.mechanism.slope\" = { from = \"1% /h\", to = \"2% /h\" }",
-    );
-    let source = source.replace("[4, 16]", "{ from = 4, to = 16 }");
-    let plan = checked(
-        &format!("{}{}", source, &everything()[SMALL.len()..].replace("spread", "#"))
-            .replace("[scenario.shock]", "[scenario.shock]\nspread = 0.6"),
-    )
-    .unwrap();
+    let source = everything()
+        .replace("replications = 230", "replications = 60")
+        .replace("[4, 16]", "{ from = 4, to = 16 }")
+        .replace("[sweep]", "[sweep]\ndesign = \"morris\"\npoints = 2");
+    let plan = checked(&source).unwrap();
     let chunks = run_study::chunk_folder(folder.path());
     run_study::run(&plan, folder.path(), &chunks, 2, &|_| {}).unwrap();
     serde_json::from_slice(&std::fs::read(folder.path().join("summary.json")).unwrap()).unwrap()
@@ -225,16 +230,14 @@ proptest! {
     fn a_chunk_of_any_bytes_is_read_or_refused(
         damages in prop::collection::vec(damage(), 1..6), is_sealed in any::<bool>(),
     ) {
-        let plan = plan(SMALL);
-        let rows = vec![vec![0.5; 33]; 4];
-        let good = chunk::encode(&plan, 0, &rows);
+        let (plan, good) = &*CHUNK;
         let body = &good[..good.len() - 32];
-        let mut bytes = if is_sealed { damaged(body, &damages) } else { damaged(&good, &damages) };
+        let mut bytes = if is_sealed { damaged(body, &damages) } else { damaged(good, &damages) };
         if is_sealed {
             let digest = Sha256::digest(&bytes);
             bytes.extend_from_slice(&digest);
         }
-        let _ = chunk::parse(&plan, 0, &bytes, "c".as_ref());
+        let _ = chunk::parse(plan, 0, &bytes, "c".as_ref());
     }
 }
 
