@@ -2,6 +2,7 @@
 
 use std::num::IntErrorKind;
 
+use primitives::Timestamp;
 use study::spec::thousands;
 
 /// Threads that make sense on a machine of few cores: what is slower than one is no harm, and what is the same everywhere
@@ -45,6 +46,20 @@ pub(crate) fn from_to<T: TryFrom<u64>>(
     }
 }
 
+/// The last instant of the year 9999.
+const LATEST: Timestamp = Timestamp(253_402_300_799);
+
+/// Unix seconds, or ISO 8601 to the second in UTC.
+pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
+    let seconds = text.parse().ok().map(Timestamp).filter(|instant| *instant <= LATEST);
+    seconds.or_else(|| text.parse().ok()).ok_or_else(|| {
+        format!(
+            "it is neither an instant such as 2026-01-31T12:00:00Z nor Unix seconds, 0 to {}",
+            thousands(LATEST.0)
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +76,16 @@ mod tests {
             assert!(read(bad).unwrap_err().contains("whole number from 1 to 2,000"), "{bad}");
         }
         assert_eq!(from_to::<u64>(0, u64::MAX)("18446744073709551615"), Ok(u64::MAX));
+    }
+
+    #[test]
+    fn instant_is_seconds_or_iso_8601_of_years_that_print() {
+        assert_eq!(instant("86400"), Ok(Timestamp(86_400)));
+        assert_eq!(instant("1970-01-02T00:00:00Z"), Ok(Timestamp(86_400)));
+        assert_eq!(instant("2023-03-10T15:55:00Z"), Ok(Timestamp(1_678_463_700)));
+        assert_eq!(instant("9999-12-31T23:59:59Z"), Ok(LATEST));
+        for bad in ["2023-02-30T00:00:00Z", "yesterday", "-1", "253402300800", ""] {
+            assert!(instant(bad).is_err(), "{bad}");
+        }
     }
 }
