@@ -11,6 +11,7 @@ use engine::{Limits, Module};
 use serde_json::Value;
 
 use super::{program, refuse};
+use crate::commands::unwritten;
 use crate::terminal::say;
 use crate::{Ending, Failure};
 
@@ -78,15 +79,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
 const MODULE: &[u8] = b"\0asm";
 
 fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let is_other = |found: &[u8]| !found.is_empty() && !found.starts_with(MODULE);
-    if bytes.starts_with(MODULE) && fs::read(file).is_ok_and(|found| is_other(&found)) {
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=\n".contains(byte);
+    let is_module = |found: &[u8]| match bytes.starts_with(MODULE) {
+        true => found.is_empty() || found.starts_with(MODULE),
+        false => found.iter().all(is_base64),
+    };
+    if fs::read(file).is_ok_and(|found| !is_module(&found)) {
         let what = format!("{}: there already, and not a module", file.display());
         return Err(refuse(what, "move it away"));
     }
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)
-        .and_then(|()| fs::write(file, bytes))
-        .map_err(|error| refuse(format!("{}: {error}", file.display()), "make it writable"))
+        .map_err(|error| refuse(format!("{}: {error}", folder.display()), "make it writable"))?;
+    study::folder::write_over(file, bytes).map_err(unwritten)
 }
 
 /// Refuses early what cargo would refuse with a page of errors.
