@@ -4,6 +4,8 @@ mod commands;
 mod counts;
 mod kept;
 mod keys;
+#[cfg(test)]
+mod readers;
 mod stack;
 mod terminal;
 mod transcript;
@@ -50,6 +52,8 @@ enum Command {
 enum Verify {
     /// Re-run core and EVM over a journal; re-check every signature, attestation and proof.
     Journal(commands::verify::Arguments),
+    /// Explain an AWS Nitro attestation document: what it says, and each check of it.
+    Attestation(commands::verify::attestation::Arguments),
 }
 
 /// How a command ends when it does not fail.
@@ -114,6 +118,9 @@ fn run(command: Command) -> Result<Ending, Failure> {
         Command::Simulate(arguments) => commands::simulate::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Verify(Verify::Journal(arguments)) => commands::verify::journal(&arguments),
+        Command::Verify(Verify::Attestation(arguments)) => {
+            commands::verify::attestation::run(&arguments)
+        }
         Command::Workflow(command) => commands::workflow::run(&command),
         Command::Completions(arguments) => {
             commands::manual::completions(&arguments, Cli::command())

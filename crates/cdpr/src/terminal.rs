@@ -51,6 +51,16 @@ pub(crate) fn is_coloured() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
+/// How wide answers may be: what `COLUMNS` says, or the terminal; elsewhere 80, which every page holds.
+pub(crate) fn columns() -> usize {
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let own = || {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    };
+    asked.or_else(own).unwrap_or(80)
+}
+
 /// A bar for who watches a terminal, a line every few seconds for who reads a log.
 #[derive(Debug)]
 pub(crate) struct Progress {

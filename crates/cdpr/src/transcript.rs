@@ -4,10 +4,10 @@ use protocol::{Outcome, Stage};
 use serde_json::{Value, json};
 use sim::{Line, Report};
 
-/// Width of the left column: what happened.
-const LEFT: usize = 78;
-/// Width of the right column: what the public saw.
-const RIGHT: usize = 46;
+/// Columns before and between the two: indentation, instant, gap.
+const MARGIN: usize = 18;
+/// Fewest and most columns of the whole.
+const WIDTH: (usize, usize) = (80, 142);
 
 /// One object; keys are a contract with whoever scripts against them.
 pub(crate) fn json(report: &Report) -> Value {
@@ -51,23 +51,32 @@ pub(crate) fn json(report: &Report) -> Value {
     })
 }
 
-/// Five headed stages, two columns.
-pub(crate) fn text(report: &Report, styled: bool) -> String {
+/// Five headed stages, two columns; `width` is how many columns there are.
+pub(crate) fn text(report: &Report, width: usize, styled: bool) -> String {
+    let width = width.clamp(WIDTH.0, WIDTH.1);
+    let left = (width - MARGIN) * 5 / 8;
+    let wrapped = |text: &str| {
+        if text.chars().count() <= width {
+            return text.to_owned();
+        }
+        format!("  {}", wrap(text.trim_start(), width - 4).join("\n    "))
+    };
     let bold = |text: &str| if styled { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() };
     let dim = |text: &str| if styled { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() };
-    let mut out = format!(
-        "{}\nscenario {}, seed {}, {} disclosure; enclave {}… ({})\n",
-        bold(&format!("Mission {}", report.workflow)),
+    let setting = format!(
+        "scenario {}, seed {}, {} disclosure; enclave {}… ({})",
         report.scenario,
         report.seed,
         report.disclosure.name(),
         &report.attestation.pcr0[..16],
         report.attestation.trust,
     );
+    let mission = bold(&format!("Mission {}", report.workflow));
+    let mut out = format!("{mission}\n{}\n", wrapped(&setting));
     for (number, stage) in Stage::ALL.into_iter().enumerate() {
         out.push_str(&format!("\n{}\n", bold(&format!("{}. {}", number + 1, heading(stage)))));
         out.push_str(&dim(&format!(
-            "   {:<13}{:<LEFT$}  {}\n",
+            "   {:<13}{:<left$}  {}\n",
             "UTC", "what happened", "what the public saw"
         )));
         let lines: Vec<&Line> = report.lines.iter().filter(|line| line.stage == stage).collect();
@@ -75,11 +84,13 @@ pub(crate) fn text(report: &Report, styled: bool) -> String {
             out.push_str("   nothing\n");
         }
         for line in lines {
-            push_columns(&mut out, line, &dim);
+            push_columns(&mut out, line, (left, width - MARGIN - left), &dim);
         }
     }
     out.push_str(&format!("\n{}\n", bold(&ending(report))));
-    out.push_str(&totals(report));
+    for line in totals(report).lines() {
+        out.push_str(&format!("{}\n", wrapped(line)));
+    }
     out
 }
 
@@ -151,10 +162,15 @@ fn totals(report: &Report) -> String {
     out
 }
 
-fn push_columns(out: &mut String, line: &Line, dim: &dyn Fn(&str) -> String) {
-    let left = wrap(&line.happened, LEFT);
+fn push_columns(
+    out: &mut String,
+    line: &Line,
+    (left_len, right_len): (usize, usize),
+    dim: &dyn Fn(&str) -> String,
+) {
+    let left = wrap(&line.happened, left_len);
     let public = if line.public.is_empty() { "—" } else { &line.public };
-    let right = wrap(public, RIGHT);
+    let right = wrap(public, right_len);
     let at = line.at.to_string();
     // Day and minute: `10 16:45`.
     let when = format!("{} {}", &at[8..10], &at[11..16]);
@@ -163,11 +179,11 @@ fn push_columns(out: &mut String, line: &Line, dim: &dyn Fn(&str) -> String) {
         let empty = String::new();
         let (l, r) = (left.get(row).unwrap_or(&empty), right.get(row).unwrap_or(&empty));
         let when = if row == 0 { when.as_str() } else { "" };
-        out.push_str(format!("   {when:<13}{l:<LEFT$}  {r}").trim_end());
+        out.push_str(format!("   {when:<13}{l:<left_len$}  {r}").trim_end());
         out.push('\n');
     }
     if let Some(transaction) = line.transaction {
-        out.push_str(&dim(&format!("   {:<13}tx {transaction}\n", "")));
+        out.push_str(&dim(&format!("   tx {transaction}\n")));
     }
 }
 

@@ -431,3 +431,241 @@ fn versions_completions_and_manual_pages_are_there() {
     fs::write(within.join("pages/cdpr.1"), "mine").unwrap();
     refused(&["man", "--out", "pages"], &within, &["not by this program"]);
 }
+
+/// A hint that contradicts its error sends people the wrong way.
+#[test]
+fn what_is_no_journal_is_told_as_such_and_not_as_a_damaged_one() {
+    let within = folder("no-journal");
+    fs::write(within.join("empty"), "").unwrap();
+    fs::write(within.join("half"), "CDPRJ").unwrap();
+    for (file, want, not) in [
+        ("/etc/passwd", "is it a journal?", "intact"),
+        ("empty", "it is empty: no run has written to it", "torn tail"),
+        ("half", "its writer was interrupted", "is it a journal?"),
+        ("none", "No such file", "intact"),
+        (".", "Is a directory", "intact"),
+    ] {
+        let output = cdpr(&["verify", "journal", file], &within);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(want) && error.contains("hint:"), "{error}");
+        assert!(!error.contains(not), "{file}: {error}");
+    }
+}
+
+const DOCUMENT: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../attestation/tests/vectors/aws-eu-central-1.cose");
+
+#[test]
+fn an_attestation_document_is_explained_check_by_check() {
+    let within = folder("attestation");
+    let document = fs::read(DOCUMENT).unwrap();
+    fs::write(within.join("tagged"), [&[0xd2], &document[..]].concat()).unwrap();
+    fs::write(within.join("cut"), &document[..1_000]).unwrap();
+    let then = "2025-01-06T16:07:05Z";
+    for (file, is_tagged) in [(DOCUMENT, false), ("tagged", true)] {
+        let output = cdpr(&["verify", "attestation", file, "--at", then], &within);
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
+        assert!(said.contains("under AWS's root") && said.contains("PCR0"), "{said}");
+        assert_eq!(said.matches(" holds ").count(), 13, "{said}");
+        assert_eq!(said.contains("tag 18"), is_tagged, "{said}");
+    }
+    let later = cdpr(&["verify", "attestation", DOCUMENT, "--json"], &within);
+    let error = text(&later.stderr);
+    assert_eq!(later.status.code(), Some(2), "{error}");
+    assert!(error.contains("check 7 fails"), "{error}");
+    assert!(error.contains(&format!("hint: when it was signed it held: --at {then}")), "{error}");
+    let said: Value = serde_json::from_slice(&later.stdout).unwrap();
+    assert_eq!((&said["holds"], &said["trust"]), (&false.into(), &"hardware".into()));
+    assert_eq!(said["checks"].as_array().map(Vec::len), Some(17));
+    for (arguments, want) in [
+        (&["cut", "--at", then][..], "check 1 fails"),
+        (&["/etc/passwd"], "check 1 fails"),
+        (&["/dev/zero"], "larger than 1 MiB"),
+        (&["none"], "No such file"),
+        (&[DOCUMENT, "--at", "noon"], "it is neither an instant such as"),
+        (&[DOCUMENT, "--pcr0", "0a"], "it has 2 hexadecimal digits, not 96"),
+    ] {
+        let output = cdpr(&[&["verify", "attestation"], arguments].concat(), &within);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(want), "{error}");
+    }
+    let other = "0a".repeat(48);
+    let output =
+        cdpr(&["verify", "attestation", DOCUMENT, "--at", then, "--pcr0", &other], &within);
+    assert!(text(&output.stderr).contains("check 15 fails"), "{}", text(&output.stderr));
+}
+
+/// A shipped scenario with one thing changed.
+fn scenario(within: &Path, from: &str, to: &str) -> String {
+    let source = sim::shipped()["usdc-2023-03"].replacen(from, to, 1);
+    assert!(source.contains(to), "{from}");
+    fs::write(within.join("w.toml"), source).unwrap();
+    "w.toml".to_owned()
+}
+
+#[test]
+fn a_slip_in_a_scenario_or_a_deployment_is_pointed_at() {
+    let within = folder("scenario");
+    for (from, to, want) in [
+        ("makers = 12", "makers = 0", "w.toml:"),
+        ("makers = 12", "makers = 0", ": key \"panel.makers\": 0 is outside 1 to 256"),
+        ("ticks_max = 144", "ticks_max = 0xffff", "65535 ticks is outside 1 to 2016"),
+        ("ticks_after = 12", "ticks_after = 9999", "9999 ticks is outside 0 to 2016"),
+        ("days = [4, 10]", "days = [4, inf]", "panel.pricing.days"),
+        ("makers = 12", "maker = 12", "unknown field `maker`, expected one of `makers`"),
+        ("makers = 12", "maker = 12", "hint: did you mean \"makers\"?"),
+        ("ratio = \"1.025\"", "ratio = \"102.5%\"", "is outside 0.000001 to 9.999999"),
+    ] {
+        let path = scenario(&within, from, to);
+        refused(&["run", "--scenario", &path], &within, &[want]);
+    }
+    let deployment = |from: &str, to: &str| {
+        let source = fs::read_to_string(DEPLOYMENT).unwrap();
+        assert!(source.contains(from), "{from}");
+        fs::write(within.join("d.toml"), source.replacen(from, to, 1)).unwrap();
+    };
+    let run = ["run", "--deployment", "d.toml"];
+    deployment("nodes = 4", "nodes = 0x40");
+    refused(&run, &within, &["d.toml:", "64 is not 1 to 31", "hint:"]);
+    deployment("mode = \"immediate\"", "mode = \"imediate\"");
+    refused(&run, &within, &["d.toml:", "did you mean \"immediate\"?"]);
+    deployment("mode = \"immediate\"", "mod = \"immediate\"");
+    refused(&run, &within, &["d.toml:", "did you mean \"mode\"?"]);
+
+    // A second feed, and a step that reads it.
+    let feed = "[feeds.EURC_RESERVES]\ndecimals = 6\nobservers = 4\nquorum = 3\nage_max = \"10m\"\npublic = false\n";
+    deployment("[pools]", &format!("{feed}[pools]"));
+    let (before, from) = recovery::SEED.split_at(recovery::SEED.rfind("USDC_RESERVES").unwrap());
+    fs::write(within.join("w.yaml"), before.to_owned() + &from.replace("USDC", "EURC")).unwrap();
+    refused(&["run", "w.yaml", "--deployment", "d.toml"], &within, &["w.yaml:59:", "hint:"]);
+}
+
+const DEPLOYMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deployments/embedded.toml");
+
+/// Both are read, or the journal would not be what is complained of.
+#[test]
+fn tomls_own_dates_and_hexadecimal_integers_are_read() {
+    let within = folder("toml");
+    let source = sim::shipped()["usdc-2023-03"]
+        .replace("\"2023-03-10T15:55:00Z\"", "2023-03-10T16:55:00+01:00")
+        .replace("\"2023-03-10T16:40:00Z\"", "2023-03-10 16:40:00Z")
+        .replace("makers = 12", "makers = 0xc");
+    fs::write(within.join("s.toml"), source).unwrap();
+    let source = fs::read_to_string(DEPLOYMENT).unwrap().replace("id = 31337", "id = 0x7a69");
+    fs::write(within.join("d.toml"), source).unwrap();
+    let run = ["run", "--scenario", "s.toml", "--deployment", "d.toml", "--journal", "/dev/null"];
+    refused(&run, &within, &["/dev/null: not a file in which a run could be kept"]);
+}
+
+const RECOVERY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../workflows/recovery");
+
+/// Refused before anything expensive starts: no key of the dark pool's is derived.
+#[test]
+fn what_a_workflow_does_not_use_is_refused_before_its_world_is_built() {
+    let within = folder("unused");
+    fs::write(within.join("p.json"), "{bad").unwrap();
+    for (arguments, wants) in [
+        (&["--trigger-index", "7"][..], &["there is no trigger 7", "0 to 0"][..]),
+        (&["--fill", "{}"], &["--fill: trigger 0, cron-trigger@1.0.0, takes none"]),
+        (&["--http-payload", "{bad"], &["--http-payload: trigger 0", "takes none"]),
+        (&["--evm-tx-hash", "0x00"], &["--evm-tx-hash: trigger 0", "takes none"]),
+        (&["--evm-event-index", "1"], &["--evm-event-index: trigger 0", "takes none"]),
+        (&["--now", "2024-01-01T00:00:00Z"], &["is about another time", "between"]),
+        (&["--now", "253402300800"], &["nor Unix seconds, 0 to 253,402,300,799"]),
+        (&["--scenario", "healthi"], &["did you mean \"healthy\"?", "thin-panel"]),
+        (&["--limits", "non"], &["there is no file \"non\"", "did you mean \"none\"?"]),
+        (&["--target", "stagin-settings"], &["did you mean \"staging-settings\"?"]),
+        (&["--wasm", "/dev/zero"], &["/dev/zero"]),
+        (&["--config", "/dev/zero"], &["larger than 64 MiB"]),
+    ] {
+        let cache = within.join("cache");
+        let simulate = [&["workflow", "simulate", RECOVERY], arguments].concat();
+        let output = command(&simulate, &within).env("XDG_CACHE_HOME", &cache).output().unwrap();
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        for want in wants {
+            assert!(error.contains(want), "{arguments:?}: expected {want:?} in: {error}");
+        }
+        assert!(!cache.exists(), "{arguments:?}: keys were derived first");
+    }
+    let run = ["workflow", "run", RECOVERY, "--trigger-index", "1"];
+    let cache = within.join("cache");
+    let output = command(&run, &within).env("XDG_CACHE_HOME", &cache).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(!cache.exists());
+
+    let project = within.join("p");
+    fs::create_dir_all(project.join("w")).unwrap();
+    let settings = format!(
+        "s: {{ user-workflow: {{ workflow-name: w }}, workflow-artifacts: {{ workflow-path: \"{RECOVERY}/wasm/workflow.wasm\" }} }}\n"
+    );
+    fs::write(project.join("w/workflow.yaml"), settings).unwrap();
+    let chains = "s: { rpcs: [{ chain-name: ethereum-mainet, url: \"http://localhost:1\" }] }\n";
+    fs::write(project.join("project.yaml"), chains).unwrap();
+    let simulate = ["workflow", "simulate", "p/w"];
+    refused(&simulate, &within, &["did you mean \"ethereum-mainnet\"?"]);
+    fs::write(project.join("project.yaml"), chains.replace("mainet", "mainnet")).unwrap();
+    refused(
+        &[&simulate[..], &["--scenario", "healthy"]].concat(),
+        &within,
+        &["--scenario: no darkpool@1.0.0 is simulated: the project names chains"],
+    );
+    refused(
+        &["workflow", "limits", "export", "l.json", "--profile", "simulater"],
+        &within,
+        &["did you mean \"simulator\"?", "production"],
+    );
+    fs::write(within.join("l.json"), "{\"wasm_sise_max\": 1}").unwrap();
+    refused(
+        &[&simulate[..], &["--limits", "l.json"]].concat(),
+        &within,
+        &["did you mean \"wasm_size_max\"?"],
+    );
+}
+
+#[test]
+fn whoever_comes_second_to_a_folder_is_told() {
+    let within = study("second");
+    let first = study::folder::Claim::alone(&within.join("out")).unwrap();
+    refused(
+        &["simulate", "s.toml", "--out", "out"],
+        &within,
+        &["another process is at work in out", "hint: wait"],
+    );
+    drop(first);
+    let output = cdpr(&["simulate", "s.toml", "--out", "out"], &within);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn an_interrupted_study_says_how_to_go_on_and_goes_on() {
+    let within = folder("interrupted");
+    fs::write(within.join("s.toml"), SPEC.replace("= 20", "= 20000")).unwrap();
+    let arguments = ["simulate", "s.toml", "--out", "out", "--jobs", "1"];
+    let mut child =
+        command(&arguments, &within).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Once it has made a chunk, it is at work and listens.
+    let chunks = within.join("out/chunks");
+    while !fs::read_dir(&chunks).is_ok_and(|entries| {
+        entries.flatten().any(|entry| entry.path().extension().is_some_and(|kind| kind == "chunk"))
+    }) {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before it was interrupted");
+        std::thread::yield_now();
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{error}");
+    assert!(error.contains("finished chunks are in out/chunks"), "{error}");
+    assert!(error.contains("run the same again to go on"), "{error}");
+    let kept = names(&chunks);
+    assert!(kept.iter().all(|name| name == ".cdpr" || name.ends_with(".chunk")), "{kept:?}");
+    assert!(!within.join("out/summary.json").exists());
+    fs::write(within.join("s.toml"), SPEC.replace("= 20", "= 20000")).unwrap();
+    let again = command(&arguments[..4], &within).output().unwrap();
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
+}

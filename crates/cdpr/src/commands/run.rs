@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     say(if arguments.json {
         format!("{}\n", transcript::json(&report))
     } else {
-        transcript::text(&report, terminal::is_coloured())
+        transcript::text(&report, terminal::columns(), terminal::is_coloured())
     })?;
     Ok(if report.is_success() { Ending::Done } else { Ending::MissionFailed })
 }
@@ -138,10 +138,21 @@ pub(crate) fn scenario(path: &Path) -> Result<Scenario, Failure> {
     // What a run commits to is the file as it is.
     let hash = primitives::sha256(&[source.as_bytes()]);
     parsed.map(|scenario| Scenario { hash, ..scenario }).map_err(|mut error| {
-        if let sim::ScenarioError::Value { file, key, .. } = &mut error
-            && let Some(place) = Places::of(&source).find(key)
-        {
-            file.push_str(&format!(":{place}"));
+        match &mut error {
+            sim::ScenarioError::Value { file, key, .. } => {
+                if let Some(place) = Places::of(&source).find(key) {
+                    file.push_str(&format!(":{place}"));
+                }
+            }
+            sim::ScenarioError::Syntax { message, .. } => {
+                // The parser lists the keys that it knows, in backticks, after the one that it does not.
+                let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+                if let [found, known @ ..] = words.as_slice()
+                    && let Some(nearest) = study::spec::nearest(found, known)
+                {
+                    *message = format!("{}\n  hint: did you mean {nearest:?}?", message.trim_end());
+                }
+            }
         }
         bad(error)
     })
