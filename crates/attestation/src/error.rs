@@ -167,6 +167,37 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The check that it is about, by the numbers of the crate's documentation; none of a policy that allows nothing.
+    pub fn check(&self) -> Option<u8> {
+        Some(match self {
+            Self::DocumentTooLong { .. } | Self::Malformed { part: "envelope", .. } => 1,
+            Self::Algorithm { .. }
+            | Self::UnprotectedHeader
+            | Self::Length { field: "signature", .. } => 2,
+            Self::Duplicate { key } if key.starts_with("pcr ") => 4,
+            Self::Malformed { .. } | Self::Duplicate { .. } => 3,
+            Self::Missing { field: "pcr 0" | "pcr 1" | "pcr 2" } | Self::DebugMode { .. } => 14,
+            Self::Missing { .. }
+            | Self::Length { .. }
+            | Self::Digest { .. }
+            | Self::RegisterIndex { .. } => 4,
+            Self::UnknownRoot { .. } => 5,
+            Self::Certificate { problem, .. } => problem.check(),
+            Self::Signature => 11,
+            Self::Stale { .. } | Self::FromTheFuture { .. } => 12,
+            Self::Nonce => 13,
+            Self::Measurement { .. } => 15,
+            Self::DevelopmentOffDevnet { .. } => 16,
+            Self::EmptyPolicy => return None,
+            Self::Bundle(_)
+            | Self::BundleNotAttested
+            | Self::BundleChain { .. }
+            | Self::BundleExpired { .. } => 17,
+        })
+    }
+}
+
 /// CBOR that is not what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("byte {at}: {what}")]
@@ -240,6 +271,25 @@ pub enum CertificateProblem {
     /// Check 10.
     #[error("it is revoked by the policy")]
     Revoked,
+}
+
+impl CertificateProblem {
+    const fn check(self) -> u8 {
+        match self {
+            Self::Malformed
+            | Self::Version
+            | Self::Algorithm
+            | Self::Key
+            | Self::Issuer
+            | Self::Signature => 6,
+            Self::NotYetValid { .. } | Self::Expired { .. } => 7,
+            Self::NotAuthority | Self::AuthorityLeaf | Self::PathLength { .. } | Self::KeyUsage => {
+                8
+            }
+            Self::DuplicateExtension | Self::CriticalExtension => 9,
+            Self::Revoked => 10,
+        }
+    }
 }
 
 /// The allowed side of a mismatch. A list that allows one image names it and no other.

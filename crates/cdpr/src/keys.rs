@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use anyhow::Context as _;
 use circuits::keys::{Keys, Step};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar};
 use primitives::sha256;
+use study::folder;
+
+use crate::terminal::{Progress, note};
 
 /// The clearing circuit's development keys, as bytes. Made under a progress bar the first time, some
 /// seconds; read from the user's cache afterwards. A damaged cache is made again.
@@ -19,48 +20,38 @@ pub(crate) fn development(chain_id: u64) -> anyhow::Result<Vec<u8>> {
     {
         return Ok(bytes);
     }
-    let bar = ProgressBar::new_spinner()
-        .with_style(
-            ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
-                .context("a progress template")?,
-        )
-        .with_message("deriving development keys for the clearing circuit, once");
-    bar.enable_steady_tick(Duration::from_millis(120));
+    let progress = Progress::new(
+        ProgressBar::new_spinner()
+            .with_message("deriving development keys for the clearing circuit, once"),
+        "{spinner} {msg} ({elapsed})",
+        |bar| format!("{}, {}", bar.message(), HumanDuration(bar.elapsed())),
+    );
     let keys = Keys::development(chain_id, |step| {
-        bar.set_message(match step {
+        progress.bar.set_message(match step {
             Step::Circuit => "development keys, once: synthesising the clearing circuit",
             Step::Keys => "development keys, once: computing the proving key",
             Step::Check => "development keys, once: checking them",
         });
     })?;
     let bytes = keys.to_bytes();
-    bar.finish_and_clear();
+    drop(progress);
     anyhow::ensure!(
         sha256(&[&bytes]) == pin,
         "the derived keys are not the ones this build pins; run `cargo xtask artifacts` after changing the circuit"
     );
     // A cache that cannot be written costs time, not correctness.
-    match path {
-        Some(path) => {
-            if let Err(error) = write_whole(&path, &bytes) {
-                eprintln!("note: keys are not cached at {}: {error}", path.display());
-            }
-        }
-        None => eprintln!(
-            "note: keys are not cached and derived again next time: neither XDG_CACHE_HOME nor HOME is an absolute path"
-        ),
+    let Some(path) = path else {
+        note(
+            "note: keys are not cached and derived again next time: neither XDG_CACHE_HOME nor HOME is an absolute path",
+        );
+        return Ok(bytes);
+    };
+    let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    let kept = kept.map_err(anyhow::Error::from);
+    if let Err(error) = kept.and_then(|()| Ok(folder::write_over(&path, &bytes)?)) {
+        note(format_args!("note: keys are not cached at {}: {error:#}", path.display()));
     }
     Ok(bytes)
-}
-
-/// Writes beside the file and renames, so that a reader never sees half a key.
-fn write_whole(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let part = path.with_extension(format!("part-{}", std::process::id()));
-    std::fs::write(&part, bytes)?;
-    std::fs::rename(&part, path)
 }
 
 /// `$XDG_CACHE_HOME/cdpr`, else `~/.cache/cdpr`.

@@ -1,24 +1,30 @@
 //! The one user binary. It is a crate because it alone reads arguments, files and the terminal.
 
-#![allow(clippy::print_stderr, reason = "the binary is where words reach the terminal")]
-
 mod commands;
+mod counts;
+mod kept;
 mod keys;
+#[cfg(test)]
+mod readers;
 #[cfg(test)]
 mod shown;
 mod stack;
+mod terminal;
 mod transcript;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+/// Version, commit and features.
+const VERSION: &str = env!("CDPR_VERSION");
 
 /// Refills a stablecoin's reserves without telling the market it had to.
 ///
 /// Exit codes: 0 done · 1 the mission failed as specified (halted, or unrecovered), or the simulated
-/// workflow reported an error · 2 bad input · 3 internal.
+/// workflow reported an error · 2 bad input · 3 internal · 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(name = "cdpr", version, arg_required_else_help = true)]
+#[command(name = "cdpr", version = VERSION, arg_required_else_help = true, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -38,12 +44,18 @@ enum Command {
     /// Make, build and simulate CRE workflows: anyone's, as Chainlink's `cre workflow` does.
     #[command(subcommand)]
     Workflow(commands::workflow::Workflow),
+    /// Print what a shell needs to complete commands, options and their values.
+    Completions(commands::manual::Completions),
+    /// Print a manual page, or write all of them into a folder.
+    Man(commands::manual::Pages),
 }
 
 #[derive(Debug, Subcommand)]
 enum Verify {
     /// Re-run core and EVM over a journal; re-check every signature, attestation and proof.
     Journal(commands::verify::Arguments),
+    /// Explain an AWS Nitro attestation document: what it says, and each check of it.
+    Attestation(commands::verify::attestation::Arguments),
 }
 
 /// How a command ends when it does not fail.
@@ -53,11 +65,15 @@ enum Ending {
     MissionFailed,
 }
 
-/// Whose fault it is: the input's, or ours.
+/// Why a command ends early: the input's fault, ours, or nobody's.
 #[derive(Debug)]
 enum Failure {
     Input(anyhow::Error),
     Internal(anyhow::Error),
+    /// Neither's: somebody asked for an end, and is told how to go on.
+    Interrupted(String),
+    /// Nobody's: the one who read the answer has left.
+    Unheard,
 }
 
 impl From<anyhow::Error> for Failure {
@@ -67,23 +83,50 @@ impl From<anyhow::Error> for Failure {
 }
 
 fn main() -> ExitCode {
-    // clap exits with 2 by itself: bad input.
-    let ending = match Cli::parse().command {
-        Command::Run(arguments) => commands::run::run(&arguments),
-        Command::Simulate(arguments) => commands::simulate::run(&arguments),
-        Command::Report(arguments) => commands::report::run(&arguments),
-        Command::Verify(Verify::Journal(arguments)) => commands::verify::journal(&arguments),
-        Command::Workflow(command) => commands::workflow::run(&command),
+    let ending = match Cli::try_parse() {
+        Ok(cli) => run(cli.command),
+        // Help and version are answers as any other; the rest is bad input.
+        Err(error) if error.use_stderr() => {
+            let _ = error.print();
+            return ExitCode::from(2);
+        }
+        Err(error) if terminal::is_coloured() => {
+            terminal::say(error.render().ansi().to_string()).map(|()| Ending::Done)
+        }
+        Err(error) => terminal::say(error.render().to_string()).map(|()| Ending::Done),
     };
     let (code, error) = match ending {
         Ok(Ending::Done) => return ExitCode::SUCCESS,
         Ok(Ending::MissionFailed) => return ExitCode::from(1),
+        // Whoever has stopped reading has seen enough.
+        Err(Failure::Unheard) => return ExitCode::SUCCESS,
+        Err(Failure::Interrupted(words)) => {
+            terminal::note(words);
+            return ExitCode::from(terminal::INTERRUPTED);
+        }
         Err(Failure::Input(error)) => (2, error),
         Err(Failure::Internal(error)) => (3, error),
     };
-    eprintln!("error: {error}");
+    terminal::note(format_args!("error: {error}"));
     for cause in error.chain().skip(1) {
-        eprintln!("  because: {cause}");
+        terminal::note(format_args!("  because: {cause}"));
     }
     ExitCode::from(code)
+}
+
+fn run(command: Command) -> Result<Ending, Failure> {
+    match command {
+        Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Simulate(arguments) => commands::simulate::run(&arguments),
+        Command::Report(arguments) => commands::report::run(&arguments),
+        Command::Verify(Verify::Journal(arguments)) => commands::verify::journal(&arguments),
+        Command::Verify(Verify::Attestation(arguments)) => {
+            commands::verify::attestation::run(&arguments)
+        }
+        Command::Workflow(command) => commands::workflow::run(&command),
+        Command::Completions(arguments) => {
+            commands::manual::completions(&arguments, Cli::command())
+        }
+        Command::Man(arguments) => commands::manual::pages(&arguments, Cli::command()),
+    }
 }

@@ -82,6 +82,10 @@ fn a_killed_run_goes_on_and_ends_the_same_and_its_journal_verifies() {
     assert_eq!(undisturbed["request"]["status"], "FILLED");
     assert_eq!(undisturbed["recovered"], true);
 
+    let transcript = cdpr(&["run", "--scenario", &scenario]);
+    let widest = text(&transcript.stdout).lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(80), "{widest:?}: {}", text(&transcript.stdout));
+
     let killed_at = |crash: &str| {
         let journal = folder.join(format!("{crash}.journal")).display().to_string();
         let arguments = ["run", "--scenario", &scenario, "--json", "--journal", &journal];
@@ -252,6 +256,17 @@ fn another_runs_journal_is_not_continued() {
     assert_eq!(other.status.code(), Some(2));
     let error = text(&other.stderr);
     assert!(error.contains("run.journal is of another run") && error.contains("hint:"), "{error}");
+
+    // A seal of another run beside it.
+    let second = folder.join("second.journal").display().to_string();
+    let kill = ["run", "--scenario", &scenario, "--crash-at", "after-append:ticked", "--journal"];
+    let killed = cdpr(&[&kill[..], &[&second, "--seed", "2"]].concat());
+    assert_eq!(killed.status.code(), None);
+    std::fs::copy(format!("{second}.enclave"), format!("{journal}.enclave")).unwrap();
+    let sealed = cdpr(&["run", "--scenario", &scenario, "--journal", &journal]);
+    let error = text(&sealed.stderr);
+    assert_eq!(sealed.status.code(), Some(2), "{error}");
+    assert!(error.contains(".enclave is of another run") && error.contains("hint:"), "{error}");
 }
 
 #[test]

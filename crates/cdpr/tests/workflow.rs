@@ -306,8 +306,7 @@ fn bad_input_is_named_and_hinted_at() {
     );
     refused(&["simulate", RECOVERY, "--config", "no-such.json"], &["no-such.json"]);
     refused(&["simulate", RECOVERY, "--no-config"], &["configuration"]);
-    refused(&["simulate", RECOVERY, "--nodes", "3"], &["3 nodes"]);
-    refused(&["simulate", RECOVERY, "--faults", "0"], &["0 faulty"]);
+    refused(&["simulate", RECOVERY, "--nodes", "4", "--faults", "2"], &["4 nodes", "2 faulty"]);
     refused(&["simulate", RECOVERY, "--broadcast"], &["--broadcast"]);
     refused(&["build", &folder.display().to_string()], &["Cargo.toml"]);
     let orphan = folder.join("orphan");

@@ -26,6 +26,7 @@ use evm::DEVELOPMENT_CHAIN_ID;
 use evm::alloy::primitives::{Address, B256, U256};
 use store::{Storage, TornTail};
 
+pub use log::KIND as LOG;
 pub use rpc::RpcError;
 pub use transport::LocalTransport;
 

@@ -5,7 +5,7 @@ use evm::alloy::rlp::{self, Decodable, Encodable, Header};
 use primitives::frames::Kind;
 
 /// How a chain's log begins, and what its frames are hashed under.
-pub(crate) const KIND: Kind = Kind { magic: b"CDPRCHN1", domain: "cdpr/chain-log/v1" };
+pub const KIND: Kind = Kind { magic: b"CDPRCHN1", domain: "cdpr/chain-log/v1" };
 
 /// One thing that happened to the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]

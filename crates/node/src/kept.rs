@@ -11,7 +11,7 @@ use store::{Error, Log, Opened, Storage};
 use crate::Journaled;
 
 /// How the log begins, and what its frames are hashed under.
-const KIND: Kind = Kind { magic: b"CDPRENC1", domain: "cdpr/enclave-log/v1" };
+pub const KIND: Kind = Kind { magic: b"CDPRENC1", domain: "cdpr/enclave-log/v1" };
 
 /// One record.
 #[derive(Encode, Decode)]

@@ -22,7 +22,7 @@ pub mod view;
 pub use driver::{Door, Node, Site};
 pub use enrolment::{MODULE, proving_key_pin};
 pub use journaled::{Journaled, run_of};
-pub use kept::Kept;
+pub use kept::{KIND as ENCLAVE_LOG, Kept};
 pub use sealed::{Sealed, Socket};
 pub use tick::serve;
 

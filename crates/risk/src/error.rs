@@ -98,6 +98,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// The key that it is about: a scenario's, `disclosure`, or a mechanism's, `mechanism.instrument`.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::OutOfRange { path, .. } => path,
+            Self::Ladder { path } => path,
+            Self::Instrument { .. } => "mechanism.instrument",
+            Self::Panel { .. } => "makers.invited",
+            Self::ShockAfterHorizon { .. } => "horizon",
+            Self::ShortFromTheStart { .. } => "issuer.liquid",
+            Self::TooManySteps { .. } => "step",
+            Self::Disclosure { .. } | Self::Workflow { .. } => "disclosure",
+            Self::Rounds { .. } => "cdpr-workflow.rounds",
+        }
+    }
+
     /// What to try.
     pub fn hint(&self) -> String {
         match self {

@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use node::ports::Ports;
 use node::{Journaled, Node};
+use primitives::frames::Kind;
+use protocol::journal::KIND;
 use store::{MemoryStorage, Storage};
 
 use crate::network::{Nodes, runner};
@@ -23,6 +25,9 @@ pub struct Stores {
 }
 
 impl Stores {
+    /// How each of them begins: journal, chain, enclave.
+    pub const KINDS: [&'static Kind; 3] = [&KIND, &devchain::LOG, &node::ENCLAVE_LOG];
+
     /// Stores that die with the process.
     pub fn memory() -> Self {
         let memory = |name| Box::new(MemoryStorage::named(name, Vec::new())) as Box<dyn Storage>;

@@ -216,13 +216,14 @@ impl Scenario {
                 "a run needs room",
             ));
         }
-        if raw.time.ticks_max == 0 || raw.time.ticks_max > 2_016 {
-            let reason = format!("{} ticks", raw.time.ticks_max);
-            return Err(refuse(
-                "time.ticks_max",
-                reason,
-                "between 1 and 2016, a week of the seed's cron",
-            ));
+        for (key, ticks, least) in [
+            ("time.ticks_max", raw.time.ticks_max, 1),
+            ("time.ticks_after", raw.time.ticks_after, 0),
+        ] {
+            if !(least..=2_016).contains(&ticks) {
+                let reason = format!("{ticks} ticks is outside {least} to 2016");
+                return Err(refuse(key, reason, "2016 are a week of the seed's cron"));
+            }
         }
         let mut supply = Vec::new();
         for point in &raw.supply {
@@ -249,8 +250,8 @@ impl Scenario {
                 haircut: haircut.ok_or_else(|| {
                     refuse(
                         "shock.haircut",
-                        format!("{} is above 100%", shock.haircut),
-                        "0% to 100%",
+                        format!("{} is outside 0% to 100%", shock.haircut),
+                        "what of the unit stops counting",
                     )
                 })?,
                 what: shock.what.clone(),
@@ -259,7 +260,8 @@ impl Scenario {
         let ratio = millionths(&raw.reserves.ratio)
             .filter(|m| (1..10_000_000).contains(m))
             .ok_or_else(|| {
-                refuse("reserves.ratio", raw.reserves.ratio.clone(), "a decimal such as \"1.025\"")
+                let reason = format!("\"{}\" is outside 0.000001 to 9.999999", raw.reserves.ratio);
+                refuse("reserves.ratio", reason, "a decimal such as \"1.025\", at most six places")
             })?;
         let first = supply[0].1;
         let reserves = Ratio(ratio).of_ceil(first).unwrap_or(Amount::MAX);
@@ -273,8 +275,8 @@ impl Scenario {
         if !(1..=256).contains(&panel.makers) {
             return Err(refuse(
                 "panel.makers",
-                format!("{} makers", panel.makers),
-                "between 1 and 256",
+                format!("{} is outside 1 to 256", panel.makers),
+                "each stands ready with an order of its own",
             ));
         }
         for (key, value) in [
@@ -285,9 +287,16 @@ impl Scenario {
             ("panel.pricing.days", pricing.days[1] - pricing.days[0]),
         ] {
             if !(0.0..=1_000.0).contains(&value) {
-                return Err(refuse(key, format!("{value} is out of range"), "between 0 and 1000"));
+                let reason = format!("{value} is outside 0 to 1000");
+                return Err(refuse(key, reason, "of pairs, the lower bound comes first"));
             }
         }
+        let share = |key, text: &str| {
+            let hint = "a share of the supply, or of the price, for each maker";
+            let share = fraction(key, text)?;
+            let reason = format!("\"{text}\" is outside 0% to 100%");
+            if share <= 1.0 { Ok(share) } else { Err(refuse(key, reason, hint)) }
+        };
         Ok(Self {
             name: raw.name,
             start,
@@ -299,12 +308,12 @@ impl Scenario {
             ratio: Ratio(ratio),
             panel: Panel {
                 makers: panel.makers,
-                capacity_median: fraction("panel.capacity_median", &panel.capacity_median)?,
+                capacity_median: share("panel.capacity_median", &panel.capacity_median)?,
                 capacity_sigma: panel.capacity_sigma,
                 latency_minutes: panel.latency_minutes,
                 funding: pair("panel.pricing.funding", &pricing.funding)?,
                 days: pricing.days,
-                effort_median: fraction("panel.pricing.effort_median", &pricing.effort_median)?,
+                effort_median: share("panel.pricing.effort_median", &pricing.effort_median)?,
                 effort_sigma: pricing.effort_sigma,
                 failure: pair("panel.pricing.failure", &pricing.failure)?,
                 loss: pair("panel.pricing.loss", &pricing.loss)?,
@@ -489,5 +498,16 @@ mod tests {
         check("ratio = \"1.025\"", "ratio = \"lots\"", "reserves.ratio");
         check("failure = [\"3%\", \"7%\"]", "failure = [\"7%\", \"3%\"]", "panel.pricing.failure");
         check("makers = 12", "maker = 12", "maker");
+        check(
+            "ticks_after = 12",
+            "ticks_after = 4_000_000_000",
+            "4000000000 ticks is outside 0 to",
+        );
+        check(
+            "effort_median = \"0.3%\"",
+            "effort_median = \"300%\"",
+            "panel.pricing.effort_median",
+        );
+        check("latency_minutes = 20", "latency_minutes = nan", "NaN is outside 0 to 1000");
     }
 }

@@ -5,16 +5,15 @@
 //! ```
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::model;
 use crate::plan::Plan;
+use crate::{folder, model};
 
-const MAGIC: &[u8; 8] = b"CDPRCHK1";
+pub(crate) const MAGIC: &[u8; 8] = b"CDPRCHK1";
 
 /// What a chunk says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +64,12 @@ pub enum Error {
         /// The reason.
         reason: crate::spec::Reason,
     },
+    /// A place that cannot be written.
+    #[error(transparent)]
+    Place(#[from] folder::Error),
+    /// Somebody asked for an end.
+    #[error("interrupted")]
+    Interrupted,
     /// Not made by those who were asked.
     #[error(transparent)]
     Elsewhere(Box<dyn std::error::Error + Send + Sync>),
@@ -105,19 +110,23 @@ pub fn compute(plan: &Plan, index: u64) -> Result<Vec<Vec<f64>>, Error> {
 /// Puts a chunk into `folder`: whole, or not at all.
 ///
 /// # Errors
-/// [`Error::File`].
+/// [`Error::Place`].
 pub fn keep(plan: &Plan, index: u64, rows: &[Vec<f64>], folder: &Path) -> Result<(), Error> {
-    let bytes = encode(plan, index, rows);
-    let path = path(folder, index);
-    // A name of its own, so that two workers on one chunk do not write into each other's file; the rename is atomic.
-    let partial = path.with_extension(format!("{}.part", std::process::id()));
-    let write = || -> std::io::Result<()> {
-        let mut file = fs::File::create(&partial)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&partial, &path)
-    };
-    write().map_err(|cause| Error::File { path, cause })
+    folder::write(&path(folder, index), &encode(plan, index, rows))?;
+    Ok(())
+}
+
+/// Removes a plan's chunks from `folder`, and the folder if that was all it held.
+///
+/// # Errors
+/// [`Error::Place`].
+pub fn remove(plan: &Plan, folder: &Path) -> Result<(), Error> {
+    folder::remove(folder, |path| {
+        fs::read(path).ok().and_then(|bytes| decode(&bytes)).is_some_and(|(header, _)| {
+            header.config == plan.config() && path == self::path(folder, header.index)
+        })
+    })?;
+    Ok(())
 }
 
 /// A chunk's file.

@@ -1,7 +1,7 @@
 //! Running a plan on this machine: chunks on every core, what is there already kept, the stop rule in index order.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
@@ -63,13 +63,18 @@ pub trait Makers: Sync {
     ) -> Result<(), Error>;
 }
 
-/// Threads of this machine, that many.
+/// Threads of this machine.
 #[derive(Debug, Clone, Copy)]
-pub struct Threads(pub usize);
+pub struct Threads<'a> {
+    /// How many.
+    pub jobs: usize,
+    /// Once it is true, no other chunk is begun.
+    pub stop: &'a AtomicBool,
+}
 
-impl Makers for Threads {
+impl Makers for Threads<'_> {
     fn width(&self) -> usize {
-        self.0 * 4
+        self.jobs * 4
     }
 
     fn make(
@@ -79,9 +84,12 @@ impl Makers for Threads {
         folder: &Path,
         made: &(dyn Fn(u64) + Sync),
     ) -> Result<(), Error> {
-        pool(self.0).install(|| {
+        pool(self.jobs).install(|| {
             // A chunk is long enough to be stolen by itself; rayon would hand out long stretches, and wait for the last.
             indices.par_iter().with_max_len(1).try_for_each(|index| {
+                if self.stop.load(Ordering::Relaxed) {
+                    return Err(Error::Interrupted);
+                }
                 chunk::make(plan, *index, folder)?;
                 made(*index);
                 Ok(())

@@ -177,8 +177,9 @@ pub fn scenario(table: &Table) -> Result<Scenario, (String, Reason)> {
         }
     }
     Value::Table(table.clone()).try_into().map_err(|error: toml::de::Error| {
-        let message = error.message().to_owned();
-        ("scenario".to_owned(), Reason::Model { message, hint: None })
+        let (key, message) = named(error.message(), |path| paths.contains(&path));
+        let key = key.map(|key| format!(".{key}")).unwrap_or_default();
+        (format!("scenario{key}"), reason(message))
     })
 }
 
@@ -194,6 +195,14 @@ pub fn policy(table: &Table) -> Result<risk::Policy, (String, Reason)> {
         if !names.contains(&key.as_str()) {
             let nearest = spec::nearest(key, &names);
             return Err((at(&format!(".{key}")), Reason::Unknown { nearest }));
+        }
+    }
+    if let Some(Value::String(found)) = table.get("disclosure") {
+        let known: Vec<&str> = risk::Disclosure::ALL.iter().map(|known| known.name()).collect();
+        if !known.contains(&found.as_str()) {
+            let known = known.into_iter().map(str::to_owned).collect();
+            let reason = Reason::NotOneOf { found: found.clone(), known };
+            return Err((at(".disclosure"), reason));
         }
     }
     let kinds = risk::Mechanism::all();
@@ -230,8 +239,36 @@ pub fn policy(table: &Table) -> Result<risk::Policy, (String, Reason)> {
         }
     }
     Value::Table(table.clone()).try_into().map_err(|error: toml::de::Error| {
-        (at(""), Reason::Model { message: error.message().to_owned(), hint: None })
+        let is_field = |path: &str| {
+            kinds.iter().any(|kind| kind.fields().iter().any(|field| field.path == path))
+        };
+        let (key, message) = named(error.message(), is_field);
+        let key = key.map(|key| format!(".mechanism.{}", key.rsplit('.').next().unwrap_or(key)));
+        (at(&key.unwrap_or_default()), reason(message))
     })
+}
+
+/// A word that is none of those the model lists is met with the nearest one.
+fn reason(message: String) -> Reason {
+    let quoted: Vec<&str> = message.split('"').skip(1).step_by(2).collect();
+    let is_word = |text: &&str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    match quoted.as_slice() {
+        [found, known @ ..]
+            if known.len() > 1 && message.contains(" is not ") && known.iter().all(is_word) =>
+        {
+            let known = known.iter().map(|word| (*word).to_owned()).collect();
+            Reason::NotOneOf { found: (*found).to_owned(), known }
+        }
+        _ => Reason::Model { message, hint: None },
+    }
+}
+
+/// The key that the model's message begins with, and the message.
+fn named(message: &str, is_key: impl Fn(&str) -> bool) -> (Option<&str>, String) {
+    match message.split_once(": ") {
+        Some((key, rest)) if is_key(key) => (Some(key), rest.to_owned()),
+        _ => (None, message.to_owned()),
+    }
 }
 
 fn unknown(path: &str, known: &[&str]) -> (String, Reason) {

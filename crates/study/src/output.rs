@@ -1,7 +1,7 @@
 //! Files for other people's tools: Parquet, CSV, and the card that says how they were made.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{Type, TypePtr};
 use serde::{Deserialize, Serialize};
 
+use crate::folder::{self, Partial};
 use crate::model::{self, Column, Kind};
 use crate::plan::Plan;
 
@@ -57,7 +58,8 @@ pub struct Tables {
     policies: Vec<String>,
     parquet: SerializedFileWriter<BufWriter<File>>,
     group: Group,
-    csv: BufWriter<File>,
+    csv: csv::Writer<File>,
+    files: [Partial; 2],
 }
 
 /// Rows of a Parquet row group: its description stays in memory until the file ends, so groups are few.
@@ -80,11 +82,11 @@ impl std::fmt::Debug for Tables {
 }
 
 impl Tables {
-    /// Starts both files in `folder`.
+    /// Starts both files of `folder`; they are there once they are [finished](Tables::finish).
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn start(plan: &Plan, folder: &Path) -> std::io::Result<Self> {
+    pub fn start(plan: &Plan, folder: &Path) -> Result<Self, folder::Error> {
         let columns = model::columns(plan.spec().model);
         let axes: Vec<String> =
             plan.spec().sweep.axes.iter().map(|axis| axis.key.clone()).collect();
@@ -92,17 +94,21 @@ impl Tables {
             .set_compression(Compression::SNAPPY)
             .set_created_by(format!("cdpr {}", crate::VERSION))
             .build();
-        let file = BufWriter::new(File::create(folder.join("results.parquet"))?);
+        let path = |name: &str| folder.join(name);
+        let failed = |cause: std::io::Error| folder::Error::File { path: folder.to_owned(), cause };
+        let files = [Partial::new(&path("results.parquet"))?, Partial::new(&path("results.csv"))?];
+        let file = BufWriter::new(files[0].file()?);
         let parquet = SerializedFileWriter::new(file, schema(columns, &axes), Arc::new(properties))
-            .map_err(std::io::Error::other)?;
-        let mut csv = BufWriter::new(File::create(folder.join("results.csv"))?);
+            .map_err(|error| failed(words(error)))?;
+        let mut csv =
+            csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(files[1].file()?);
         let names = ["point", "replication", "policy"]
             .into_iter()
             .chain(axes.iter().map(String::as_str))
             .chain(columns.iter().map(|column| column.name));
-        writeln!(csv, "{}", names.map(quoted).collect::<Vec<_>>().join(","))?;
+        csv.write_record(names).map_err(|error| failed(error.into()))?;
         let group = Group::new(axes.len(), columns.len());
-        Ok(Self { columns, axes, policies: plan.policies(), parquet, group, csv })
+        Ok(Self { columns, axes, policies: plan.policies(), parquet, group, csv, files })
     }
 
     /// Appends rows of one point, from replication `from`, in the order of [`Plan::compute`].
@@ -119,25 +125,27 @@ impl Tables {
         let values: Vec<String> = plan.values(point).iter().map(crate::quantity::join).collect();
         self.gather(point, from, rows, &values);
         if self.group.point.len() >= GROUP_ROWS {
-            self.flush().map_err(std::io::Error::other)?;
+            self.flush().map_err(words)?;
         }
         let width = self.policies.len() as u64;
-        let fixed: String = values.iter().map(|value| format!("{},", quoted(value))).collect();
         for (index, row) in rows.iter().enumerate() {
             let index = index as u64;
-            let policy = &self.policies[to_usize(index % width)];
-            write!(self.csv, "{point},{},{},{fixed}", from + index / width, quoted(policy))?;
-            for (place, (value, column)) in row.iter().zip(self.columns).enumerate() {
-                let comma = if place == 0 { "" } else { "," };
+            self.csv.write_field(point.to_string())?;
+            self.csv.write_field((from + index / width).to_string())?;
+            self.csv.write_field(&self.policies[to_usize(index % width)])?;
+            for value in &values {
+                self.csv.write_field(value)?;
+            }
+            for (value, column) in row.iter().zip(self.columns) {
                 match column.kind {
-                    Kind::Flag => write!(self.csv, "{comma}{}", *value != 0.0)?,
+                    Kind::Flag => self.csv.write_field((*value != 0.0).to_string())?,
                     Kind::Count | Kind::Real if value.is_finite() => {
-                        write!(self.csv, "{comma}{value}")?;
+                        self.csv.write_field(value.to_string())?;
                     }
-                    Kind::Count | Kind::Real => write!(self.csv, "{comma}")?,
+                    Kind::Count | Kind::Real => self.csv.write_field("")?,
                 }
             }
-            writeln!(self.csv)?;
+            self.csv.write_record(None::<&[u8]>)?;
         }
         Ok(())
     }
@@ -211,11 +219,23 @@ impl Tables {
     /// Ends both files.
     ///
     /// # Errors
-    /// When a file cannot be written.
-    pub fn finish(mut self) -> std::io::Result<()> {
-        self.flush().map_err(std::io::Error::other)?;
-        self.parquet.finish().map_err(std::io::Error::other)?;
-        self.csv.flush()
+    /// When a file cannot be written; then neither is there.
+    pub fn finish(mut self) -> std::io::Result<[Partial; 2]> {
+        self.flush().map_err(words)?;
+        self.parquet.into_inner().map_err(words)?.flush()?;
+        self.csv.flush()?;
+        Ok(self.files)
+    }
+}
+
+/// The file system's own words where there are some.
+fn words(error: ParquetError) -> std::io::Error {
+    match error {
+        ParquetError::External(cause) => match cause.downcast::<std::io::Error>() {
+            Ok(cause) => *cause,
+            Err(cause) => std::io::Error::other(cause),
+        },
+        other => std::io::Error::other(other),
     }
 }
 
@@ -246,14 +266,6 @@ fn schema(columns: &[Column], axes: &[String]) -> TypePtr {
     }));
     let group = Type::group_type_builder("run").with_fields(fields).build();
     Arc::new(group.expect("fields make a group"))
-}
-
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
 }
 
 fn signed(count: u64) -> i64 {

@@ -56,11 +56,8 @@ impl Plan {
         file: &str,
         read: impl FnOnce(&str) -> Result<String, String>,
     ) -> Result<Self, Error> {
-        Self::prepare(spec, read).map_err(|(key, reason)| Error {
-            file: file.to_owned(),
-            key,
-            reason,
-        })
+        let places = spec.clone();
+        Self::prepare(spec, read).map_err(|wrong| places.error(file, wrong))
     }
 
     /// The same study on a stack, if its spec says so.
@@ -68,7 +65,8 @@ impl Plan {
     /// # Errors
     /// [`Error`], with the key that the stack has no counterpart of, or with the time that so many runs would take.
     pub fn on(mut self, stack: Arc<dyn Stack>, file: &str) -> Result<Self, Error> {
-        let refuse = |key: String, reason| Error { file: file.to_owned(), key, reason };
+        let spec = self.spec.clone();
+        let refuse = |key: String, reason| spec.error(file, (key, reason));
         if self.spec.level == Level::Model {
             return Ok(self);
         }
@@ -114,6 +112,13 @@ impl Plan {
         spec: Spec,
         read: impl FnOnce(&str) -> Result<String, String>,
     ) -> Result<Self, (String, Reason)> {
+        let runs = spec.runs_at_most();
+        if runs > crate::spec::RUNS_MAX {
+            let (points, policies) = (spec.sweep.points(), spec.policies.len() as u64);
+            let replications = spec.stop.at_most();
+            let reason = Reason::TooMuch { runs, points, policies, replications };
+            return Err(("study".to_owned(), reason));
+        }
         let data = match &spec.data {
             None => None,
             Some(wanted) => {
@@ -314,12 +319,32 @@ impl Plan {
                     if !self.spec.sweep.axes.is_empty() {
                         message = format!("{message} (at {})", self.describe(point));
                     }
-                    let key = format!("policy.{}", policy.name);
+                    let key = self.key(policy, error.key());
                     (key, Reason::Model { message, hint: Some(error.hint()) })
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
         Ok((scenario, models))
+    }
+
+    /// Where a file says what the model calls `path`: in the sweep, in the policy or in the world.
+    fn key(&self, policy: &risk::Policy, path: &str) -> String {
+        let name = &policy.name;
+        let ours = match path
+            .strip_prefix(policy.mechanism.name())
+            .and_then(|rest| rest.strip_prefix('.'))
+        {
+            Some(rest) => format!("policy.{name}.mechanism.{rest}"),
+            None if matches!(path, "disclosure" | "mechanism" | "mechanism.instrument") => {
+                format!("policy.{name}.{path}")
+            }
+            None => format!("scenario.{path}"),
+        };
+        let all = ours.replacen(&format!("policy.{name}."), "policy.*.", 1);
+        let bare = ours.strip_prefix("scenario.").unwrap_or(&ours);
+        let swept = [bare, ours.as_str(), all.as_str()].map(|key| format!("sweep.{key}"));
+        let has = |key: &&String| self.spec.places.has(key);
+        swept.iter().chain([&ours]).find(has).cloned().unwrap_or_else(|| format!("policy.{name}"))
     }
 
     /// A point in words: `makers.invited = 12, shock.gap = 3%`.

@@ -7,21 +7,38 @@ use std::fmt;
 use serde::Serialize;
 use toml::{Table, Value};
 
+use crate::data::Fill;
 use crate::design;
+use crate::places::{Place, Places};
 use crate::quantity::{Range, join};
 
 /// Most points of a sweep. A hundred thousand points of a thousand runs is a day on two cores; beyond it the answer is another
 /// design, not a longer wait.
 pub const POINTS_MAX: u64 = 100_000;
 
-/// Most replications of one point.
+/// Most replications of one point: an interval of a share is then a hundredth of a percent wide, and no metric of the model
+/// means anything finer.
 pub const REPLICATIONS_MAX: u64 = 100_000_000;
+
+/// Most runs of a study: a month of a hundred cores, at ten thousand runs a second and core.
+pub const RUNS_MAX: u64 = 1_000_000_000_000;
+
+/// Largest seed that a file can hold: TOML's integers have a sign.
+const SEED_MAX: u64 = i64::MAX as u64;
+
+/// Seconds between two rows of a measured series: one to a year.
+const STEP_S: (u64, u64) = (1, 366 * 86_400);
+
+/// Half the width of an interval: what ends a study must be within reach of a double.
+const HALF_WIDTH: (f64, f64) = (1e-12, 1e15);
 
 /// What is wrong with a spec, where, and what would do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Error {
     /// The file's name, as the caller gave it.
     pub file: String,
+    /// Where the key stands, or what is around it.
+    pub place: Option<Place>,
     /// The key; empty when the file as a whole is wrong.
     pub key: String,
     /// What is wrong.
@@ -30,7 +47,11 @@ pub struct Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.file)?;
+        f.write_str(&self.file)?;
+        if let Some(place) = self.place {
+            write!(f, ":{place}")?;
+        }
+        f.write_str(": ")?;
         if !self.key.is_empty() {
             write!(f, "key \"{}\": ", self.key)?;
         }
@@ -68,6 +89,28 @@ pub enum Reason {
     Missing {
         /// What to write.
         example: &'static str,
+    },
+    /// A number that is too small or too large.
+    #[error("{found} is outside {least} to {most}")]
+    Outside {
+        /// As written.
+        found: String,
+        /// The smallest that makes sense.
+        least: String,
+        /// The largest.
+        most: String,
+    },
+    /// More runs than anyone can wait for.
+    #[error("{} runs ({points} points × {policies} policies × {replications} replications), limit {}", thousands(*.runs), thousands(RUNS_MAX))]
+    TooMuch {
+        /// The product.
+        runs: u64,
+        /// Of the sweep.
+        points: u64,
+        /// Of the panel.
+        policies: u64,
+        /// Of each, at most.
+        replications: u64,
     },
     /// The wrong kind of value.
     #[error("{found} is not {expected}")]
@@ -152,7 +195,8 @@ impl Reason {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreadable { .. } => "give a readable UTF-8 file".into(),
-            Self::Syntax { .. } | Self::NotA { .. } => return None,
+            Self::Syntax { .. } | Self::NotA { .. } | Self::Outside { .. } => return None,
+            Self::TooMuch { .. } => "fewer points, or fewer replications: an interval narrows with their root".into(),
             Self::Unknown { nearest: Some(nearest) } => format!("did you mean \"{nearest}\"?"),
             Self::Unknown { nearest: None } => {
                 "`cdpr simulate --explain` lists every key".into()
@@ -215,6 +259,9 @@ pub struct Spec {
     pub rare: Option<Rare>,
     /// A measured series to draw beside the simulated one.
     pub data: Option<DataSpec>,
+    /// Where its keys stand in the file.
+    #[serde(skip)]
+    pub places: Places,
 }
 
 /// Which model a study runs.
@@ -361,6 +408,9 @@ pub struct DataSpec {
     pub step_s: u64,
     /// The row at which the simulated shock happens.
     pub shock_at: String,
+    /// What stands for rows that are missing.
+    #[serde(skip_serializing_if = "Fill::is_no")]
+    pub fill: Fill,
 }
 
 const TOP: &[&str] = &["study", "scenario", "policy", "sweep", "paths", "rare", "data"];
@@ -382,10 +432,16 @@ impl Spec {
     /// # Errors
     /// [`Error`] with the first thing that is wrong. What only the model can judge is judged by [`crate::plan::Plan`].
     pub fn parse(source: &str, file: &str) -> Result<Self, Error> {
-        Self::read(source).map_err(|(key, reason)| Error { file: file.to_owned(), key, reason })
+        let places = Places::of(source);
+        Self::read(source, &places).map_err(|wrong| places.error(file, wrong))
     }
 
-    fn read(source: &str) -> Result<Self, (String, Reason)> {
+    /// What is wrong with a key of this spec.
+    pub(crate) fn error(&self, file: &str, wrong: (String, Reason)) -> Error {
+        self.places.error(file, wrong)
+    }
+
+    fn read(source: &str, places: &Places) -> Result<Self, (String, Reason)> {
         let mut top: Table = source.parse().map_err(|error: toml::de::Error| {
             (String::new(), Reason::Syntax { message: error.to_string().trim_end().to_owned() })
         })?;
@@ -419,7 +475,7 @@ impl Spec {
                 return Err(("study.level".into(), reason));
             }
         };
-        let seed = whole(&mut study, "study.seed", 0, u64::MAX)?.unwrap_or(1);
+        let seed = whole(&mut study, "study.seed", 0, SEED_MAX)?.unwrap_or(1);
         let stop = stop(&mut study)?;
         let scenario = table(&mut top, "scenario")?.unwrap_or_default();
         let policies = policies(&mut top, model)?;
@@ -460,7 +516,20 @@ impl Spec {
             paths,
             rare,
             data,
+            places: places.clone(),
         })
+    }
+
+    /// Runs of the whole study, at most; saturates.
+    pub fn runs_at_most(&self) -> u64 {
+        let runs = self.stop.at_most().saturating_mul(self.policies.len() as u64);
+        runs.saturating_mul(self.sweep.points())
+    }
+}
+
+impl Places {
+    fn error(&self, file: &str, (key, reason): (String, Reason)) -> Error {
+        Error { file: file.to_owned(), place: self.find(&key), key, reason }
     }
 }
 
@@ -486,12 +555,22 @@ fn stop(study: &mut Table) -> Result<Stop, (String, Reason)> {
             let metric = text(&mut until, "study.until.metric")?
                 .ok_or_else(|| missing("study.until.metric", "metric = \"recovered\""))?;
             let half_width = match until.remove("half_width") {
-                Some(Value::Float(width)) if width > 0.0 && width.is_finite() => width,
+                Some(Value::Float(width)) if (HALF_WIDTH.0..=HALF_WIDTH.1).contains(&width) => {
+                    width
+                }
+                #[allow(clippy::cast_precision_loss, reason = "a width, not a count")]
+                Some(Value::Integer(width)) if (1..1 << 50).contains(&width) => width as f64,
+                Some(other @ (Value::Float(_) | Value::Integer(_))) => {
+                    let (least, most) =
+                        (format!("{:e}", HALF_WIDTH.0), format!("{:e}", HALF_WIDTH.1));
+                    let reason = Reason::Outside { found: other.to_string(), least, most };
+                    return Err(("study.until.half_width".into(), reason));
+                }
                 Some(other) => {
                     return Err(not_a(
                         "study.until.half_width",
                         &other,
-                        "a positive number with a point, in the metric's unit",
+                        "a positive number, in the metric's unit",
                     ));
                 }
                 None => return Err(missing("study.until.half_width", "half_width = 0.01")),
@@ -541,18 +620,39 @@ fn policies(top: &mut Table, model: Model) -> Result<Vec<Table>, (String, Reason
 }
 
 fn data(mut table: Table) -> Result<DataSpec, (String, Reason)> {
-    known(&table, &["path", "time", "price", "step", "shock_at"], "data.")?;
+    known(&table, &["path", "time", "price", "step", "shock_at", "fill"], "data.")?;
+    if let Some(Value::Datetime(at)) = table.get("shock_at") {
+        let at = Value::String(at.to_string());
+        table.insert("shock_at".to_owned(), at);
+    }
+    let fill = match text(&mut table, "data.fill")? {
+        None => Fill::No,
+        Some(found) => match Fill::ALL.into_iter().find(|(name, _)| *name == found) {
+            Some((_, fill)) => fill,
+            None => {
+                let known = Fill::ALL.map(|(name, _)| name.to_owned()).to_vec();
+                return Err(("data.fill".into(), Reason::NotOneOf { found, known }));
+            }
+        },
+    };
     let mut required =
         |key: &str, example| text(&mut table, key)?.ok_or_else(|| missing(key, example));
     let path = required("data.path", "path = \"prices.csv\"")?;
     let time = required("data.time", "time = \"hour_utc\", the column of times")?;
     let price = required("data.price", "price = \"vwap\", the column of prices")?;
     let shock_at = required("data.shock_at", "shock_at = \"2023-03-10T16:00:00Z\"")?;
+    if crate::data::epoch(&shock_at).is_none() {
+        return Err(not_a("data.shock_at", &Value::String(shock_at), crate::data::TIME));
+    }
     let step = required("data.step", "step = \"1 h\"")?;
     let step_s = crate::quantity::seconds(&step).ok_or_else(|| {
-        not_a("data.step", &Value::String(step), "a time in whole seconds, such as \"1 h\"")
+        not_a("data.step", &Value::String(step.clone()), "a time in whole seconds, such as \"1 h\"")
     })?;
-    Ok(DataSpec { path, time, price, step_s, shock_at })
+    if !(STEP_S.0..=STEP_S.1).contains(&step_s) {
+        let reason = Reason::Outside { found: step, least: "1 s".into(), most: "366 d".into() };
+        return Err(("data.step".into(), reason));
+    }
+    Ok(DataSpec { path, time, price, step_s, shock_at, fill })
 }
 
 fn rare(mut table: Table) -> Result<Rare, (String, Reason)> {
@@ -676,12 +776,9 @@ impl Sweep {
             Design::Morris { .. } => return Ok(()),
         };
         if sequence > design::SOBOL_POINTS_MAX {
-            let found = Value::Integer(i64::try_from(sequence).unwrap_or(i64::MAX));
-            return Err(not_a(
-                "sweep.points",
-                &found,
-                "at most 65536, where the Sobol sequence ends",
-            ));
+            let most = format!("{}, where the Sobol sequence ends", design::SOBOL_POINTS_MAX);
+            let reason = Reason::Outside { found: sequence.to_string(), least: "1".into(), most };
+            return Err(("sweep.points".into(), reason));
         }
         if dimensions > design::SOBOL_DIMENSIONS_MAX {
             let found = Value::Integer(i64::try_from(self.axes.len()).unwrap_or(i64::MAX));
@@ -842,20 +939,17 @@ fn whole(
     least: u64,
     most: u64,
 ) -> Result<Option<u64>, (String, Reason)> {
-    let expected = match (least, most) {
-        (0, _) => "a whole number, not negative",
-        (1, REPLICATIONS_MAX) => "a whole number from 1 to 100000000",
-        (1, 10_000) => "a whole number from 1 to 10000",
-        (1, _) => "a whole number from 1 to 1048576",
-        _ => "a whole number from 2 to 64",
-    };
     match table.remove(last(key)) {
         None => Ok(None),
         Some(Value::Integer(number)) => match u64::try_from(number) {
             Ok(number) if least <= number && number <= most => Ok(Some(number)),
-            _ => Err(not_a(key, &Value::Integer(number), expected)),
+            _ => {
+                let (least, most) = (least.to_string(), thousands(most));
+                let reason = Reason::Outside { found: number.to_string(), least, most };
+                Err((key.to_owned(), reason))
+            }
         },
-        Some(other) => Err(not_a(key, &other, expected)),
+        Some(other) => Err(not_a(key, &other, "a whole number")),
     }
 }
 
@@ -925,7 +1019,7 @@ mod tests {
         let text = GOOD.replace("replications", "replicatons");
         assert_eq!(
             error(&text),
-            "s.toml: key \"study.replicatons\": no such key\n  hint: did you mean \"study.replications\"?"
+            "s.toml:4:9: key \"study.replicatons\": no such key\n  hint: did you mean \"study.replications\"?"
         );
         assert!(error(&GOOD.replace("[sweep]", "[sweeep]")).contains("did you mean \"sweep\"?"));
     }
@@ -938,7 +1032,7 @@ mod tests {
             .replace(r#"["1%", "3%"]"#, &format!("[{thousand}]\n\"makers.leak\" = [{thousand}]"));
         assert_eq!(
             error(&text),
-            "s.toml: key \"sweep\": the sweep has 1,000,000,000 points (1000 × 1000 × 1000), limit 100,000: \
+            "s.toml:10:10: key \"sweep\": the sweep has 1,000,000,000 points (1000 × 1000 × 1000), limit 100,000: \
              100,000,000,000 runs\n  hint: give fewer values, or sample: design = \"sobol\" (or \"latin-hypercube\") \
              with points = 256 and ranges { from = …, to = … }"
         );

@@ -2,16 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use crate::chunk;
 use crate::execute::{self, Extent, Makers, Progress};
+use crate::folder::Claim;
 use crate::output::{RunCard, Tables};
 use crate::plan::Plan;
 use crate::spec::Design;
 use crate::summary::{self, PointSums, Summary};
+use crate::{chunk, folder};
 
 /// Why a study ended without results.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,9 @@ pub enum Error {
         #[source]
         cause: std::io::Error,
     },
+    /// A place that cannot be written.
+    #[error(transparent)]
+    Place(#[from] folder::Error),
     /// Results of another study are there.
     #[error("{} holds the results of another study, or of this one under another spec", .path.display())]
     Occupied {
@@ -46,13 +51,43 @@ pub enum Error {
 
 impl Error {
     /// What to do about it.
-    pub const fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Occupied { .. } => Some("give another --out, or remove it"),
             Self::Chunk(chunk::Error::Foreign { .. } | chunk::Error::Damaged { .. }) => {
                 Some("remove the file, or give a folder of its own to each study and version")
             }
-            Self::Chunk(_) | Self::File { .. } | Self::Model { .. } => None,
+            Self::Place(error) | Self::Chunk(chunk::Error::Place(error)) => error.hint(),
+            Self::File { cause, .. } | Self::Chunk(chunk::Error::File { cause, .. }) => {
+                folder::hint(cause)
+            }
+            Self::Chunk(
+                chunk::Error::NoSuch { .. }
+                | chunk::Error::Model { .. }
+                | chunk::Error::Interrupted
+                | chunk::Error::Elsewhere(_),
+            )
+            | Self::Model { .. } => None,
+        }
+    }
+
+    /// Whether it is for the user to change what was given.
+    pub fn is_input(&self) -> bool {
+        match self {
+            Self::Occupied { .. }
+            | Self::Chunk(
+                chunk::Error::Foreign { .. }
+                | chunk::Error::Damaged { .. }
+                | chunk::Error::NoSuch { .. },
+            ) => true,
+            Self::Place(error) | Self::Chunk(chunk::Error::Place(error)) => error.is_input(),
+            Self::File { cause, .. } | Self::Chunk(chunk::Error::File { cause, .. }) => {
+                folder::is_input(cause)
+            }
+            Self::Chunk(
+                chunk::Error::Model { .. } | chunk::Error::Interrupted | chunk::Error::Elsewhere(_),
+            )
+            | Self::Model { .. } => false,
         }
     }
 }
@@ -64,11 +99,12 @@ pub fn chunk_folder(out: &Path) -> PathBuf {
 
 /// Runs what is left to run, merges, and writes `results.parquet`, `results.csv`, `summary.json` and `run-card.json`.
 ///
-/// `chunks` is where chunks are kept and looked for; they stay there. Running again after a kill goes on where it
-/// stopped; running a finished study again only renews its words.
+/// `chunks` is where chunks are kept and looked for. In [`chunk_folder`] they go once the results hold all of them;
+/// elsewhere they stay. Running again after a kill goes on where it stopped; running a finished study again only renews
+/// its words.
 ///
 /// # Errors
-/// [`Error`]; nothing has been written when it is [`Error::Occupied`].
+/// [`Error`]; no result has been written then.
 pub fn run(
     plan: &Plan,
     out: &Path,
@@ -76,7 +112,8 @@ pub fn run(
     jobs: usize,
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Result<Summary, Error> {
-    run_by(plan, out, chunks, &execute::Threads(jobs), jobs, tell)
+    let here = execute::Threads { jobs, stop: &AtomicBool::new(false) };
+    run_by(plan, out, chunks, &here, jobs, tell)
 }
 
 /// As [`run`], with the chunks made by others: the same bytes.
@@ -91,14 +128,19 @@ pub fn run_by(
     jobs: usize,
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Result<Summary, Error> {
+    let claim = Claim::alone(out)?;
     if let Some(finished) = finished(plan, out)? {
         return Ok(finished);
     }
-    for folder in [out, chunks] {
-        fs::create_dir_all(folder).map_err(|cause| Error::File { path: folder.into(), cause })?;
-    }
+    let together = Claim::together(chunks)?;
     let extent = execute::run(plan, chunks, makers, jobs, tell)?;
-    merge(plan, out, chunks, &extent, jobs)
+    let summary = merge(plan, out, chunks, &extent, jobs)?;
+    drop(together);
+    if chunks == chunk_folder(out) {
+        chunk::remove(plan, chunks)?;
+    }
+    drop(claim);
+    Ok(summary)
 }
 
 /// The summary of a finished study with this plan's words; none when it is not finished.
@@ -126,8 +168,8 @@ fn finished(plan: &Plan, out: &Path) -> Result<Option<Summary>, Error> {
 /// [`Error::File`] when it is not there or not a summary.
 pub fn read(out: &Path) -> Result<Summary, Error> {
     let path = out.join("summary.json");
-    let read = fs::read(&path)
-        .and_then(|bytes| serde_json::from_slice(&bytes).map_err(std::io::Error::other));
+    let read =
+        fs::read(&path).and_then(|bytes| Summary::parse(&bytes).map_err(std::io::Error::other));
     read.map_err(|cause| Error::File { path, cause })
 }
 
@@ -139,7 +181,7 @@ fn merge(
     jobs: usize,
 ) -> Result<Summary, Error> {
     let file = |cause| Error::File { path: out.to_owned(), cause };
-    let mut tables = Tables::start(plan, out).map_err(file)?;
+    let mut tables = Tables::start(plan, out)?;
     let mut digest = Sha256::new();
     let mut points = Vec::with_capacity(plan.points());
     let mut runs = 0;
@@ -169,7 +211,7 @@ fn merge(
             }));
         }
     }
-    tables.finish().map_err(file)?;
+    let files = tables.finish().map_err(file)?;
     let spec = plan.spec();
     let (policies, axes, world, horizon_h) = summary::words(plan);
     let results = digest.finalize();
@@ -213,6 +255,9 @@ fn merge(
         series: plan.data().cloned(),
         card,
     };
+    for file in files {
+        file.keep()?;
+    }
     write_json(&out.join("summary.json"), &summary)?;
     // Last: a folder with a card is a finished study.
     write_json(&out.join("run-card.json"), &summary.card)?;
@@ -222,5 +267,6 @@ fn merge(
 fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Error> {
     let mut bytes = serde_json::to_vec_pretty(value).expect("keys are strings");
     bytes.push(b'\n');
-    fs::write(path, bytes).map_err(|cause| Error::File { path: path.to_owned(), cause })
+    folder::write(path, &bytes)?;
+    Ok(())
 }

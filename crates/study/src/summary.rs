@@ -686,6 +686,51 @@ pub(crate) fn rare(plan: &Plan) -> Result<Vec<RareEvent>, (String, crate::spec::
         .collect())
 }
 
+impl Summary {
+    /// Reads a study's summary, and checks that its parts fit each other: a report takes that for granted.
+    ///
+    /// # Errors
+    /// With what does not fit, or the parser's words with line and column.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let summary: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        match summary.misfit() {
+            None => Ok(summary),
+            Some(what) => Err(format!("not a whole summary: {what}")),
+        }
+    }
+
+    fn misfit(&self) -> Option<String> {
+        let (axes, policies) = (self.axes.len(), self.policies.len());
+        let is_known = |name: &str| self.policies.iter().any(|policy| policy.name == name);
+        if self.points.is_empty() || policies == 0 {
+            return Some("it has no point or no policy".into());
+        }
+        for (index, point) in self.points.iter().enumerate() {
+            let names = point.policies.iter().map(|stats| &stats.policy);
+            let is_whole = point.values.len() == axes
+                && point.numbers.len() == axes
+                && names.eq(self.policies.iter().map(|policy| &policy.name));
+            if !is_whole {
+                return Some(format!("point {index} has other keys or policies"));
+            }
+        }
+        for fan in &self.fans {
+            let hours = fan.hours.len();
+            let is_whole = hours > 0
+                && fan.mean.len() == hours
+                && fan.quantiles.iter().all(|quantile| quantile.len() == hours);
+            if !is_whole || !is_known(&fan.policy) {
+                return Some(format!("the paths of {:?} under {:?}", fan.variable, fan.policy));
+            }
+        }
+        let fits = |len: usize| len == 0 || len == axes;
+        let odd = self.sensitivity.iter().find(|one| {
+            !fits(one.indices.len()) || !fits(one.effects.len()) || !is_known(&one.policy)
+        });
+        odd.map(|one| format!("what drives {:?} under {:?}", one.metric, one.policy))
+    }
+}
+
 impl PolicyStats {
     /// A metric; missing when the model has none of that name.
     pub fn metric(&self, name: &str) -> Estimate {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use primitives::{Amount, Duration, Premium, Price, Ratio};
 use protocol::workflow::{TIMEOUT_MAX, TIMEOUT_MIN};
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeInteger, DeTable, DeValue};
 
 use crate::diagnostic::{Complaint, Diagnostic, Language, Position, Report, quoted, suggestion};
 use crate::quantity;
@@ -51,7 +51,7 @@ pub struct Feed {
     pub observers: u32,
     /// Fresh reports that make a reading, `1 ..= observers`.
     pub quorum: u32,
-    /// The oldest a report may be, above 0.
+    /// The oldest a report may be, above 0 and at most 7 days.
     pub age_max: Duration,
     /// Whether anyone can read the sources.
     pub public: bool,
@@ -165,7 +165,7 @@ pub struct Instrument {
     pub amount_max: Amount,
     /// Consideration shielded in advance; pays for `amount_max` at the worst price and premium.
     pub standing: Amount,
-    /// How long the mandate lasts, at least [`RequestLimits::timeout_max`].
+    /// How long the mandate lasts, [`RequestLimits::timeout_max`] to ten years.
     pub expiry: Duration,
 }
 
@@ -178,6 +178,12 @@ pub enum InstrumentKind {
 
 /// The most oracles the forwarder admits (`MAX_ORACLES` in `KeystoneForwarder`).
 const NODES_MAX: u32 = 31;
+
+/// The oldest that a report may ever be.
+const AGE_MAX: Duration = Duration(7 * 24 * 60 * 60);
+
+/// The longest mandate: ten years, leap days aside.
+const EXPIRY_MAX: Duration = Duration(3_650 * 24 * 60 * 60);
 
 impl Deployment {
     /// Reads a deployment. `file` is only for messages.
@@ -356,6 +362,8 @@ fn feed(report: &mut Report<'_>, entry: &Entry) -> Option<Feed> {
     let age_max = quantity(report, feed, "age_max", quantity::duration).and_then(|(entry, age)| {
         if age == Duration(0) {
             entry.refuse(report, "every report would be too old", "allow at least one tick")
+        } else if age > AGE_MAX {
+            entry.refuse(report, "is outside 1s to 7d", "an older report says nothing of today")
         } else {
             Some(age)
         }
@@ -642,6 +650,13 @@ fn instrument(
             "at least request.timeout_max",
         );
     }
+    if let Some((entry, _)) = expiry.filter(|(_, expiry)| *expiry > EXPIRY_MAX) {
+        entry.refuse::<()>(
+            report,
+            "is longer than ten years",
+            "request.timeout_max to 3650d; a mandate is renewed",
+        );
+    }
     Some(Instrument {
         kind: kind?,
         consideration: consideration?,
@@ -787,7 +802,7 @@ fn toml_value(source: &str, value: &DeValue<'_>) -> Value {
     let scalar = |kind, text: String| Value::Scalar { kind, text };
     match value {
         DeValue::String(text) => scalar(ScalarKind::Text, text.to_string()),
-        DeValue::Integer(number) => scalar(ScalarKind::Number, number.to_string()),
+        DeValue::Integer(number) => scalar(ScalarKind::Number, in_decimal(number)),
         DeValue::Float(number) => scalar(ScalarKind::Number, number.to_string()),
         DeValue::Boolean(value) => scalar(ScalarKind::Boolean, value.to_string()),
         DeValue::Datetime(date) => scalar(ScalarKind::Date, date.to_string()),
@@ -801,6 +816,14 @@ fn toml_value(source: &str, value: &DeValue<'_>) -> Value {
                 .collect(),
         ),
         DeValue::Table(table) => table_value(source, table),
+    }
+}
+
+/// `0x1f` as `31`; a number that no key could hold, and every decimal one, as it was written.
+fn in_decimal(number: &DeInteger<'_>) -> String {
+    match (number.radix(), u64::from_str_radix(number.as_str(), number.radix())) {
+        (2 | 8 | 16, Ok(value)) => value.to_string(),
+        _ => number.to_string(),
     }
 }
 

@@ -56,6 +56,20 @@ fn quantities_may_be_numbers_where_toml_has_them() {
     let quoted = Deployment::parse(EMBEDDED, "d.toml");
     let source = EMBEDDED.replace("\"1.022\"", "1.022").replace("\"1_000_000\"", "1_000_000");
     assert_eq!(Deployment::parse(&source, "d.toml"), quoted);
+    let source = EMBEDDED
+        .replace("id = 31337", "id = 0x7a_69")
+        .replace("nodes = 4", "nodes = 0b100")
+        .replace("epoch_ticks = 12", "epoch_ticks = 0o14");
+    assert_eq!(Deployment::parse(&source, "d.toml"), quoted);
+    let refused = |from: &str, to: &str| {
+        let error = Deployment::parse(&EMBEDDED.replace(from, to), "d.toml");
+        error.expect_err("it is out of range").to_string()
+    };
+    assert!(refused("nodes = 4", "nodes = 0xff").contains("255 is not 1 to 31"));
+    let huge = refused("id = 31337", "id = 0xffffffffffffffffff");
+    assert!(huge.contains("0xffffffffffffffffff"), "{huge}");
+    assert!(refused("age_max = \"10m\"", "age_max = \"8d\"").contains("1s to 7d"));
+    assert!(refused("expiry = \"30d\"", "expiry = \"4000d\"").contains("3650d"));
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! `cdpr report`: what a study came to, for people and for programs.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 use study::summary::Summary;
 
+use super::write;
+use crate::terminal::say;
 use crate::{Ending, Failure};
 
 #[derive(Debug, Args)]
@@ -14,7 +15,8 @@ pub(crate) struct Arguments {
     /// Folders that `cdpr simulate` wrote; several make one report.
     #[arg(value_name = "DIR", required = true)]
     studies: Vec<PathBuf>,
-    /// Where it goes: a file, or a folder for `svg`. In the first study's folder by default; `-` for JSON is stdout.
+    /// Where it goes: a file, `-` for stdout, or a folder for `svg`. By default HTML and SVG go into the first study's folder,
+    /// and JSON to stdout.
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
     /// What it is.
@@ -47,49 +49,50 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         })
         .collect::<Result<_, _>>()?;
     let beside = |name: &str| arguments.studies[0].join(name);
+    let out = arguments.out.as_deref();
+    let is_stdout = out.is_some_and(|out| out == "-");
     match arguments.format {
         Format::Html => {
-            let path = arguments.out.clone().unwrap_or_else(|| beside("report.html"));
-            write(&path, &study::report::html(&summaries))?;
-            say(&path);
+            let page = study::report::html(&summaries);
+            match out {
+                Some(_) if is_stdout => say(page)?,
+                Some(path) => written(path, &page)?,
+                None => written(&beside("report.html"), &page)?,
+            }
         }
         Format::Json => {
-            let json = study::report::json(&summaries);
-            let text = format!("{json:#}\n");
-            match &arguments.out {
-                Some(path) if path.as_os_str() != "-" => {
-                    write(path, &text)?;
-                    say(path);
-                }
-                Some(_) | None => {
-                    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?
-                }
+            let json = format!("{:#}\n", study::report::json(&summaries));
+            match out {
+                Some(path) if !is_stdout => written(path, &json)?,
+                Some(_) | None => say(json)?,
             }
         }
+        Format::Svg if is_stdout => {
+            let hint = "give a folder; a plot is a file of its own";
+            return Err(Failure::Input(anyhow!(
+                "--out: plots do not go to stdout\n  hint: {hint}"
+            )));
+        }
         Format::Svg => {
-            let folder = arguments.out.clone().unwrap_or_else(|| beside("plots"));
-            std::fs::create_dir_all(&folder)
-                .map_err(|error| Failure::Input(anyhow!("{}: {error}", folder.display())))?;
+            let folder = out.map_or_else(|| beside("plots"), Path::to_owned);
+            std::fs::create_dir_all(&folder).map_err(|error| {
+                let hint = "give a folder that this user may write";
+                Failure::Input(anyhow!("{}: {error}\n  hint: {hint}", folder.display()))
+            })?;
+            let mut paths = String::new();
             for (name, svg) in study::report::svgs(&summaries) {
                 let path = folder.join(name);
-                write(&path, &svg)?;
-                say(&path);
+                write(&path, svg.as_bytes())?;
+                paths.push_str(&format!("{}\n", path.display()));
             }
+            say(paths)?;
         }
     }
     Ok(Ending::Done)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|error| {
-        Failure::Input(anyhow!(
-            "{}: {error}\n  hint: give a path this user may write",
-            path.display()
-        ))
-    })
-}
-
-#[allow(clippy::print_stdout, reason = "the path is the command's answer")]
-fn say(path: &Path) {
-    println!("{}", path.display());
+/// Writes a file; its path is the command's answer.
+fn written(path: &Path, text: &str) -> Result<(), Failure> {
+    write(path, text.as_bytes())?;
+    say(format!("{}\n", path.display()))
 }

@@ -1,17 +1,19 @@
 //! `cdpr run`: one mission, end to end.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar};
 use recovery::{Deployment, DisclosureMode};
-use sim::{Faults, Inputs, Plug, Point, Report, Scenario, Stores};
-use store::{FileStorage, Storage};
+use sim::{Faults, Inputs, Plug, Point, Scenario};
+use study::places::{self, Places};
 
-use crate::{Ending, Failure, keys, transcript};
+use super::text;
+use crate::kept::Kept;
+use crate::terminal::{self, Progress, note, say};
+use crate::{Ending, Failure, counts, keys, transcript};
 
 /// The deployment that ships with the program.
 pub(crate) const EMBEDDED: &str = include_str!("../../../../deployments/embedded.toml");
@@ -31,7 +33,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_parser = disclosures())]
     disclosure: Option<DisclosureMode>,
     /// Everything random comes from it.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = counts::from_to::<u64>(0, u64::MAX))]
     seed: u64,
     /// One JSON object on stdout instead of the transcript.
     #[arg(long)]
@@ -60,37 +62,42 @@ fn disclosures() -> impl TypedValueParser<Value = DisclosureMode> {
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let mut inputs = inputs(arguments)?;
     inputs.faults.plug = arguments.crash_at.as_deref().map(parse_crash).transpose()?.map(killing);
-    let stores = stores(arguments.journal.as_deref())?;
-    let bar = progress(inputs.scenario.ticks_max);
-    let report = sim::run(inputs, stores, &mut |tick, _| bar.set_position(tick.into()));
-    bar.finish_and_clear();
-    let report = report.map_err(|error| {
-        if let sim::Error::Kept(error) = error {
-            return unkept(error);
-        }
-        Failure::Internal(error.into())
+    let mut kept = Kept::at(arguments.journal.as_deref());
+    let stores = kept.open()?;
+    let words = match &arguments.journal {
+        Some(_) => "interrupted; run the same again to go on where it stopped",
+        None => "interrupted; nothing was kept: --journal FILE keeps a run, so that it can go on",
+    };
+    terminal::on_interrupt(words.to_owned(), || false);
+    inputs.proving_key = keys::development(inputs.deployment.chain_id)?;
+    let progress = progress(inputs.scenario.ticks_max);
+    let report = sim::run(inputs, stores, &mut |tick, _| progress.bar.set_position(tick.into()));
+    drop(progress);
+    let report = match report {
+        Ok(report) => report,
+        Err(sim::Error::Kept(error)) => return Err(unkept(error)),
+        Err(error) => return Err(Failure::Internal(error.into())),
+    };
+    kept.finish();
+    say(if arguments.json {
+        format!("{}\n", transcript::json(&report))
+    } else {
+        transcript::text(&report, terminal::columns(), terminal::is_coloured())
     })?;
-    if let Some(journal) = &arguments.journal {
-        for name in ["chain", "enclave"] {
-            // The run is over: what outlived a crash has served. The journal stays.
-            let _ = std::fs::remove_file(beside(journal, name));
-        }
-    }
-    print(&report, arguments.json).context("writing to stdout")?;
     if let Some(timing) = transcript::timing(&report) {
-        eprintln!("{timing}");
+        note(timing);
     }
     Ok(if report.is_success() { Ending::Done } else { Ending::MissionFailed })
 }
 
-/// Reads and checks everything before anything starts.
+/// Reads and checks everything before anything starts; the proving key, which takes time, is the caller's to add.
 fn inputs(arguments: &Arguments) -> Result<Inputs, Failure> {
     let (deployment_source, deployment_name) = match &arguments.deployment {
-        Some(path) => (read(path)?, path.display().to_string()),
+        Some(path) => (text(path)?, path.display().to_string()),
         None => (EMBEDDED.to_owned(), "deployments/embedded.toml".to_owned()),
     };
     let (workflow_source, workflow_name) = match &arguments.workflow {
-        Some(path) => (read(path)?, path.display().to_string()),
+        Some(path) => (text(path)?, path.display().to_string()),
         None => {
             (recovery::SEED.to_owned(), "workflows/confidential-recovery-darkpool.yaml".to_owned())
         }
@@ -109,7 +116,6 @@ fn inputs(arguments: &Arguments) -> Result<Inputs, Failure> {
             deployment.chain_id
         )));
     }
-    let proving_key = keys::development(deployment.chain_id)?;
     Ok(Inputs {
         scenario,
         makers: None,
@@ -118,7 +124,7 @@ fn inputs(arguments: &Arguments) -> Result<Inputs, Failure> {
         deployment,
         deployment_source,
         seed: arguments.seed,
-        proving_key,
+        proving_key: Vec::new(),
         faults: Faults::default(),
     })
 }
@@ -128,19 +134,52 @@ pub(crate) fn scenario(path: &Path) -> Result<Scenario, Failure> {
     let shipped = path.to_str().and_then(|name| sim::shipped().get(name).copied());
     let (source, name) = match shipped {
         Some(source) => (source.to_owned(), format!("scenarios/{}.toml", path.display())),
-        None => (read(path)?, path.display().to_string()),
+        None if is_word(path) && !path.exists() => return Err(no_scenario(path)),
+        None => (text(path)?, path.display().to_string()),
     };
-    Scenario::parse(&source, &name).map_err(bad)
+    let parsed = Scenario::parse(&places::dates_as_text(&source), &name);
+    // What a run commits to is the file as it is.
+    let hash = primitives::sha256(&[source.as_bytes()]);
+    parsed.map(|scenario| Scenario { hash, ..scenario }).map_err(|mut error| {
+        match &mut error {
+            sim::ScenarioError::Value { file, key, .. } => {
+                if let Some(place) = Places::of(&source).find(key) {
+                    file.push_str(&format!(":{place}"));
+                }
+            }
+            sim::ScenarioError::Syntax { message, .. } => {
+                // The parser lists the keys that it knows, in backticks, after the one that it does not.
+                let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+                if let [found, known @ ..] = words.as_slice()
+                    && let Some(nearest) = study::spec::nearest(found, known)
+                {
+                    *message = format!("{}\n  hint: did you mean {nearest:?}?", message.trim_end());
+                }
+            }
+        }
+        bad(error)
+    })
 }
 
 fn bad(error: impl Into<anyhow::Error>) -> Failure {
     Failure::Input(error.into())
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| {
-        bad(anyhow!("{}: {error}\n  hint: give a readable UTF-8 file", path.display()))
-    })
+/// Whether it was meant as a name rather than as a file.
+fn is_word(path: &Path) -> bool {
+    path.extension().is_none() && path.components().count() == 1
+}
+
+fn no_scenario(path: &Path) -> Failure {
+    let shipped = sim::shipped();
+    let known: Vec<&str> = shipped.keys().copied().collect();
+    let name = path.to_string_lossy();
+    let nearest = study::spec::nearest(&name, &known);
+    let meant = nearest.map(|nearest| format!("did you mean {nearest:?}? ")).unwrap_or_default();
+    bad(anyhow!(
+        "--scenario: there is no file and no scenario {name:?}\n  hint: {meant}The program brings {}",
+        known.join(", ")
+    ))
 }
 
 /// What is kept at `--journal` cannot be gone on with.
@@ -154,32 +193,6 @@ fn unkept(error: store::Error) -> Failure {
     };
     let words = format!("the run kept at --journal cannot be continued\n  hint: {hint}");
     Failure::Input(anyhow::Error::from(error).context(words))
-}
-
-fn beside(journal: &Path, name: &str) -> PathBuf {
-    let mut path = journal.as_os_str().to_owned();
-    path.push(".");
-    path.push(name);
-    path.into()
-}
-
-fn stores(journal: Option<&Path>) -> Result<Stores, Failure> {
-    let Some(journal) = journal else {
-        return Ok(Stores::memory());
-    };
-    let open = |path: PathBuf| {
-        FileStorage::open(&path).map(|file| Box::new(file) as Box<dyn Storage>).map_err(|error| {
-            bad(anyhow!(
-                "{}: {error}\n  hint: give a file this user may write, used by no other run",
-                path.display()
-            ))
-        })
-    };
-    Ok(Stores {
-        journal: open(journal.to_owned())?,
-        chain: open(beside(journal, "chain"))?,
-        enclave: open(beside(journal, "enclave"))?,
-    })
 }
 
 fn parse_crash(text: &str) -> Result<(Point, String), Failure> {
@@ -209,25 +222,13 @@ fn killing((point, kind): (Point, String)) -> Plug {
     })
 }
 
-fn progress(ticks_max: u32) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{spinner} tick {pos} of at most {len} {wide_bar} {elapsed}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(ticks_max.into()).with_style(style)
-}
-
-fn print(report: &Report, json: bool) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    if json {
-        serde_json::to_writer(&mut out, &transcript::json(report))?;
-        writeln!(out)
-    } else {
-        out.write_all(transcript::text(report, transcript::COLUMNS, is_coloured()).as_bytes())
-    }
-}
-
-/// Whether stdout may be coloured, by the conventions of no-color.org and bixense.com/clicolors.
-fn is_coloured() -> bool {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    !is_set("NO_COLOR") && (is_set("CLICOLOR_FORCE") || std::io::stdout().is_terminal())
+fn progress(ticks_max: u32) -> Progress {
+    Progress::new(
+        ProgressBar::new(ticks_max.into()),
+        "{spinner} tick {pos} of at most {len} {wide_bar} {elapsed}",
+        |bar| {
+            let most = bar.length().unwrap_or_default();
+            format!("tick {} of at most {most}, {}", bar.position(), HumanDuration(bar.elapsed()))
+        },
+    )
 }

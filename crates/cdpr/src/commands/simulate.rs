@@ -1,31 +1,36 @@
 //! `cdpr simulate`: a study from its spec to its files.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
-use study::execute::{Makers, Progress, Threads};
+use indicatif::{HumanDuration, ProgressBar};
+use study::execute::{Makers, Threads};
+use study::folder::Claim;
 use study::plan::Plan;
-use study::spec::{Model, Spec, Stop, thousands};
+use study::spec::{Model, REPLICATIONS_MAX, Spec, Stop, thousands};
 use study::summary::Summary;
 use temporal::{Cluster, Study};
 
+use super::ended;
 use crate::stack::Stack;
-use crate::{Ending, Failure};
+use crate::terminal::{self, Progress, note, say};
+use crate::{Ending, Failure, counts};
+
+/// Most bytes of a measured series.
+const SERIES_MAX: u64 = 64 << 20;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The study.
-    #[arg(long, value_name = "SPEC.toml", required_unless_present = "explain")]
-    spec: Option<PathBuf>,
+    #[command(flatten)]
+    spec: Given,
     /// Where results go; runs/NAME by default. Running again goes on where it stopped.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -36,10 +41,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, conflicts_with = "workers")]
     level: Option<Level>,
     /// Replications of each policy at each point, whatever the spec says.
-    #[arg(long, value_name = "N", conflicts_with = "workers", value_parser = clap::value_parser!(u64).range(1..=study::spec::REPLICATIONS_MAX))]
+    #[arg(long, value_name = "N", conflicts_with = "workers", value_parser = counts::from_to::<u64>(1, REPLICATIONS_MAX))]
     runs: Option<u64>,
-    /// Threads; every core by default. Results do not depend on it.
-    #[arg(long, value_name = "N")]
+    /// Threads, at most four a core or 64; every core by default. Results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = counts::from_to::<usize>(1, counts::jobs_max()))]
     jobs: Option<usize>,
     /// Have chunks made by the workers of a Temporal cluster, `temporal://HOST:PORT[/NAMESPACE][?queue=QUEUE]`; the same
     /// bytes as here. Ctrl-C cancels; running again goes on.
@@ -51,9 +56,33 @@ pub(crate) struct Arguments {
     /// List every key a spec may have; with a word, those whose name has it.
     #[arg(long, value_name = "WORD", num_args = 0..=1, default_missing_value = "")]
     explain: Option<String>,
-    /// One JSON object on stdout instead of the table.
-    #[arg(long)]
+    /// One JSON object on stdout instead of the table, of --dry-run too.
+    #[arg(long, conflicts_with = "explain")]
     json: bool,
+}
+
+/// A study, by place or by name.
+#[derive(Debug, Args)]
+struct Given {
+    /// The study.
+    #[arg(value_name = "SPEC.toml", required_unless_present_any = ["named", "explain"])]
+    spec: Option<PathBuf>,
+    /// The same.
+    #[arg(
+        id = "named",
+        long = "spec",
+        value_name = "SPEC.toml",
+        hide = true,
+        conflicts_with = "spec"
+    )]
+    named: Option<PathBuf>,
+}
+
+impl Given {
+    fn path(&self) -> Result<&Path, Failure> {
+        let given = self.spec.as_deref().or(self.named.as_deref());
+        Ok(given.context("clap asks for the spec")?)
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -75,10 +104,19 @@ enum Command {
 #[derive(Debug, Args)]
 struct Chunk {
     /// The study.
-    #[arg(long, value_name = "SPEC.toml")]
-    spec: PathBuf,
+    #[arg(value_name = "SPEC.toml", required_unless_present = "named")]
+    spec: Option<PathBuf>,
+    /// The same.
+    #[arg(
+        id = "named",
+        long = "spec",
+        value_name = "SPEC.toml",
+        hide = true,
+        conflicts_with = "spec"
+    )]
+    named: Option<PathBuf>,
     /// Which chunk, from 0; `--dry-run` says how many there are.
-    #[arg(long, value_name = "I")]
+    #[arg(long, value_name = "I", value_parser = counts::from_to::<u64>(0, study::spec::RUNS_MAX))]
     index: u64,
     /// Where the chunk goes: INDEX.chunk. `cdpr simulate --chunks DIR` merges what it finds there.
     #[arg(long, value_name = "DIR")]
@@ -90,8 +128,8 @@ struct Worker {
     /// The cluster and the queue, as given to `simulate --workers`.
     #[arg(long, value_name = "ADDRESS")]
     workers: String,
-    /// Chunks at once; one a core by default.
-    #[arg(long, value_name = "N")]
+    /// Chunks at once, at most four a core or 64; one a core by default.
+    #[arg(long, value_name = "N", value_parser = counts::from_to::<usize>(1, counts::jobs_max()))]
     jobs: Option<usize>,
 }
 
@@ -104,7 +142,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     if let Some(word) = &arguments.explain {
         return explain(word);
     }
-    let path = arguments.spec.as_ref().context("clap asks for --spec")?;
+    let path = arguments.spec.path()?;
     let plan = plan_with(path, |spec| {
         let written = (spec.level, spec.stop.clone());
         match arguments.level {
@@ -120,9 +158,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
             spec.conclusion.clear();
         }
     })?;
-    let jobs = threads(arguments.jobs)?;
+    let jobs = threads(arguments.jobs);
     if arguments.dry_run {
-        return print(&dry_run(&plan, jobs)?);
+        let estimate = Estimate::of(&plan, jobs)?;
+        say(if arguments.json { estimate.json(&plan, jobs) } else { estimate.words(&plan, jobs) })?;
+        return Ok(Ending::Done);
     }
     let is_bench = plan.spec().model != Model::Recovery;
     let workers = arguments.workers.as_deref();
@@ -138,42 +178,62 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     }
     let cluster = workers.map(connect).transpose()?;
     let elsewhere = cluster.as_ref().map(|cluster| spread(cluster, &plan, path)).transpose()?;
-    let here = Threads(jobs);
-    let makers: &dyn Makers = elsewhere.as_ref().map_or(&here, |study| study);
     let folder = Folder::choose(arguments.out.as_deref(), &plan, is_bench)?;
     let chunks =
         arguments.chunks.clone().unwrap_or_else(|| study::study::chunk_folder(folder.path()));
-    let bar = progress(&plan);
+    let stop = Arc::new(AtomicBool::new(false));
+    if elsewhere.is_none() {
+        stop_on_interrupt(&stop, is_bench);
+    }
+    let here = Threads { jobs, stop: &stop };
+    let makers: &dyn Makers = elsewhere.as_ref().map_or(&here, |study| study);
+    let progress = progress(&plan);
     let started = Instant::now();
-    let tell = |progress: Progress| {
-        bar.set_length(progress.total);
-        bar.set_position(progress.done);
+    let tell = |told: study::execute::Progress| {
+        progress.bar.set_length(told.total);
+        progress.bar.set_position(told.done);
     };
     let timing = if is_bench {
-        std::fs::create_dir_all(&chunks).with_context(|| format!("making {}", chunks.display()))?;
-        study::bench::run(&plan, &chunks, jobs, &tell).map_err(|error| failure(error.into()))?
+        // Refuses a folder of somebody else's before anything is measured.
+        drop(Claim::alone(folder.path()).map_err(|error| failure(error.into()))?);
+        let together = Claim::together(&chunks).map_err(|error| failure(error.into()))?;
+        let timing = study::bench::run(&plan, &chunks, jobs, &tell);
+        drop(together);
+        timing.map_err(|error| failure(error.into()))?
     } else {
         study::bench::Timing::default()
     };
-    let summary = study::study::run_by(&plan, folder.path(), &chunks, makers, jobs, &tell)
-        .map_err(failure)?;
-    bar.finish_and_clear();
-    if arguments.chunks.is_none() {
-        // The results hold all of it.
-        let _ = std::fs::remove_dir_all(&chunks);
-    }
-    let mut out = std::io::stdout().lock();
-    let written = if arguments.json {
+    let summary = study::study::run_by(&plan, folder.path(), &chunks, makers, jobs, &tell);
+    drop(progress);
+    let summary = summary.map_err(|error| match error {
+        study::study::Error::Chunk(study::chunk::Error::Interrupted) => {
+            let kept = chunks.display();
+            Failure::Interrupted(format!(
+                "finished chunks are in {kept}; run the same again to go on"
+            ))
+        }
+        other => failure(other),
+    })?;
+    say(if arguments.json {
         let json = if is_bench { bench_json(&summary, &timing) } else { json(&summary) };
-        serde_json::to_writer(&mut out, &json)
-            .map_err(std::io::Error::other)
-            .and_then(|()| writeln!(out))
+        format!("{json}\n")
     } else {
-        let text = table(&summary, folder.kept(), started.elapsed(), &timing);
-        out.write_all(text.as_bytes())
-    };
-    written.context("writing to stdout")?;
+        table(&summary, folder.kept(), started.elapsed(), &timing)
+    })?;
     Ok(Ending::Done)
+}
+
+/// Ctrl-C ends a study after the chunks that are being made.
+fn stop_on_interrupt(stop: &Arc<AtomicBool>, is_bench: bool) {
+    if is_bench {
+        return terminal::on_interrupt("interrupted; run it again".to_owned(), || false);
+    }
+    let stop = Arc::clone(stop);
+    let words = "stopping once the chunks at work are done; Ctrl-C again stops at once".to_owned();
+    terminal::on_interrupt(words, move || {
+        stop.store(true, Ordering::Relaxed);
+        true
+    });
 }
 
 /// Reads and checks a spec and the data it names; nothing has been written when it fails.
@@ -184,29 +244,18 @@ pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
 /// The same with what the command line changes of the spec.
 fn plan_with(path: &Path, change: impl FnOnce(&mut Spec)) -> Result<Plan, Failure> {
     let name = path.display().to_string();
-    let source = source(path)?;
+    let source = super::text(path)?;
     let mut spec = Spec::parse(&source, &name).map_err(|error| bad(error.into()))?;
     change(&mut spec);
     let beside = path.parent().unwrap_or(Path::new("")).to_owned();
-    let read =
-        |file: &str| std::fs::read_to_string(beside.join(file)).map_err(|error| error.to_string());
+    let read = |file: &str| super::read_to(&beside.join(file), SERIES_MAX);
     let plan = Plan::new(spec, &name, read).map_err(|error| bad(error.into()))?;
     plan.on(Arc::new(Stack::default()), &name).map_err(|error| bad(error.into()))
 }
 
-fn source(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| {
-        bad(anyhow!("{}: {error}\n  hint: give a readable UTF-8 file", path.display()))
-    })
-}
-
 /// How many threads, or chunks, at once.
-fn threads(jobs: Option<usize>) -> Result<usize, Failure> {
-    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    match jobs.unwrap_or_else(cores) {
-        0 => Err(bad(anyhow!("--jobs is 0\n  hint: at least one thread runs the study"))),
-        jobs => Ok(jobs),
-    }
+fn threads(jobs: Option<usize>) -> usize {
+    jobs.unwrap_or_else(counts::cores)
 }
 
 /// Where chunks are made when not here.
@@ -220,28 +269,28 @@ fn connect(workers: &str) -> Result<Cluster, Failure> {
 /// A study whose chunks a cluster makes; Ctrl-C cancels it from now on.
 fn spread<'a>(cluster: &'a Cluster, plan: &Plan, path: &Path) -> Result<Study<'a>, Failure> {
     let name = path.display().to_string();
-    let study = cluster.study(plan, &source(path)?, &name).map_err(cluster_failure)?;
+    let study = cluster.study(plan, &super::text(path)?, &name).map_err(cluster_failure)?;
     cluster.cancel_on_interrupt();
-    eprintln!(
+    note(format_args!(
         "workflow {}; it waits until `cdpr simulate worker` runs somewhere",
         study.workflow()
-    );
+    ));
     Ok(study)
 }
 
 fn work(arguments: &Worker) -> Result<Ending, Failure> {
-    let jobs = threads(arguments.jobs)?;
+    let jobs = threads(arguments.jobs);
     let cluster = connect(&arguments.workers)?;
-    eprintln!("working at {}, {jobs} chunks at once; Ctrl-C stops", arguments.workers);
+    note(format_args!("working at {}, {jobs} chunks at once; Ctrl-C stops", arguments.workers));
     cluster
-        .work(jobs, |study, index| eprintln!("{study}: chunk {index}"))
+        .work(jobs, |study, index| note(format_args!("{study}: chunk {index}")))
         .map_err(cluster_failure)?;
     Ok(Ending::Done)
 }
 
 fn cluster_failure(error: temporal::Error) -> Failure {
     let (hint, is_input) = (error.hint(), error.is_input());
-    ended("the cluster makes no chunks", error.into(), hint, is_input)
+    ended("the cluster makes no chunks", hint, is_input, error.into())
 }
 
 fn bad(error: anyhow::Error) -> Failure {
@@ -250,8 +299,8 @@ fn bad(error: anyhow::Error) -> Failure {
 
 fn failure(error: study::study::Error) -> Failure {
     let study::study::Error::Chunk(study::chunk::Error::Elsewhere(cause)) = error else {
-        let hint = error.hint();
-        return ended("the study did not run", error.into(), hint, hint.is_some());
+        let (hint, is_input) = (error.hint(), error.is_input());
+        return ended("the study did not run", hint, is_input, error.into());
     };
     match cause.downcast::<temporal::Error>() {
         Ok(error) => cluster_failure(*error),
@@ -259,16 +308,9 @@ fn failure(error: study::study::Error) -> Failure {
     }
 }
 
-fn ended(what: &str, error: anyhow::Error, hint: Option<&str>, is_input: bool) -> Failure {
-    let error = match hint {
-        Some(hint) => error.context(format!("{what}\n  hint: {hint}")),
-        None => error,
-    };
-    if is_input { Failure::Input(error) } else { Failure::Internal(error) }
-}
-
 fn one_chunk(arguments: &Chunk) -> Result<Ending, Failure> {
-    let plan = plan(&arguments.spec)?;
+    let given = arguments.spec.as_deref().or(arguments.named.as_deref());
+    let plan = plan(given.context("clap asks for the spec")?)?;
     if plan.block(arguments.index).is_none() {
         return Err(bad(anyhow!(
             "--index is {}, but the study has {} chunks\n  hint: 0 to {}",
@@ -277,18 +319,19 @@ fn one_chunk(arguments: &Chunk) -> Result<Ending, Failure> {
             plan.chunks() - 1
         )));
     }
-    std::fs::create_dir_all(&arguments.out)
-        .with_context(|| format!("making {}", arguments.out.display()))?;
+    let together = Claim::together(&arguments.out).map_err(|error| failure(error.into()))?;
     let rows = study::chunk::make(&plan, arguments.index, &arguments.out)
-        .map_err(|error| failure(error.into()))?;
+        .map_err(|error| failure(study::study::Error::Chunk(error)))?;
+    drop(together);
     let path = study::chunk::path(&arguments.out, arguments.index);
-    print(&format!("{}: {} runs\n", path.display(), rows.len()))
+    say(format!("{}: {} runs\n", path.display(), rows.len()))?;
+    Ok(Ending::Done)
 }
 
 /// Where results go: kept, or thrown away after the benchmark.
 enum Folder {
     Kept(PathBuf),
-    Scratch(PathBuf),
+    Scratch(tempfile::TempDir),
 }
 
 impl Folder {
@@ -296,8 +339,12 @@ impl Folder {
         match out {
             Some(path) => Ok(Self::Kept(path.to_owned())),
             None if is_bench => {
-                let name = format!("cdpr-bench-{}", std::process::id());
-                Ok(Self::Scratch(std::env::temp_dir().join(name)))
+                let scratch = tempfile::Builder::new().prefix("cdpr-bench-").tempdir();
+                Ok(Self::Scratch(
+                    scratch.map_err(|error| {
+                        bad(anyhow!("{error}\n  hint: set TMPDIR, or give --out"))
+                    })?,
+                ))
             }
             None => Ok(Self::Kept(Path::new("runs").join(&plan.spec().name))),
         }
@@ -305,7 +352,8 @@ impl Folder {
 
     fn path(&self) -> &Path {
         match self {
-            Self::Kept(path) | Self::Scratch(path) => path,
+            Self::Kept(path) => path,
+            Self::Scratch(folder) => folder.path(),
         }
     }
 
@@ -317,60 +365,83 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Self::Scratch(path) = self {
-            let _ = std::fs::remove_dir_all(path);
-        }
+fn progress(plan: &Plan) -> Progress {
+    let name = plan.spec().name.clone();
+    Progress::new(
+        ProgressBar::new(plan.spec().runs_at_most()),
+        "{spinner} {pos} of at most {len} runs {wide_bar} {per_sec}, {eta} left",
+        move |bar| {
+            let (done, total) = (bar.position(), bar.length().unwrap_or_default());
+            let elapsed = HumanDuration(bar.elapsed());
+            format!("{name}: {} of at most {} runs, {elapsed}", thousands(done), thousands(total))
+        },
+    )
+}
+
+/// How much a study is, and how long it takes by a short sample of itself, held in memory.
+struct Estimate {
+    seconds: f64,
+    source: String,
+}
+
+impl Estimate {
+    fn of(plan: &Plan, jobs: usize) -> Result<Self, Failure> {
+        let (seconds, source) = match plan.seconds_on_stack() {
+            Some(seconds) => (seconds, "on the stack, by rule of thumb".to_owned()),
+            None => sampled(plan)?,
+        };
+        #[allow(clippy::cast_precision_loss, reason = "an estimate")]
+        let seconds = seconds * plan.spec().runs_at_most() as f64 / jobs as f64;
+        Ok(Self { seconds, source })
     }
-}
 
-fn progress(plan: &Plan) -> ProgressBar {
-    let template = "{spinner} {pos} of at most {len} runs {wide_bar} {per_sec}, {eta} left";
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(plan.spec().stop.at_most()).with_style(style);
-    bar.enable_steady_tick(Duration::from_millis(250));
-    bar
-}
-
-/// Counts, and an estimate from a short sample of the study itself, held in memory.
-fn dry_run(plan: &Plan, jobs: usize) -> Result<String, Failure> {
-    let spec = plan.spec();
-    let policies = plan.policies().len() as u64;
-    let most = spec.stop.at_most() * policies * plan.points() as u64;
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "{}: {} points × {policies} policies × {} replications = {} runs{}",
-        spec.name,
-        thousands(plan.points() as u64),
-        thousands(spec.stop.at_most()),
-        thousands(most),
-        if matches!(spec.stop, Stop::Until { .. }) { " at most" } else { "" }
-    );
-    let _ = writeln!(text, "{} chunks, 0 to {}", thousands(plan.chunks()), plan.chunks() - 1);
-    let on_stack = plan.seconds_on_stack();
-    let (seconds, source) = match on_stack {
-        Some(seconds) => (seconds, "on the stack, by rule of thumb".to_owned()),
-        None => sampled(plan)?,
-    };
-    #[allow(clippy::cast_precision_loss, reason = "an estimate")]
-    let seconds = seconds * most as f64 / jobs as f64;
-    let _ = writeln!(text, "about {} on {jobs} threads, {source}", duration(seconds));
-    for point in 0..plan.points().min(5) {
-        let words = plan.describe(point);
+    fn words(&self, plan: &Plan, jobs: usize) -> String {
+        let spec = plan.spec();
+        let mut text = String::new();
         let _ = writeln!(
             text,
-            "  point {point}: {}",
-            if words.is_empty() { "as the spec stands" } else { &words }
+            "{}: {} points × {} policies × {} replications = {} runs{}",
+            spec.name,
+            thousands(plan.points() as u64),
+            plan.policies().len(),
+            thousands(spec.stop.at_most()),
+            thousands(spec.runs_at_most()),
+            if matches!(spec.stop, Stop::Until { .. }) { " at most" } else { "" }
         );
+        let _ = writeln!(text, "{} chunks, 0 to {}", thousands(plan.chunks()), plan.chunks() - 1);
+        let _ =
+            writeln!(text, "about {} on {jobs} threads, {}", duration(self.seconds), self.source);
+        for point in 0..plan.points().min(5) {
+            let words = plan.describe(point);
+            let _ = writeln!(
+                text,
+                "  point {point}: {}",
+                if words.is_empty() { "as the spec stands" } else { &words }
+            );
+        }
+        if plan.points() > 5 {
+            let _ = writeln!(text, "  … and {} more", thousands(plan.points() as u64 - 5));
+        }
+        let _ = writeln!(text, "nothing written");
+        text
     }
-    if plan.points() > 5 {
-        let _ = writeln!(text, "  … and {} more", thousands(plan.points() as u64 - 5));
+
+    fn json(&self, plan: &Plan, jobs: usize) -> String {
+        let spec = plan.spec();
+        let json = serde_json::json!({
+            "study": spec.name,
+            "config_sha256": plan.config(),
+            "level": spec.level.name(),
+            "points": plan.points(),
+            "policies": plan.policies(),
+            "replications_at_most": spec.stop.at_most(),
+            "runs_at_most": spec.runs_at_most(),
+            "chunks": plan.chunks(),
+            "jobs": jobs,
+            "seconds_estimated": self.seconds,
+        });
+        format!("{json}\n")
     }
-    let _ = writeln!(text, "nothing written");
-    Ok(text)
 }
 
 /// Seconds a run, from a few of them.
@@ -440,7 +511,7 @@ const STUDY_KEYS: &[(&str, &str)] = &[
     ),
     (
         "data",
-        "path, time, price, step, shock_at: a measured price series, drawn beside the simulated discount.",
+        "path, time, price, step, shock_at: a measured price series, drawn beside the simulated discount; fill = \"last\" or \"linear\" stands in for rows that are missing.",
     ),
 ];
 
@@ -476,12 +547,7 @@ fn explain(word: &str) -> Result<Ending, Failure> {
             "no key has {word:?} in its name\n  hint: `cdpr simulate --explain` lists them all"
         )));
     }
-    print(&text)
-}
-
-/// All that is said, at once; a pipe that closes is an error, not a panic.
-fn print(text: &str) -> Result<Ending, Failure> {
-    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
+    say(text)?;
     Ok(Ending::Done)
 }
 

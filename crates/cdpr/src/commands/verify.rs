@@ -1,14 +1,21 @@
-//! `cdpr verify journal`: the same journal on another machine.
+//! `cdpr verify`: what somebody else's run left, on another machine.
 
-use std::io::Write as _;
+pub(crate) mod attestation;
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
+use primitives::frames::Flaw;
 use serde_json::json;
 use sim::audit::{Audit, BLIND_SPOTS, Finding, audit, reveals};
 
-use crate::{Ending, Failure};
+use super::bytes;
+use crate::terminal::say;
+use crate::{Ending, Failure, counts};
+
+/// Most bytes of a journal: far more than any run leaves.
+const LEN_MAX: u64 = 1 << 30;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -16,7 +23,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "FILE")]
     journal: PathBuf,
     /// The run's seed, if its runner has given it: checked against the journal's commitment.
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, value_name = "SEED", value_parser = counts::from_to::<u64>(0, u64::MAX))]
     reveal: Option<u64>,
     /// One JSON object on stdout.
     #[arg(long)]
@@ -25,12 +32,23 @@ pub(crate) struct Arguments {
 
 pub(crate) fn journal(arguments: &Arguments) -> Result<Ending, Failure> {
     let name = arguments.journal.display();
-    let bytes = std::fs::read(&arguments.journal).map_err(|error| {
-        Failure::Input(anyhow!("{name}: {error}\n  hint: `cdpr run --journal FILE` writes one"))
-    })?;
+    const MADE_BY: &str = "`cdpr run --journal FILE` writes one";
+    let bad = |what: String, hint: &str| Failure::Input(anyhow!("{name}: {what}\n  hint: {hint}"));
+    let bytes = bytes(&arguments.journal, LEN_MAX).map_err(|why| bad(why, MADE_BY))?;
+    if bytes.is_empty() {
+        return Err(bad("it is empty: no run has written to it".to_owned(), MADE_BY));
+    }
     let audit = audit(&bytes).map_err(|finding| {
         let hint = match &finding {
-            Finding::Flaw(_) => "the bytes changed or stop early; what precedes is intact",
+            Finding::Flaw(Flaw::Damaged { offset: 0, .. }) => {
+                "is it a journal? `cdpr run --journal FILE` writes one"
+            }
+            Finding::Flaw(Flaw::Damaged { .. }) => {
+                "the bytes changed after they were written; what precedes is as it was"
+            }
+            Finding::Flaw(Flaw::Torn { .. }) => {
+                "its writer was interrupted: `cdpr run` with the same arguments and --journal goes on"
+            }
             Finding::Unfinished { .. } => {
                 "finish it: `cdpr run` with the same arguments and --journal"
             }
@@ -38,7 +56,7 @@ pub(crate) fn journal(arguments: &Arguments) -> Result<Ending, Failure> {
                 "this build and the journal disagree; was it made by this version?"
             }
         };
-        Failure::Input(anyhow!("{name}: {finding}\n  hint: {hint}"))
+        bad(finding.to_string(), hint)
     })?;
     let revealed = arguments
         .reveal
@@ -46,10 +64,11 @@ pub(crate) fn journal(arguments: &Arguments) -> Result<Ending, Failure> {
         .transpose()
         .context("the seed")?;
     if revealed == Some(false) {
-        return Err(Failure::Input(anyhow!("{name}: this is not the seed the journal commits to")));
+        let hint = "`cdpr run --json` says which seed a run had";
+        return Err(bad("this is not the seed the journal commits to".to_owned(), hint));
     }
     let text = if arguments.json { json_text(&audit) } else { words(&audit, revealed.is_some()) };
-    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
+    say(text)?;
     Ok(Ending::Done)
 }
 

@@ -7,9 +7,9 @@ mod build;
 mod chains;
 mod dark_pool;
 mod init;
-mod limits;
+pub(crate) mod limits;
 mod program;
-mod project;
+pub(crate) mod project;
 #[cfg(feature = "compiler")]
 mod script;
 #[cfg(not(feature = "compiler"))]
@@ -18,7 +18,7 @@ mod script;
 mod show;
 mod simulate;
 mod tool;
-mod trigger;
+pub(crate) mod trigger;
 
 use clap::Subcommand;
 
@@ -46,6 +46,13 @@ pub(crate) fn run(command: &Workflow) -> Result<Ending, Failure> {
         Workflow::Run(arguments) => simulate::run(arguments),
         Workflow::Limits(arguments) => limits::run(arguments),
     }
+}
+
+/// The known words, after the one that may have been meant.
+fn known_words(found: &str, known: &[&str]) -> String {
+    let meant = study::spec::nearest(found, known);
+    let meant = meant.map(|meant| format!("did you mean {meant:?}? ")).unwrap_or_default();
+    format!("{meant}Known: {}", known.join(", "))
 }
 
 /// Bad input: what is wrong, and what to do about it.

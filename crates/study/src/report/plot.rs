@@ -461,7 +461,8 @@ pub(crate) fn standalone(svg: &str) -> String {
     let end = svg.find('>').map_or(0, |end| end + 1);
     let (head, rest) = svg.split_at(end);
     format!(
-        "{head}<style>{}</style><rect width=\"100%\" height=\"100%\" fill=\"var(--ground)\"/>{rest}\n",
+        "{}\n{head}<style>{}</style><rect width=\"100%\" height=\"100%\" fill=\"var(--ground)\"/>{rest}\n",
+        crate::folder::MADE_BY,
         style()
     )
 }

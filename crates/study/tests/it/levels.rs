@@ -98,7 +98,7 @@ fn more_runs_than_anyone_waits_for_are_refused_with_the_time_and_a_way_out() {
     let many = SMALL.replace("replications = 6", "replications = 6000");
     assert_eq!(
         on(&many).unwrap_err(),
-        "s.toml: key \"study.level\": 6,000 runs on the stack, limit 1,000: about 600 min on one core\n  hint: lower \
+        "s.toml:4:1: key \"study.level\": 6,000 runs on the stack, limit 1,000: about 600 min on one core\n  hint: lower \
          study.replications, or --runs N; the model plays them by the thousand: level = \"model\""
     );
     let most = SMALL.replace("replications = 6", &format!("replications = {RUNS_MAX}"));
@@ -110,16 +110,18 @@ fn what_a_stack_lacks_is_refused_by_its_key() {
     let refused = |from: &str, to: &str| on(&SMALL.replacen(from, to, 1)).unwrap_err();
     let halt = refused("cdpr-clock", "halt");
     assert!(
-        halt.starts_with("s.toml: key \"policy.clock.mechanism.kind\": no halts\n  hint: wait"),
+        halt.starts_with(
+            "s.toml:10:15: key \"policy.clock.mechanism.kind\": no halts\n  hint: wait"
+        ),
         "{halt}"
     );
     let paths = refused("[scenario]", "[paths]\nreplications = 3\n[scenario]");
-    assert!(paths.starts_with("s.toml: key \"paths\": the stack keeps no state"), "{paths}");
+    assert!(paths.starts_with("s.toml:6:2: key \"paths\": the stack keeps no state"), "{paths}");
     let rare = refused(
         "[scenario]",
         "[rare]\nevent = \"failed\"\ngap = \"9%\"\nreplications = 9\n[scenario]\nshock.spread = 0.5",
     );
-    assert!(rare.starts_with("s.toml: key \"rare\":"), "{rare}");
+    assert!(rare.starts_with("s.toml:6:2: key \"rare\":"), "{rare}");
     let bench = "[study]\nname = \"b\"\nmodel = \"bench-1\"\nlevel = \"stack\"\nreplications = 2";
     assert!(
         on(bench).unwrap_err().contains("key \"study.model\": the stack plays recoveries only")

@@ -7,7 +7,9 @@
 )]
 
 mod execution;
+mod folders;
 mod levels;
+mod readers;
 mod report;
 mod specs;
 

@@ -54,7 +54,13 @@ disclosure = "none"
         let source = good.replacen(right, wrong, 1);
         assert_ne!(source, good, "{wrong}");
         let message = error(&source);
-        assert!(message.starts_with("s.toml: key \""), "{message}");
+        let (place, rest) = message.split_once(": ").unwrap();
+        let place = place.strip_prefix("s.toml:").and_then(|place| place.split_once(':'));
+        let is_place = place.is_some_and(|(line, column)| {
+            line.parse().is_ok_and(|line: usize| (2..30).contains(&line))
+                && column.parse::<usize>().is_ok()
+        });
+        assert!(is_place && rest.starts_with("key \""), "{message}");
         assert!(message.contains(expected), "{wrong}:\n{message}\nexpected {expected}");
     }
 }

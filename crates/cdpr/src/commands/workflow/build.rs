@@ -2,7 +2,6 @@
 //! a node's checks of what comes out.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -13,6 +12,8 @@ use engine::{Limits, Module};
 use serde_json::Value;
 
 use super::{program, refuse, tool};
+use crate::commands::unwritten;
+use crate::terminal::say;
 use crate::{Ending, Failure};
 
 /// No clock, entropy, environment or file can be imported here.
@@ -78,15 +79,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
             limits.wasm_compressed_size_max
         ));
     }
-    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
+    say(text)?;
     Ok(Ending::Done)
 }
 
+/// How a module begins.
+const MODULE: &[u8] = b"\0asm";
+
 fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=\n".contains(byte);
+    let is_module = |found: &[u8]| match bytes.starts_with(MODULE) {
+        true => found.is_empty() || found.starts_with(MODULE),
+        false => found.iter().all(is_base64),
+    };
+    if fs::read(file).is_ok_and(|found| !is_module(&found)) {
+        let what = format!("{}: there already, and not a module", file.display());
+        return Err(refuse(what, "move it away"));
+    }
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)
-        .and_then(|()| fs::write(file, bytes))
-        .map_err(|error| refuse(format!("{}: {error}", file.display()), "make it writable"))
+        .map_err(|error| refuse(format!("{}: {error}", folder.display()), "make it writable"))?;
+    study::folder::write_over(file, bytes).map_err(unwritten)
 }
 
 /// Refuses early what cargo would refuse with a page of errors.

@@ -105,6 +105,12 @@ pub(crate) fn selector(name: &str) -> Option<u64> {
     SELECTORS.iter().find(|(known, _)| *known == name).map(|(_, selector)| *selector)
 }
 
+/// The chain's name that may have been meant.
+pub(crate) fn nearest(name: &str) -> Option<String> {
+    let known: Vec<&str> = SELECTORS.iter().map(|(known, _)| *known).collect();
+    study::spec::nearest(name, &known)
+}
+
 /// What is told of writes, once the execution is over.
 pub(crate) type Notes = Rc<RefCell<Vec<String>>>;
 

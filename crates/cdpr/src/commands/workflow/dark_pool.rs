@@ -24,14 +24,20 @@ pub(crate) struct DarkPool {
 }
 
 impl DarkPool {
-    /// Opens the world at its scenario's start.
+    /// Opens the world at its scenario's start; refused first when the scenario has nothing to say about `now`.
     pub(crate) fn open(
         guest: Guest,
         path: &Path,
+        now: Option<Timestamp>,
         nodes: usize,
         faults: usize,
     ) -> Result<Self, Failure> {
         let scenario = scenario(path)?;
+        if let Some(now) = now.filter(|now| !is_within(&scenario, *now)) {
+            let (start, end) = (scenario.start, scenario.guarantee);
+            let what = format!("--now {now}: scenario {:?} is about another time", scenario.name);
+            return Err(refuse(what, format!("between {start} and {end}")));
+        }
         let input = |error: recovery::Diagnostic| Failure::Input(error.into());
         let mut deployment =
             Deployment::parse(EMBEDDED, "deployments/embedded.toml").map_err(input)?;
@@ -68,17 +74,7 @@ impl DarkPool {
 
     /// Whether the scenario has anything to say about an instant.
     pub(crate) fn has(&self, now: Timestamp) -> bool {
-        self.start() < now && now < self.scenario.guarantee
-    }
-
-    /// Refuses a time that the scenario is not about.
-    pub(crate) fn check(&self, now: Timestamp) -> Result<(), Failure> {
-        if self.has(now) {
-            return Ok(());
-        }
-        let (start, end) = (self.start(), self.scenario.guarantee);
-        let what = format!("--now {now}: scenario {:?} is about another time", self.scenario.name);
-        Err(refuse(what, format!("between {start} and {end}")))
+        is_within(&self.scenario, now)
     }
 
     /// For people, line by line.
@@ -117,4 +113,8 @@ impl DarkPool {
             "asset": scope.asset,
         })
     }
+}
+
+fn is_within(scenario: &Scenario, now: Timestamp) -> bool {
+    scenario.start < now && now < scenario.guarantee
 }

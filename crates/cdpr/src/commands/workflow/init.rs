@@ -1,13 +1,12 @@
 //! `cdpr workflow init`: a project as CRE developers lay it out.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::Args;
 
 use super::refuse;
+use crate::terminal::say;
 use crate::{Ending, Failure};
 
 #[derive(Debug, Args)]
@@ -67,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         "A CRE project is in {name}.\n{cre_note}\nNext:\n  cdpr workflow build {0}\n  cdpr workflow simulate {0}\n",
         folder.join("my-workflow").display()
     );
-    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
+    say(text)?;
     Ok(Ending::Done)
 }
 

@@ -4,12 +4,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use engine::Limits;
 use serde_json::{Map, Value, json};
 
-use super::refuse;
+use super::{known_words, refuse};
+use crate::commands::{TEXT_MAX, read_to};
+use crate::terminal::say;
 use crate::{Ending, Failure};
 
 #[derive(Debug, Args)]
@@ -45,9 +46,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let text = match &arguments.command {
         Some(Command::Export { file, profile }) => {
             let Some((_, limits)) = PROFILES.iter().find(|(name, _)| name == profile) else {
+                let known = PROFILES.map(|(name, _)| name);
                 return Err(refuse(
                     format!("no profile {profile:?}"),
-                    "production, simulator or none",
+                    known_words(profile, &known),
                 ));
             };
             let text = format!("{:#}\n", json(limits));
@@ -64,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         }
         None => table(),
     };
-    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
+    say(text)?;
     Ok(Ending::Done)
 }
 
@@ -78,13 +80,40 @@ pub(crate) fn read(choice: &str) -> Result<Limits, Failure> {
     const HINT: &str = "`cdpr workflow limits export FILE` writes one to start from";
     let name = Path::new(choice).display();
     let bad = |what: String| refuse(format!("{name}: {what}"), HINT);
-    let text = std::fs::read_to_string(choice).map_err(|error| bad(error.to_string()))?;
+    let text = read_to(Path::new(choice), TEXT_MAX).map_err(|why| {
+        if Path::new(choice).exists() {
+            bad(why)
+        } else {
+            let hint = known_words(choice, &["default", "none"]);
+            refuse(
+                format!("--limits: there is no file {choice:?}"),
+                format!("{hint}, or a file: {HINT}"),
+            )
+        }
+    })?;
+    parse(&text).map_err(|Refused { what, hint }| {
+        refuse(format!("{name}: {what}"), hint.as_deref().unwrap_or(HINT))
+    })
+}
+
+/// Why a file of limits is none.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    what: String,
+    hint: Option<String>,
+}
+
+/// The simulator's limits with those that a file changes.
+pub(crate) fn parse(text: &str) -> Result<Limits, Refused> {
+    let bad = |what: String| Refused { what, hint: None };
     let object: Map<String, Value> =
-        serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
     let mut limits = Limits::simulator();
     for (key, value) in object {
         let Some(field) = FIELDS.iter().find(|field| field.key == key) else {
-            return Err(bad(format!("{key:?} is not a limit")));
+            let known: Vec<&str> = FIELDS.iter().map(|field| field.key).collect();
+            let what = format!("{key:?} is not a limit");
+            return Err(Refused { what, hint: Some(known_words(&key, &known)) });
         };
         let number = if value.is_null() {
             None
@@ -205,7 +234,7 @@ fields! {
     "consensus_observation_size_max" = consensus_observation_size_max;
 }
 
-fn json(limits: &Limits) -> Value {
+pub(crate) fn json(limits: &Limits) -> Value {
     let fields = FIELDS.iter().map(|field| (field.key.to_owned(), json!((field.get)(limits))));
     Value::Object(fields.collect())
 }

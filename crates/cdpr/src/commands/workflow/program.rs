@@ -9,6 +9,10 @@ use engine::{Error, Limits, Module, World};
 
 use super::{refuse, script};
 use crate::Failure;
+use crate::commands::bytes;
+
+/// Most bytes of a module or a bundle that are read: limits are below, and say so in their own words.
+const LEN_MAX: u64 = 1 << 30;
 
 /// A workflow's code, ready to run.
 pub(crate) struct Loaded {
@@ -48,6 +52,14 @@ pub(super) fn refused(path: &Path, error: &Error) -> Failure {
     refuse(format!("{}: {error}", path.display()), hint(error))
 }
 
+/// What to do about a workflow that stops by itself.
+pub(super) const CONFIGURATION: &str =
+    "is its configuration the right one? --config FILE gives another";
+
+/// What to do about one that uses more than it may.
+pub(super) const ROOM: &str =
+    "--limits FILE gives it more room; `cdpr workflow limits export FILE` writes one";
+
 /// What to do about a module that is refused.
 pub(crate) const fn hint(error: &Error) -> &'static str {
     match error {
@@ -69,24 +81,24 @@ pub(crate) const fn hint(error: &Error) -> &'static str {
         Error::JavaScript { .. } | Error::NotAPlugin { .. } => {
             "bundle with @chainlink/cre-sdk's compile-to-js, and keep SDK and plugin of one release"
         }
-        Error::Invalid { .. }
-        | Error::ConfigTooLarge { .. }
-        | Error::ReturnedWithoutExit { .. }
+        Error::Invalid { .. } => "build it again: a part of it is missing, or was changed",
+        Error::ConfigTooLarge { .. }
+        | Error::ResponseTooLarge { .. }
+        | Error::Deadline { .. }
+        | Error::Fuel { .. } => ROOM,
+        Error::ReturnedWithoutExit { .. }
         | Error::Exit { .. }
         | Error::NoResponse
-        | Error::NotAnExecutionResult { .. }
-        | Error::ResponseTooLarge { .. }
-        | Error::Trap { .. }
-        | Error::Deadline { .. }
-        | Error::Fuel { .. }
-        | Error::Engine { .. } => "see `cdpr workflow limits`",
+        | Error::Trap { .. } => CONFIGURATION,
+        Error::NotAnExecutionResult { .. } => "build it with a CRE SDK",
+        Error::Engine { .. } => "another machine, or fewer limits on this one, may run it",
     }
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| {
+    bytes(path, LEN_MAX).map_err(|why| {
         let hint = "build the workflow first: `cdpr workflow build`, or `make build` in its folder";
-        refuse(format!("{}: {error}", path.display()), hint)
+        refuse(format!("{}: {why}", path.display()), hint)
     })
 }
 

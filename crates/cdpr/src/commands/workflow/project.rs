@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::refuse;
 use crate::Failure;
+use crate::commands::{TEXT_MAX, read_to};
 
 /// The target of a project that has several, when none is asked for.
 const TARGET: &str = "staging-settings";
@@ -119,7 +120,7 @@ impl Project {
         }
         Ok(Self {
             program: path.to_owned(),
-            environment: Environment::read(path.parent().unwrap_or(Path::new("."))),
+            environment: Environment::read(path.parent().unwrap_or(Path::new(".")))?,
             ..Self::default()
         })
     }
@@ -140,7 +141,7 @@ impl Project {
                 hint,
             ));
         };
-        let environment = Environment::read(root);
+        let environment = Environment::read(root)?;
         let asked = target.map(str::to_owned).or_else(|| environment.get("CRE_TARGET"));
         let (target, workflow) = settings::<WorkflowFile>(&file, asked.as_deref())?;
         let (_, project) = settings::<ProjectFile>(&root.join("project.yaml"), Some(&target))?;
@@ -189,8 +190,13 @@ impl ProjectFile {
         let mut chains = Vec::new();
         for Rpc { chain_name, url } in self.rpcs {
             let Some(selector) = super::chains::selector(&chain_name) else {
-                let hint = "names are those of Chainlink's chain selectors; any other chain goes under \
-                            experimental-chains with its chain-selector";
+                let meant = super::chains::nearest(&chain_name);
+                let meant =
+                    meant.map(|name| format!("did you mean {name:?}? ")).unwrap_or_default();
+                let hint = format!(
+                    "{meant}names are those of Chainlink's chain selectors; any other chain goes under \
+                     experimental-chains with its chain-selector"
+                );
                 return Err(refuse(
                     format!("project.yaml: no chain is called {chain_name:?}"),
                     hint,
@@ -221,8 +227,21 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// A folder's .env, if it has one: `NAME=value` lines, quotes and `export` allowed, `#` a comment.
-    fn read(folder: &Path) -> Self {
-        let text = std::fs::read_to_string(folder.join(".env")).unwrap_or_default();
+    fn read(folder: &Path) -> Result<Self, Failure> {
+        let path = folder.join(".env");
+        if !path.exists() {
+            return Ok(Self::default());
+        }
+        let text = read_to(&path, TEXT_MAX).map_err(|why| {
+            refuse(
+                format!("{}: {why}", path.display()),
+                "make it a readable UTF-8 file, or move it",
+            )
+        })?;
+        Ok(Self::parse(&text))
+    }
+
+    pub(crate) fn parse(text: &str) -> Self {
         let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
         let pairs = lines.filter_map(|line| {
             let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
@@ -242,7 +261,7 @@ impl Environment {
     }
 
     /// Puts variables in place of `${NAME}`.
-    fn expand(&self, text: &str) -> Result<String, Failure> {
+    pub(crate) fn expand(&self, text: &str) -> Result<String, Failure> {
         let mut out = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
@@ -271,14 +290,17 @@ fn settings<T: DeserializeOwned>(file: &Path, asked: Option<&str>) -> Result<(St
     };
     // Chainlink's own files may carry keys of no target, such as `cre-cli`; a target is a mapping.
     targets.retain(|_, value| value.is_object());
-    let names = targets.keys().cloned().collect::<Vec<_>>().join(", ");
+    let known: Vec<String> = targets.keys().cloned().collect();
+    let names = known.join(", ");
     let target = match asked {
         Some(target) => target.to_owned(),
         None if targets.len() == 1 => names.clone(),
         None => TARGET.to_owned(),
     };
     let Some(found) = targets.remove(&target) else {
-        let hint = format!("--target (or CRE_TARGET) takes one of: {names}");
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let meant = super::known_words(&target, &known);
+        let hint = format!("--target (or CRE_TARGET) names another. {meant}");
         return Err(refuse(format!("{name}: no target {target:?}"), hint));
     };
     Ok((target, parse(file, &found)?))
@@ -292,8 +314,8 @@ fn parse<T: DeserializeOwned>(file: &Path, value: &Value) -> Result<T, Failure> 
 
 fn yaml(file: &Path) -> Result<Value, Failure> {
     let name = file.display();
-    let source = std::fs::read_to_string(file)
-        .map_err(|error| refuse(format!("{name}: {error}"), "give a readable UTF-8 file"))?;
+    let source = read_to(file, FILE_LEN_MAX as u64)
+        .map_err(|why| refuse(format!("{name}: {why}"), "give a readable UTF-8 file"))?;
     read_yaml(&source)
         .map_err(|what| refuse(format!("{name}: {what}"), "check indentation, quotes and colons"))
 }
@@ -305,7 +327,7 @@ enum Open {
 }
 
 /// YAML of one document. Merge keys (`<<`) are keys like any other.
-fn read_yaml(source: &str) -> Result<Value, String> {
+pub(crate) fn read_yaml(source: &str) -> Result<Value, String> {
     if source.len() > FILE_LEN_MAX {
         return Err(format!("more than {FILE_LEN_MAX} bytes"));
     }

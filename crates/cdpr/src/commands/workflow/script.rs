@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use engine::{Limits, Module};
+use tempfile::TempDir;
 
 use super::program::{Loaded, names_dark_pool, read, refused};
 use super::{refuse, tool};
@@ -20,7 +21,7 @@ const BUNDLE_TIME_MAX: Duration = Duration::from_mins(2);
 pub(super) fn load(path: &Path, limits: &Limits) -> Result<Loaded, Failure> {
     let is_typescript = path.extension().is_some_and(|kind| kind == "ts" || kind == "tsx");
     let (plugin, bundle) = if is_typescript {
-        let (npm, scratch) = (Npm::above(path)?, Scratch::new()?);
+        let (npm, scratch) = (Npm::above(path)?, scratch()?);
         let bundle = npm.bundle(path, &scratch)?;
         (npm.plugin, bundle)
     } else {
@@ -81,15 +82,16 @@ impl Npm {
     }
 
     /// One JavaScript file of a workflow and all it imports, by the official SDK's own script.
-    fn bundle(&self, source: &Path, scratch: &Scratch) -> Result<Vec<u8>, Failure> {
+    fn bundle(&self, source: &Path, scratch: &TempDir) -> Result<Vec<u8>, Failure> {
         let failed = |what: String| refuse(what, "the SDK's compiler printed why, above");
         // The script calls `bun` by name.
-        let link = scratch.0.join("bun");
+        let link = scratch.path().join("bun");
         std::os::unix::fs::symlink(&self.bun, &link).map_err(|error| failed(error.to_string()))?;
         let folders = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(scratch.0.clone()).chain(std::env::split_paths(&folders));
+        let folders =
+            std::iter::once(scratch.path().to_owned()).chain(std::env::split_paths(&folders));
         let folders = std::env::join_paths(folders).map_err(|error| failed(error.to_string()))?;
-        let (source, out) = (absolute(source), scratch.0.join("bundle.js"));
+        let (source, out) = (absolute(source), scratch.path().join("bundle.js"));
         let mut bun = Command::new(&link);
         bun.arg(&self.script)
             .arg("compile-to-js")
@@ -111,23 +113,8 @@ fn absolute(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// A folder that is gone when dropped.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self, Failure> {
-        let folder = std::env::temp_dir().join(format!("cdpr-bundle-{}", std::process::id()));
-        // Others are told of it who stand elsewhere.
-        let folder = std::path::absolute(&folder).unwrap_or(folder);
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| refuse(format!("{}: {error}", folder.display()), "set TMPDIR"))?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What stays behind is a bundle in a temporary folder.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// A folder of nobody else's that is gone when dropped.
+fn scratch() -> Result<TempDir, Failure> {
+    let made = tempfile::Builder::new().prefix("cdpr-bundle-").tempdir();
+    made.map_err(|error| refuse(error, "set TMPDIR to a folder you may write"))
 }

@@ -2,10 +2,9 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -27,13 +26,22 @@ use sim::confidential::{self, Clock};
 
 use super::chains::Chains;
 use super::dark_pool::DarkPool;
-use super::program::{Loaded, Tee, load};
+use super::program::{self, CONFIGURATION, Loaded, ROOM, Tee, load};
 use super::project::Project;
 use super::trigger::{self, Choice, list, schedule};
-use super::{limits, program, refuse, show};
-use crate::{Ending, Failure};
+use super::{limits, refuse, show};
+use crate::terminal::say;
+use crate::{Ending, Failure, commands, counts};
 
 const NS_PER_S: u64 = 1_000_000_000;
+/// Most nodes of a DON: as many as a report's signers can be counted in the forwarder.
+const NODES_MAX: u64 = 31;
+/// Most executions of `run`: one a second for thirty years.
+const COUNT_MAX: u64 = 1_000_000_000;
+/// Most bytes of a configuration: far above every limit, which says so in its own words.
+const CONFIG_MAX: u64 = 64 << 20;
+/// What happens to the reserves when nobody says.
+const SCENARIO: &str = "usdc-2023-03";
 /// Simulated nodes' keys towards a runner come from it.
 const RUNNER_SEED: u64 = 1;
 
@@ -45,7 +53,7 @@ pub(crate) struct Arguments {
     choice: Choice,
     /// The DON's time: Unix seconds or ISO 8601 (2026-01-31T12:00:00Z); the real time by default, or with a
     /// dark pool the first that the trigger is due in its scenario.
-    #[arg(long, value_name = "TIME", value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = counts::instant)]
     now: Option<Timestamp>,
 }
 
@@ -54,10 +62,10 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     common: Common,
     /// Which of the workflow's triggers, from 0; its only cron trigger by default.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = counts::from_to::<usize>(0, trigger::INDEX_MAX))]
     trigger_index: Option<usize>,
     /// Stop after this many executions.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = counts::from_to::<u64>(1, COUNT_MAX))]
     count: Option<u64>,
 }
 
@@ -94,14 +102,14 @@ struct Common {
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     rpc_timeout: u64,
     /// What happens to the reserves, where the workflow calls darkpool@1.0.0: a file, or a scenario that ships
-    /// with the program (usdc-2023-03, healthy, thin-panel).
-    #[arg(long, value_name = "FILE", default_value = "usdc-2023-03")]
-    scenario: PathBuf,
+    /// with the program (usdc-2023-03, by default, healthy, thin-panel).
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
     /// Nodes of the simulated DON.
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = counts::from_to::<usize>(4, NODES_MAX))]
     nodes: usize,
     /// How many of them may fail; there are more than three times as many.
-    #[arg(long, value_name = "F", default_value_t = 1)]
+    #[arg(long, value_name = "F", default_value_t = 1, value_parser = counts::from_to::<usize>(1, (NODES_MAX - 1) / 3))]
     faults: usize,
     /// One JSON object per execution on stdout.
     #[arg(long)]
@@ -109,35 +117,26 @@ struct Common {
 }
 
 pub(crate) fn simulate(arguments: &Arguments) -> Result<Ending, Failure> {
-    let simulation = Simulation::open(&arguments.common, arguments.now)?;
+    let choice = &arguments.choice;
+    let (simulation, prepared) =
+        Simulation::open(&arguments.common, arguments.now, &|triggers, limits| {
+            choice.prepare(triggers, limits)
+        })?;
     let subscriptions = simulation.subscribe()?;
-    let triggers = &subscriptions.triggers;
-    let index = arguments.choice.index(triggers)?;
-    let now = simulation.instant(arguments.now, &triggers[index])?;
-    let (limits, chains) = (&simulation.limits, &simulation.chains);
-    let trigger = arguments.choice.event(index, &triggers[index], limits, chains, now)?;
+    let index = prepared.index;
+    let subscription = subscriptions.triggers.get(index).context("a trigger is gone")?;
+    let now = simulation.instant(arguments.now, subscription)?;
+    let trigger = choice.event(prepared, &subscription.id, &simulation.chains, now)?;
     simulation.introduce(&subscriptions)?;
     simulation.fire(&subscriptions, index, trigger, now)
 }
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<Ending, Failure> {
-    let simulation = Simulation::open(&arguments.common, None)?;
+    let (simulation, (index, plan)) =
+        Simulation::open(&arguments.common, None, &|triggers, limits| {
+            scheduled(triggers, limits, arguments.trigger_index)
+        })?;
     let subscriptions = simulation.subscribe()?;
-    let triggers = &subscriptions.triggers;
-    let mut plans = BTreeMap::new();
-    for (index, subscription) in triggers.iter().enumerate() {
-        if let Some(Subscription::Cron(plan)) = trigger::parse(subscription, &simulation.limits)? {
-            plans.insert(index, plan);
-        }
-    }
-    let index = match arguments.trigger_index {
-        Some(index) => Some(index),
-        None => plans.keys().copied().next().filter(|_| plans.len() == 1),
-    };
-    let Some((index, plan)) = index.and_then(|index| Some((index, plans.get(&index)?))) else {
-        let hint = format!("--trigger-index names a cron trigger of:{}", list(triggers));
-        return Err(refuse("which schedule to follow is not clear", hint));
-    };
     simulation.introduce(&subscriptions)?;
     let (mut n_done, mut ending, mut now) = (0, Ending::Done, simulation.opened);
     while arguments.count.is_none_or(|count| n_done < count) {
@@ -151,10 +150,10 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Ending, Failure> {
                 simulation.say(&format!("next at {next}"))?;
                 // A machine that slept finds the time past and goes on at once, with one execution, not with
                 // all that it missed.
-                while real_time()? < next {
+                while commands::now()? < next {
                     std::thread::sleep(Duration::from_millis(200));
                 }
-                now = next.max(real_time()?);
+                now = next.max(commands::now()?);
             }
         }
         let trigger = Trigger { id: index as u64, payload: Some(Schedule::payload(next)) };
@@ -166,7 +165,26 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Ending, Failure> {
     Ok(ending)
 }
 
-/// A DON with a workflow on it, before its triggers are known.
+/// The cron trigger to follow.
+fn scheduled(
+    triggers: &[TriggerSubscription],
+    limits: &Limits,
+    asked: Option<usize>,
+) -> Result<(usize, Schedule), Failure> {
+    let mut plans = BTreeMap::new();
+    for (index, subscription) in triggers.iter().enumerate() {
+        if let Some(Subscription::Cron(plan)) = trigger::parse(subscription, limits)? {
+            plans.insert(index, plan);
+        }
+    }
+    let index = asked.or_else(|| plans.keys().copied().next().filter(|_| plans.len() == 1));
+    index.and_then(|index| plans.remove_entry(&index)).ok_or_else(|| {
+        let hint = format!("--trigger-index names a cron trigger of:{}", list(triggers));
+        refuse("which schedule to follow is not clear", hint)
+    })
+}
+
+/// A DON with a workflow on it.
 struct Simulation<'a> {
     arguments: &'a Common,
     project: Project,
@@ -194,12 +212,16 @@ struct Simulation<'a> {
 }
 
 impl<'a> Simulation<'a> {
-    /// Reads and checks everything before anything runs.
-    fn open(arguments: &'a Common, now: Option<Timestamp>) -> Result<Self, Failure> {
+    /// Reads and checks everything before anything is started that takes time; `choose` sees the workflow's triggers then.
+    fn open<T>(
+        arguments: &'a Common,
+        now: Option<Timestamp>,
+        choose: &dyn Fn(&[TriggerSubscription], &Limits) -> Result<T, Failure>,
+    ) -> Result<(Self, T), Failure> {
         let Common { nodes, faults, .. } = *arguments;
-        if faults == 0 || nodes > 31 || nodes <= faults.saturating_mul(3) {
+        if nodes <= faults * 3 {
             let what = format!("a DON of {nodes} nodes cannot have {faults} faulty ones");
-            return Err(refuse(what, "--nodes is more than three times --faults, at most 31"));
+            return Err(refuse(what, "--nodes is more than three times --faults"));
         }
         let limits = limits::read(&arguments.limits)?;
         let project = Project::read(&arguments.path, arguments.target.as_deref())?;
@@ -209,42 +231,55 @@ impl<'a> Simulation<'a> {
         }
         let config = match (&arguments.config, &project.config) {
             _ if arguments.no_config => Vec::new(),
-            (Some(file), _) | (None, Some(file)) => std::fs::read(file).map_err(|error| {
-                refuse(format!("{}: {error}", file.display()), "--config FILE, or --no-config")
-            })?,
+            (Some(file), _) | (None, Some(file)) => {
+                commands::bytes(file, CONFIG_MAX).map_err(|why| {
+                    refuse(format!("{}: {why}", file.display()), "--config FILE, or --no-config")
+                })?
+            }
             (None, None) => Vec::new(),
         };
         let secrets = project.read_secrets()?;
         let program = arguments.wasm.as_ref().unwrap_or(&project.program);
         let Loaded { module, wasm, names_dark_pool } = load(program, &limits)?;
         let binary = module.hash();
-        let dark_pool = if names_dark_pool && project.chains.is_empty() {
+        let brings_dark_pool = names_dark_pool && project.chains.is_empty();
+        if arguments.scenario.is_some() && !brings_dark_pool {
+            let id = cre::messages::darkpool::ID;
+            let why = if names_dark_pool {
+                "the project names chains, and the dark pool is what is there"
+            } else {
+                "the workflow does not call it"
+            };
+            let what = format!("--scenario: no {id} is simulated: {why}");
+            return Err(refuse(what, "leave it out"));
+        }
+        let identity = WorkflowIdentity::new(Address([0; 20]), &project.name, &binary, &config);
+        let plain = Arc::new(Don::new(signers(nodes)?, faults, 1, 1, identity));
+        let chosen = {
+            // What a workflow subscribes to depends on neither chain nor dark pool, whose start takes seconds.
+            let tee = Tee { module: &module, runner: None };
+            let workflow = workflow(&module, &config, &secrets, &limits, &tee);
+            let job = job(&plain, b"subscribe", now.map_or_else(commands::now, Ok)?);
+            choose(&subscribe_to(&plain, &workflow, &job, &limits)?.triggers, &limits)?
+        };
+        let dark_pool = if brings_dark_pool {
             let (name, config) = (project.name.clone(), config.clone());
             let guest = Guest { name, binary: binary.to_vec(), config };
-            Some(DarkPool::open(guest, &arguments.scenario, nodes, faults)?)
+            let scenario = arguments.scenario.as_deref().unwrap_or(Path::new(SCENARIO));
+            Some(DarkPool::open(guest, scenario, now, nodes, faults)?)
         } else {
             None
         };
-        if let (Some(dark_pool), Some(now)) = (&dark_pool, now) {
-            dark_pool.check(now)?;
-        }
         let opened = match &dark_pool {
             Some(dark_pool) => dark_pool.start(),
-            None => now.map_or_else(real_time, Ok)?,
+            None => now.map_or_else(commands::now, Ok)?,
         };
         let world = dark_pool.as_ref().map(|dark_pool| &dark_pool.world);
         let in_all = Duration::from_secs(arguments.rpc_timeout);
         let patience = Patience { in_all, ..Patience::ANSWER };
         let sends = arguments.broadcast;
         let chains = Chains::open(&project, &config, opened, (sends, patience), world)?;
-        let don = match world {
-            Some(world) => world.don(),
-            None => {
-                let identity =
-                    WorkflowIdentity::new(Address([0; 20]), &project.name, &binary, &config);
-                Arc::new(Don::new(signers(nodes)?, faults, 1, 1, identity))
-            }
-        };
+        let don = world.map_or(plain, |world| world.don());
         let sockets = || Sockets::new(Loopback::Allowed);
         let http = RefCell::new(HttpAction::new(sockets(), limits.http));
         let confidential_http = RefCell::new(ConfidentialHttp::new(
@@ -252,7 +287,7 @@ impl<'a> Simulation<'a> {
             secrets.clone(),
             limits.confidential_http,
         ));
-        Ok(Self {
+        let simulation = Self {
             arguments,
             project,
             limits,
@@ -269,22 +304,8 @@ impl<'a> Simulation<'a> {
             http,
             confidential_http,
             don,
-        })
-    }
-
-    fn job(&self, what: &[u8], now: Timestamp) -> Job {
-        let id = sha256(&[
-            b"cdpr/workflow-simulation/execution/v1",
-            &self.don.workflow().id,
-            what,
-            &now.0.to_be_bytes(),
-        ]);
-        Job {
-            execution_id: id,
-            sequence: 1,
-            now_ns: now.0.saturating_mul(NS_PER_S),
-            restrictions: None,
-        }
+        };
+        Ok((simulation, chosen))
     }
 
     /// The runner of a workflow that requires a TEE.
@@ -305,12 +326,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn workflow<'w>(&'w self, tee: &'w Tee<'w>) -> Workflow<'w> {
-        let mut workflow = Workflow::new(&self.module);
-        workflow.tees = vec![tee];
-        workflow.config.clone_from(&self.config);
-        workflow.secrets = self.secrets.clone();
-        workflow.limits = self.limits.clone();
-        workflow
+        workflow(&self.module, &self.config, &self.secrets, &self.limits, tee)
     }
 
     /// When a trigger fires: as asked, or now; in a scenario, when it is due first.
@@ -333,22 +349,15 @@ impl<'a> Simulation<'a> {
 
     fn subscribe(&self) -> Result<Subscriptions, Failure> {
         let tee = Tee { module: &self.module, runner: None };
-        let (workflow, job) = (self.workflow(&tee), self.job(b"subscribe", self.opened));
-        let subscribed = subscribe(&self.don, &workflow, &job, &mut Registry::default(), &mut [])
-            .map_err(|error| refused(&error))?;
-        for subscription in &subscribed.triggers {
-            trigger::parse(subscription, &self.limits)?;
-        }
-        Ok(subscribed)
+        let job = job(&self.don, b"subscribe", self.opened);
+        subscribe_to(&self.don, &self.workflow(&tee), &job, &self.limits)
     }
 
     fn say(&self, line: &str) -> Result<(), Failure> {
         if self.arguments.json {
             return Ok(());
         }
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "[SIMULATION] {line}").context("writing to stdout")?;
-        Ok(())
+        say(format!("[SIMULATION] {line}\n"))
     }
 
     fn introduce(&self, subscriptions: &Subscriptions) -> Result<(), Failure> {
@@ -415,7 +424,7 @@ impl<'a> Simulation<'a> {
             registry.register(cre::messages::darkpool::ID, world.dark_pool());
         }
         self.chains.register(&mut registry, &self.limits, world)?;
-        let job = self.job(&(index as u64).to_be_bytes(), now);
+        let job = job(&self.don, &(index as u64).to_be_bytes(), now);
         let execution = subscriptions
             .fire(&self.don, &workflow, trigger, &job, &mut registry, &mut [])
             .map_err(|error| refused(&error))?;
@@ -427,7 +436,7 @@ impl<'a> Simulation<'a> {
         } else {
             words(&execution, &outcome, &notes, self.arguments.engine_logs)
         };
-        std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
+        say(text)?;
         Ok(if outcome.is_ok() { Ending::Done } else { Ending::MissionFailed })
     }
 
@@ -476,6 +485,46 @@ impl<'a> Simulation<'a> {
     }
 }
 
+fn workflow<'w>(
+    module: &'w Module,
+    config: &[u8],
+    secrets: &don::Secrets,
+    limits: &Limits,
+    tee: &'w Tee<'w>,
+) -> Workflow<'w> {
+    let mut workflow = Workflow::new(module);
+    workflow.tees = vec![tee];
+    workflow.config = config.to_vec();
+    workflow.secrets = secrets.clone();
+    workflow.limits = limits.clone();
+    workflow
+}
+
+fn job(don: &Don, what: &[u8], now: Timestamp) -> Job {
+    let id = sha256(&[
+        b"cdpr/workflow-simulation/execution/v1",
+        &don.workflow().id,
+        what,
+        &now.0.to_be_bytes(),
+    ]);
+    let now_ns = now.0.saturating_mul(NS_PER_S);
+    Job { execution_id: id, sequence: 1, now_ns, restrictions: None }
+}
+
+fn subscribe_to(
+    don: &Don,
+    workflow: &Workflow<'_>,
+    job: &Job,
+    limits: &Limits,
+) -> Result<Subscriptions, Failure> {
+    let subscribed = subscribe(don, workflow, job, &mut Registry::default(), &mut [])
+        .map_err(|error| refused(&error))?;
+    for subscription in &subscribed.triggers {
+        trigger::parse(subscription, limits)?;
+    }
+    Ok(subscribed)
+}
+
 /// The workflow's value, or why there is none.
 fn outcome(execution: &Execution) -> Result<Value, String> {
     match &execution.agreed {
@@ -492,35 +541,36 @@ fn outcome(execution: &Execution) -> Result<Value, String> {
     }
 }
 
-/// Why a node's copy of the module has no answer.
-fn broken(execution: &Execution) -> Option<String> {
+/// What went wrong first in a node's copy of the module.
+fn root_cause(execution: &Execution) -> Option<&(dyn std::error::Error + 'static)> {
     let error = execution.results.iter().flatten().find_map(|result| result.as_ref().err())?;
-    let mut cause: &dyn std::error::Error = error;
+    let mut cause: &(dyn std::error::Error + 'static) = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    Some(cause.to_string())
+    Some(cause)
+}
+
+/// Why a node's copy of the module has no answer.
+fn broken(execution: &Execution) -> Option<String> {
+    root_cause(execution).map(ToString::to_string)
 }
 
 /// A workflow that cannot be started.
 fn refused(error: &LifecycleError) -> Failure {
-    let engines = match error {
+    let hint = match error {
         LifecycleError::Broken { source: ProgramError::Failed(source), .. } => {
-            source.downcast_ref::<engine::Error>()
+            source.downcast_ref().map_or(CONFIGURATION, program::hint)
         }
         LifecycleError::Broken { source: ProgramError::Refused(_), .. }
         | LifecycleError::NoQuorum { .. }
-        | LifecycleError::Refused(_)
-        | LifecycleError::Failed { .. }
-        | LifecycleError::Unexpected { .. }
-        | LifecycleError::NoRunner { .. }
-        | LifecycleError::UnknownTrigger { .. } => None,
-    };
-    let hint = match engines {
-        Some(error @ engine::Error::NoRoom { .. }) => program::hint(error),
-        Some(_) | None => {
-            "is its configuration the right one? --config FILE gives another, --limits none more room"
+        | LifecycleError::Failed { .. } => CONFIGURATION,
+        LifecycleError::Refused(_) => ROOM,
+        LifecycleError::Unexpected { .. } => "build it with a CRE SDK",
+        LifecycleError::NoRunner { .. } => {
+            "AWS Nitro is what is simulated, in the regions that CRE names"
         }
+        LifecycleError::UnknownTrigger { .. } => "--trigger-index takes another",
     };
     refuse(don::words(error), hint)
 }
@@ -581,32 +631,4 @@ fn signers(nodes: usize) -> anyhow::Result<Vec<SigningKey>> {
         SigningKey::from_slice(&key).context("a node's key")
     });
     signers.collect()
-}
-
-fn real_time() -> Result<Timestamp, Failure> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("a clock before 1970")?;
-    Ok(Timestamp(since.as_secs()))
-}
-
-/// Unix seconds, or ISO 8601 to the second in UTC.
-fn instant(text: &str) -> Result<Timestamp, String> {
-    if let Ok(seconds) = text.parse() {
-        return Ok(Timestamp(seconds));
-    }
-    text.parse()
-        .map_err(|_| "give Unix seconds, or an instant such as 2026-01-31T12:00:00Z".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn instant_is_seconds_or_iso_8601() {
-        assert_eq!(instant("86400"), Ok(Timestamp(86_400)));
-        assert_eq!(instant("1970-01-02T00:00:00Z"), Ok(Timestamp(86_400)));
-        assert_eq!(instant("2023-03-10T15:55:00Z"), Ok(Timestamp(1_678_463_700)));
-        assert!(instant("2023-02-30T00:00:00Z").is_err());
-        assert!(instant("yesterday").is_err());
-    }
 }

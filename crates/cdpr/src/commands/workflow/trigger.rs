@@ -11,16 +11,43 @@ use engine::Limits;
 use evm::alloy::primitives::{B256, Bytes};
 use evm::alloy::providers::Provider as _;
 use primitives::Timestamp;
+use serde::de::IgnoredAny;
 
 use super::chains::{Chains, event_loop};
 use super::refuse;
-use crate::Failure;
+use crate::commands::read_to;
+use crate::{Failure, counts};
+
+/// Largest index of a trigger, or of a log: no workflow and no transaction has more.
+pub(super) const INDEX_MAX: u64 = 65_535;
+
+/// Most bytes of an event's input: a hundred times what a gateway takes.
+const INPUT_MAX: u64 = 10 << 20;
+
+const JSON: &str = "give JSON, quoted for the shell, or a file's name";
+
+/// A trigger, chosen, and what its event is made of.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) index: usize,
+    event: Event,
+}
+
+#[derive(Debug)]
+enum Event {
+    /// Made of the time.
+    Cron,
+    /// There already.
+    Known(Any),
+    /// On a chain.
+    Log { chain_selector: u64, trigger: LogTrigger, hash: B256 },
+}
 
 /// What the user says about the trigger.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Choice {
     /// Which of the workflow's triggers fires, from 0; asked for if there are several.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = counts::from_to::<usize>(0, INDEX_MAX))]
     trigger_index: Option<usize>,
     /// Ask nothing: what is missing is an error.
     #[arg(long)]
@@ -32,7 +59,7 @@ pub(crate) struct Choice {
     #[arg(long, value_name = "0xHASH")]
     evm_tx_hash: Option<String>,
     /// Which of the transaction's logs, from 0.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = counts::from_to::<usize>(0, INDEX_MAX))]
     evm_event_index: Option<usize>,
     /// A dark pool's round, for a trigger of `darkpool@1.0.0`: JSON, or a file of it, with requestId, round,
     /// zkProof and teeAttestation; bytes as 0x and hexadecimal digits.
@@ -55,8 +82,58 @@ impl Choice {
         !self.non_interactive && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
+    /// The trigger that fires, and of its event all that needs neither time nor chain: what is wrong with an argument is
+    /// told before anything is started for it.
+    pub(crate) fn prepare(
+        &self,
+        triggers: &[TriggerSubscription],
+        limits: &Limits,
+    ) -> Result<Prepared, Failure> {
+        let index = self.index(triggers)?;
+        let subscription = &triggers[index];
+        let parsed = parse(subscription, limits)?;
+        for (flag, is_given, is_used) in [
+            (
+                "--http-payload",
+                self.http_payload.is_some(),
+                matches!(parsed, Some(Subscription::Http(_))),
+            ),
+            (
+                "--evm-tx-hash",
+                self.evm_tx_hash.is_some(),
+                matches!(parsed, Some(Subscription::Log { .. })),
+            ),
+            (
+                "--evm-event-index",
+                self.evm_event_index.is_some(),
+                matches!(parsed, Some(Subscription::Log { .. })),
+            ),
+            ("--fill", self.fill.is_some(), matches!(parsed, Some(Subscription::Fill { .. }))),
+        ] {
+            if is_given && !is_used {
+                let what = format!("{flag}: trigger {index}, {}, takes none", subscription.id);
+                let hint = "leave it out, or choose another trigger with --trigger-index:";
+                return Err(refuse(what, format!("{hint}{}", list(triggers))));
+            }
+        }
+        let event = match parsed {
+            Some(Subscription::Cron(_)) => Event::Cron,
+            Some(Subscription::Http(trigger)) => Event::Known(self.request(&trigger)?),
+            Some(Subscription::Log { chain_selector, trigger }) => {
+                let hash = self.hash()?;
+                Event::Log { chain_selector, trigger, hash }
+            }
+            Some(Subscription::Fill { .. }) => Event::Known(self.round()?),
+            None => {
+                let hint = "cron, HTTP, EVM log and dark pool triggers are";
+                return Err(refuse(format!("{} is not simulated", subscription.id), hint));
+            }
+        };
+        Ok(Prepared { index, event })
+    }
+
     /// The index of the trigger that fires.
-    pub(crate) fn index(&self, triggers: &[TriggerSubscription]) -> Result<usize, Failure> {
+    fn index(&self, triggers: &[TriggerSubscription]) -> Result<usize, Failure> {
         let list = || list(triggers);
         match (self.trigger_index, triggers.len()) {
             (_, 0) => Err(refuse("the workflow subscribes to no trigger", "give it a handler")),
@@ -79,38 +156,31 @@ impl Choice {
         }
     }
 
-    /// The event of trigger `index` at `now`.
+    /// The event, at `now`.
     pub(crate) fn event(
         &self,
-        index: usize,
-        subscription: &TriggerSubscription,
-        limits: &Limits,
+        prepared: Prepared,
+        id: &str,
         chains: &Chains,
         now: Timestamp,
     ) -> Result<Trigger, Failure> {
-        let payload = match parse(subscription, limits)? {
-            Some(Subscription::Cron(_)) => Schedule::payload(now),
-            Some(Subscription::Http(trigger)) => self.request(&trigger)?,
-            Some(Subscription::Log { chain_selector, trigger }) => {
-                self.log(&subscription.id, chain_selector, &trigger, chains)?
-            }
-            Some(Subscription::Fill { .. }) => self.round()?,
-            None => {
-                let hint = "cron, HTTP, EVM log and dark pool triggers are";
-                return Err(refuse(format!("{} is not simulated", subscription.id), hint));
+        let payload = match prepared.event {
+            Event::Cron => Schedule::payload(now),
+            Event::Known(payload) => payload,
+            Event::Log { chain_selector, trigger, hash } => {
+                self.log(id, chain_selector, &trigger, hash, chains)?
             }
         };
-        Ok(Trigger { id: index as u64, payload: Some(payload) })
+        Ok(Trigger { id: prepared.index as u64, payload: Some(payload) })
     }
 
     /// An HTTP trigger's event, as if the first of its keys had signed it.
     fn request(&self, trigger: &HttpTrigger) -> Result<Any, Failure> {
         let input = self.http_input()?;
         let sender = trigger.keys().first().map(|key| key.public_key.as_str());
-        let payload = trigger.payload(&input, sender).map_err(|error| {
-            let hint = "give JSON, quoted for the shell, or a file's name";
-            refuse(format!("--http-payload: {error}"), hint)
-        })?;
+        let payload = trigger
+            .payload(&input, sender)
+            .map_err(|error| refuse(format!("--http-payload: {error}"), JSON))?;
         Ok(pack(&payload))
     }
 
@@ -125,7 +195,7 @@ impl Choice {
                 ));
             }
         };
-        Ok(text(&given)?.into_bytes())
+        Ok(text("--http-payload", &given)?.into_bytes())
     }
 
     fn round(&self) -> Result<Any, Failure> {
@@ -137,7 +207,7 @@ impl Choice {
                 return Err(refuse("a dark pool's trigger needs a round", hint));
             }
         };
-        let round: Round = serde_json::from_str(&text(&given)?).map_err(|error| {
+        let round: Round = serde_json::from_str(&text("--fill", &given)?).map_err(|error| {
             let hint = "requestId, round, zkProof and teeAttestation, bytes as 0x…";
             refuse(format!("--fill: {error}"), hint)
         })?;
@@ -149,18 +219,8 @@ impl Choice {
         }))
     }
 
-    fn log(
-        &self,
-        id: &str,
-        chain_selector: u64,
-        trigger: &LogTrigger,
-        chains: &Chains,
-    ) -> Result<Any, Failure> {
-        let provider = chains.provider(chain_selector);
-        let Some(provider) = provider else {
-            let hint = "name its JSON-RPC under rpcs or experimental-chains in project.yaml";
-            return Err(refuse(format!("the project has no chain for {id}"), hint));
-        };
+    /// The transaction whose log fires.
+    fn hash(&self) -> Result<B256, Failure> {
         let hash = match &self.evm_tx_hash {
             Some(hash) => hash.clone(),
             None if self.asks() => ask("the transaction's hash: ")?,
@@ -169,9 +229,24 @@ impl Choice {
                 return Err(refuse("a log trigger needs an event", hint));
             }
         };
-        let hash: B256 = hash.parse().map_err(|error| {
+        hash.parse().map_err(|error| {
             refuse(format!("--evm-tx-hash {hash:?}: {error}"), "0x and 64 hexadecimal digits")
-        })?;
+        })
+    }
+
+    fn log(
+        &self,
+        id: &str,
+        chain_selector: u64,
+        trigger: &LogTrigger,
+        hash: B256,
+        chains: &Chains,
+    ) -> Result<Any, Failure> {
+        let provider = chains.provider(chain_selector);
+        let Some(provider) = provider else {
+            let hint = "name its JSON-RPC under rpcs or experimental-chains in project.yaml";
+            return Err(refuse(format!("the project has no chain for {id}"), hint));
+        };
         let receipt = event_loop()
             .map_err(|error| Failure::Internal(error.into()))?
             .block_on(provider.get_transaction_receipt(hash))
@@ -196,7 +271,7 @@ impl Choice {
                 let what = format!("log {index} of transaction {hash} does not fire the trigger");
                 Err(refuse(what, "it watches other addresses or topics; --evm-event-index"))
             }
-            Err(error) => Err(refuse(error, "--limits none takes any")),
+            Err(error) => Err(refuse(&error, hint(&error))),
         }
     }
 }
@@ -212,9 +287,34 @@ pub(crate) fn parse(
         Err(error) => {
             let because = std::error::Error::source(&error);
             let because = because.map(|cause| format!(": {cause}")).unwrap_or_default();
-            let hint = "mend the workflow or its configuration; --limits none lifts a limit";
-            Err(refuse(format!("{}: {error}{because}", subscription.id), hint))
+            Err(refuse(format!("{}: {error}{because}", subscription.id), hint(&error)))
         }
+    }
+}
+
+/// What to do about a subscription; more room where room is what it lacks.
+const fn hint(error: &TriggerError) -> &'static str {
+    match error {
+        TriggerError::TooFast { .. }
+        | TriggerError::Addresses { found: 1.., .. }
+        | TriggerError::TopicValues { .. }
+        | TriggerError::LogTooLong { .. } => {
+            "mend the workflow or its configuration, or lift the limit: --limits none"
+        }
+        TriggerError::TimeZone { .. } => "write the schedule in UTC",
+        TriggerError::Unknown { .. }
+        | TriggerError::Config { .. }
+        | TriggerError::FieldCount { .. }
+        | TriggerError::Seconds { .. }
+        | TriggerError::Schedule(_)
+        | TriggerError::KeyType { .. }
+        | TriggerError::Key { .. }
+        | TriggerError::Unauthorized { .. }
+        | TriggerError::NotJson { .. }
+        | TriggerError::Addresses { found: 0, .. }
+        | TriggerError::Length { .. }
+        | TriggerError::Topics { .. }
+        | TriggerError::Confidence { .. } => "mend the workflow or its configuration",
     }
 }
 
@@ -236,15 +336,29 @@ pub(crate) fn list(triggers: &[TriggerSubscription]) -> String {
     lines.collect()
 }
 
-/// What an argument says, or the file that it names.
-fn text(given: &str) -> Result<String, Failure> {
-    let path = Path::new(given.strip_prefix('@').unwrap_or(given));
-    if !path.is_file() {
-        return Ok(given.trim().to_owned());
+/// JSON that an argument holds, or that is in the file that it names.
+pub(crate) fn text(flag: &str, given: &str) -> Result<String, Failure> {
+    let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).map(drop);
+    let named = given.strip_prefix('@');
+    let path = Path::new(named.unwrap_or(given));
+    if named.is_some() || path.exists() {
+        let name = path.display();
+        let text = read_to(path, INPUT_MAX)
+            .map_err(|why| refuse(format!("{flag}: {name}: {why}"), "give a file of JSON"))?;
+        return match is_json(&text) {
+            Ok(()) => Ok(text.trim().to_owned()),
+            Err(error) => Err(refuse(format!("{flag}: {name} is not JSON: {error}"), JSON)),
+        };
     }
-    std::fs::read_to_string(path)
-        .map(|text| text.trim().to_owned())
-        .map_err(|error| refuse(format!("{}: {error}", path.display()), "give UTF-8"))
+    match is_json(given) {
+        Ok(()) => Ok(given.trim().to_owned()),
+        Err(error) if given.trim_start().starts_with(['{', '[', '"']) => {
+            Err(refuse(format!("{flag}: this is not JSON: {error}"), JSON))
+        }
+        Err(_) => {
+            Err(refuse(format!("{flag}: there is no file {given:?}, and it is no JSON"), JSON))
+        }
+    }
 }
 
 fn ask(question: &str) -> Result<String, Failure> {
@@ -253,4 +367,25 @@ fn ask(question: &str) -> Result<String, Failure> {
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).context("reading the answer")?;
     Ok(answer.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_json_or_a_file_of_it_and_is_told_apart() {
+        let refused = |given: &str| match text("--http-payload", given) {
+            Err(Failure::Input(error)) => error.to_string(),
+            other => panic!("{given}: {other:?}"),
+        };
+        assert!(refused("{bad").contains("--http-payload: this is not JSON: key must be"));
+        assert!(refused("missing.json").contains("there is no file \"missing.json\""));
+        assert!(refused("@missing.json").contains("--http-payload: missing.json: No such file"));
+        assert!(refused("Cargo.toml").contains("Cargo.toml is not JSON"));
+        assert!(refused("src").contains("Is a directory"));
+        for (given, expected) in [(" {\"a\": 1}\n", "{\"a\": 1}"), ("17", "17"), ("null", "null")] {
+            assert_eq!(text("--fill", given).ok().as_deref(), Some(expected));
+        }
+    }
 }

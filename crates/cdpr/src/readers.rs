@@ -1,0 +1,181 @@
+//! Whatever a file holds, its reader answers: with what it read or with what is wrong, and never with a panic. Of what this
+//! program reads, `study` tries specs, series, chunks and summaries itself, and `recovery` workflows and deployments.
+
+use primitives::Timestamp;
+use primitives::frames::Kind;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use protocol::journal::{self, Journal};
+use store::{Log, MemoryStorage};
+use study::places::{Places, dates_as_text};
+
+use crate::commands::verify::attestation::Examined;
+use crate::commands::workflow::{limits, project, trigger};
+
+/// What is done to a file's bytes.
+#[derive(Debug, Clone)]
+enum Damage {
+    Flip(Index, u8),
+    Cut(Index, Index),
+    Insert(Index, &'static str),
+    Repeat(Index, Index),
+}
+
+/// What breaks readers.
+const TOKENS: [&str; 24] = [
+    "\0",
+    "\u{feff}",
+    "\"",
+    "'",
+    ",",
+    "\r\n",
+    "\t",
+    "=",
+    "[",
+    "]",
+    "{",
+    "}",
+    "&a ",
+    "*a",
+    "<<: ",
+    "- ",
+    ": ",
+    "-1",
+    "1e999",
+    "99999999999999999999",
+    "0x7f",
+    "\u{1F980}",
+    "1979-05-27T07:32:00Z",
+    "null",
+];
+
+fn damages() -> impl Strategy<Value = Vec<Damage>> {
+    let damage = prop_oneof![
+        (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Damage::Flip(at, byte)),
+        (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Damage::Cut(from, to)),
+        (any::<Index>(), select(&TOKENS[..])).prop_map(|(at, token)| Damage::Insert(at, token)),
+        (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Damage::Repeat(from, to)),
+    ];
+    prop::collection::vec(damage, 1..6)
+}
+
+fn damaged(good: &[u8], damages: &[Damage]) -> Vec<u8> {
+    let mut bytes = good.to_vec();
+    for damage in damages {
+        let len = bytes.len();
+        if len == 0 {
+            break;
+        }
+        match damage {
+            Damage::Flip(at, byte) => bytes[at.index(len)] ^= byte,
+            Damage::Cut(from, to) => {
+                let (from, to) = (from.index(len), to.index(len));
+                drop(bytes.drain(from.min(to)..from.max(to)));
+            }
+            Damage::Insert(at, token) => {
+                let at = at.index(len);
+                drop(bytes.splice(at..at, token.bytes()));
+            }
+            Damage::Repeat(from, to) => {
+                let (from, to) = (from.index(len), to.index(len));
+                let part = bytes[from.min(to)..from.max(to)].to_vec();
+                bytes.extend(part);
+            }
+        }
+    }
+    bytes
+}
+
+fn damaged_text(good: &str, damages: &[Damage]) -> String {
+    String::from_utf8_lossy(&damaged(good.as_bytes(), damages)).into_owned()
+}
+
+const SETTINGS: &str = "a: &x { b: [1, \"1\", 0x01] }\nc: *x\nstaging-settings:\n  rpcs:\n    - chain-name: e\n      url: \
+                        http://${A}/x # why\n  - ~\n";
+const ENVIRONMENT: &str = "# why\nexport A='b c'\nC=\"d\"\n\nE==f\n";
+const DOCUMENT: &[u8] = include_bytes!("../../attestation/tests/vectors/aws-eu-central-1.cose");
+
+/// A log of three records.
+fn log(kind: &'static Kind) -> Vec<u8> {
+    let storage = MemoryStorage::new();
+    let mut log = Log::open(Box::new(storage.clone()), kind).unwrap().log;
+    log.append(&[&b"one"[..], b"two", b"three"]).unwrap();
+    storage.bytes()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_scenario_of_any_bytes_is_read_or_refused(which in 0_usize..3, damages in damages()) {
+        let shipped = sim::shipped();
+        let good = shipped.values().nth(which).copied().unwrap_or_default();
+        let source = damaged_text(good, &damages);
+        let _ = Places::of(&source).find("panel.pricing.days[1]");
+        if let Err(error) = sim::Scenario::parse(&dates_as_text(&source), "s.toml") {
+            prop_assert!(error.to_string().starts_with("s.toml: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn settings_of_any_bytes_are_read_or_refused(damages in damages()) {
+        let _ = project::read_yaml(&damaged_text(SETTINGS, &damages));
+        let environment = project::Environment::parse(&damaged_text(ENVIRONMENT, &damages));
+        let _ = environment.expand(&damaged_text("https://x/${CDPR_A}/${CDPR_C}", &damages));
+    }
+
+    #[test]
+    fn limits_of_any_bytes_are_read_or_refused(damages in damages()) {
+        let good = limits::json(&engine::Limits::simulator()).to_string();
+        let _ = limits::parse(&damaged_text(&good, &damages));
+    }
+
+    #[test]
+    fn an_event_of_any_bytes_is_read_or_refused(damages in damages()) {
+        let good = r#"{"requestId": "0x01", "round": 1, "zkProof": "0x", "teeAttestation": "0x0102"}"#;
+        let _ = trigger::text("--fill", &damaged_text(good, &damages));
+    }
+
+    #[test]
+    fn a_log_of_any_bytes_is_read_or_refused(which in 0_usize..3, damages in damages()) {
+        let kind = sim::Stores::KINDS[which];
+        let bytes = damaged(&log(kind), &damages);
+        let _ = Log::open(Box::new(MemoryStorage::from(bytes.clone())), kind);
+        let _ = Journal::read(&bytes);
+        prop_assert!(sim::audit::audit(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_module_of_any_bytes_is_read_or_refused(damages in damages()) {
+        const SMALL: &str = "AGFzbQEAAAABBAFgAAADAgEABQMBAAEHEwIGbWVtb3J5AgAGX3N0YXJ0AAAKBAECAAs=";
+        let limits = engine::Limits::simulator();
+        let _ = engine::unpack(&damaged(SMALL.as_bytes(), &damages), &limits);
+        let _ = engine::Module::compile(&damaged(b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0", &damages), &limits);
+    }
+}
+
+proptest! {
+    // Each verifies a chain of five certificates twice.
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_attestation_document_of_any_bytes_is_explained(damages in damages(), at in any::<u64>()) {
+        let document = damaged(DOCUMENT, &damages);
+        let is_same = document == DOCUMENT;
+        let examined = Examined::of(&document, Timestamp(at), None);
+        let _ = (examined.words("d", true), examined.json("d", false));
+        prop_assert!(is_same || examined.refusal().is_some());
+    }
+}
+
+#[test]
+fn what_is_damaged_here_is_good_before() {
+    assert!(project::read_yaml("a: &x { b: [1] }\nc: *x\n").is_ok());
+    assert!(limits::parse(&limits::json(&engine::Limits::simulator()).to_string()).is_ok());
+    let (journal, flaw) = Journal::read(&log(&journal::KIND));
+    // Its frames are whole, and its records are no journal's.
+    assert!(journal.records.is_empty() && flaw.is_some());
+    for source in sim::shipped().values() {
+        assert!(sim::Scenario::parse(source, "s.toml").is_ok());
+    }
+}

@@ -1,0 +1,195 @@
+//! What is said to a terminal, a pipe or a file, and how the one who watches is kept informed.
+//!
+//! Answers go to stdout, everything else to stderr. A reader that has left has had enough, so a closed pipe is no error;
+//! a device that is full is one. What cannot be said on stderr is not said.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::Failure;
+
+/// Between two lines about work that goes on, where nobody sees a bar.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// What a shell reports of a process that Ctrl-C ended: 128 and the signal's number.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Answers: all of `text`, at once.
+///
+/// # Errors
+/// [`Failure::Unheard`] when nobody reads any more: whatever goes on has nobody to go on for.
+pub(crate) fn say(text: impl AsRef<[u8]>) -> Result<(), Failure> {
+    to(&mut io::stdout().lock(), text.as_ref())
+}
+
+fn to(out: &mut impl Write, text: &[u8]) -> Result<(), Failure> {
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::Unheard),
+        Err(error) => {
+            let hint = "what was written to files is there";
+            let words = format!("standard output cannot be written\n  hint: {hint}");
+            Err(Failure::Internal(anyhow!(error).context(words)))
+        }
+    }
+}
+
+/// Says something beside the answer.
+pub(crate) fn note(words: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{words}");
+}
+
+/// Whether answers may be coloured: `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `TERM` and what stdout is decide, as everywhere.
+pub(crate) fn is_coloured() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// How wide answers may be: what `COLUMNS` says, or the terminal; elsewhere 80, which every page holds.
+pub(crate) fn columns() -> usize {
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let own = || {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    };
+    asked.or_else(own).unwrap_or(80)
+}
+
+/// A bar for who watches a terminal, a line every few seconds for who reads a log.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) bar: ProgressBar,
+    telling: Option<Telling>,
+}
+
+impl Progress {
+    /// `template` is indicatif's; `words` says of the bar what a line says.
+    pub(crate) fn new(
+        bar: ProgressBar,
+        template: &str,
+        words: impl Fn(&ProgressBar) -> String + Send + 'static,
+    ) -> Self {
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = bar.with_style(style);
+        let telling = if io::stderr().is_terminal() {
+            bar.enable_steady_tick(Duration::from_millis(250));
+            None
+        } else {
+            let told = bar.clone();
+            Some(Telling::start(PERIOD, move || note(words(&told))))
+        };
+        Self { bar, telling }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.telling = None;
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A thread that says something now and then.
+#[derive(Debug)]
+struct Telling {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Telling {
+    /// Without a thread to be had, nothing is said.
+    fn start(period: Duration, mut tell: impl FnMut() + Send + 'static) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let thread = std::thread::Builder::new().spawn(move || {
+            while stopped.recv_timeout(period) == Err(RecvTimeoutError::Timeout) {
+                tell();
+            }
+        });
+        Self { stop: Some(stop), thread: thread.ok() }
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Says how to go on when Ctrl-C or SIGTERM comes. The first time `stop` may end the work by itself, which it says by
+/// returning true; otherwise, and the second time, the process ends.
+pub(crate) fn on_interrupt(words: String, stop: impl Fn() -> bool + Send + 'static) {
+    // Without a thread or signals, the process ends without a word, as it would have.
+    let _ = std::thread::Builder::new().spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(async {
+            let (Ok(mut interrupt), Ok(mut terminate)) =
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            else {
+                return;
+            };
+            for time in 0.. {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                if time == 0 {
+                    note(format_args!("\n{words}"));
+                }
+                if time > 0 || !stop() {
+                    std::process::exit(INTERRUPTED.into());
+                }
+            }
+        });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Broken(io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_error_and_a_full_device_is() {
+        let left = to(&mut Broken(io::ErrorKind::BrokenPipe), b"x");
+        assert!(matches!(left, Err(Failure::Unheard)));
+        let Err(Failure::Internal(error)) = to(&mut Broken(io::ErrorKind::StorageFull), b"x")
+        else {
+            panic!("a full device was not told");
+        };
+        assert!(format!("{error:#}").contains("standard output cannot be written"));
+    }
+
+    #[test]
+    fn long_work_is_told_of_until_it_ends() {
+        let (told, telling) = mpsc::channel();
+        let work = Telling::start(Duration::from_millis(1), move || {
+            let _ = told.send(());
+        });
+        telling.recv().expect("it is told of");
+        telling.recv().expect("and again");
+        drop(work);
+        while telling.recv().is_ok() {}
+    }
+}
