@@ -122,8 +122,10 @@ pub fn keep(plan: &Plan, index: u64, rows: &[Vec<f64>], folder: &Path) -> Result
 /// [`Error::Place`].
 pub fn remove(plan: &Plan, folder: &Path) -> Result<(), Error> {
     folder::remove(folder, |path| {
-        fs::read(path).ok().and_then(|bytes| decode(&bytes)).is_some_and(|(header, _)| {
-            header.config == plan.config() && path == self::path(folder, header.index)
+        fs::read(path).is_ok_and(|bytes| {
+            decode(&bytes).is_some_and(|(header, _)| {
+                header.config == plan.config() && path == self::path(folder, header.index)
+            })
         })
     })?;
     Ok(())
