@@ -248,7 +248,7 @@ fn what_happened(report: &Report) -> String {
     };
     let shorts = || readings().filter(|(.., verdict)| *verdict == Verdict::Short);
     // How the last shortfall ended is how the run did.
-    let short = shorts().last();
+    let short = shorts().next_back();
     let threshold = percent(report.threshold);
     match short {
         None if report.verdicts.is_empty() => {
@@ -280,9 +280,9 @@ fn what_happened(report: &Report) -> String {
             let makers = count(report.makers_filled(), "maker");
             format!("{makers} brought {} {}", tokens(report.raised()), report.collateral)
         };
-        let mended =
+        let mut mended =
             readings().filter(|(at, .., verdict)| *at > since && *verdict == Verdict::Backed);
-        let after = mended.last().map(|(at, ..)| (at, at.since(since)));
+        let after = mended.next_back().map(|(at, ..)| (at, at.since(since)));
         words.push(match (report.outcome, after) {
             (Outcome::Halted, _) => {
                 format!("{} ran out of time: {brought}.", count(expiries(report), "request"))
