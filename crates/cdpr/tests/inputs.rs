@@ -197,7 +197,7 @@ fn every_number_has_two_ends_and_both_are_told() {
         (
             "replications = 20",
             "replications = 0",
-            "2.toml:3:1: key \"study.replications\": 0 is outside 1 to 100,000,000",
+            ":3:1: key \"study.replications\": 0 is outside 1 to 100,000,000",
         ),
         (
             "seed = 0x10",
