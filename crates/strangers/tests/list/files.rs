@@ -160,5 +160,6 @@ fn spec() -> DataSpec {
         price: "vwap".into(),
         step_s: 3_600,
         shock_at: "2023-03-10T17:00:00Z".into(),
+        fill: data::Fill::No,
     }
 }
