@@ -21,3 +21,6 @@ pub mod r1cs;
 pub mod testing;
 
 mod gadgets;
+
+#[cfg(test)]
+mod audit;
