@@ -11,6 +11,7 @@
 //! tests hold the two against each other.
 
 pub mod clearing;
+pub mod second;
 
 pub mod keys;
 pub mod prove;
