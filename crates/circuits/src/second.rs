@@ -1,7 +1,7 @@
 //! The relations of the second design, beside the first until contracts and clients have moved to it.
 //!
 //! Four: [`absorb`] appends queued leaves to the entry tree, [`spend`] takes notes out or splits them,
-//! [`account`] moves what an issuer has in and out, clear settles a round. Each publishes a vector of
+//! [`account`] moves what an issuer has in and out, [`clear`] settles a round. Each publishes a vector of
 //! values, folded into three public inputs ([`pool::second::fold`]), and is written twice: in plain Rust
 //! and in constraints.
 //!
@@ -19,6 +19,7 @@ use crate::gadgets::{Result as Synthesis, Wire};
 
 pub mod absorb;
 pub mod account;
+pub mod clear;
 pub mod spend;
 
 mod gadgets;

@@ -41,8 +41,11 @@ pub(super) enum Why {
     Implied(&'static str),
 }
 
+/// Makes a forged circuit; of rules in slots, in the slot it is given.
+pub(super) type Forgery<R> = fn(usize) -> Circuit<R>;
+
 /// A rule by its name, why it is there, and a forgery that it refuses.
-pub(super) type Case<T> = (&'static str, Why, T);
+pub(super) type Case<R> = (&'static str, Why, Forgery<R>);
 
 impl Subject {
     /// Synthesises a circuit and notes its rules.
@@ -84,17 +87,14 @@ impl Subject {
     }
 
     /// Each rule refuses its case; nothing else does if it is needed, something else does if it is implied.
+    /// Cases take turns with the slots.
     #[track_caller]
-    pub(super) fn check_cases<T, R: Relation>(
-        &self,
-        cases: &[Case<T>],
-        mut forge: impl FnMut(&T) -> Circuit<R>,
-    ) {
+    pub(super) fn check_cases(&self, cases: &[Case<impl Relation>], n_slots: usize) {
         let names: BTreeSet<_> = self.rules.iter().map(|(name, _)| *name).collect();
         let cased: BTreeSet<_> = cases.iter().map(|(name, ..)| *name).collect();
         assert_eq!(names, cased, "each rule has a case and each case a rule");
-        for (name, why, case) in cases {
-            let mut refusing = self.refusing(forge(case));
+        for (slot, (name, why, forge)) in (0..n_slots).cycle().zip(cases) {
+            let mut refusing = self.refusing(forge(slot));
             assert!(refusing.remove(name), "{name}: in order, or refused by {refusing:?} only");
             match why {
                 Why::Needed => assert!(refusing.is_empty(), "{name}: also refused by {refusing:?}"),

@@ -170,20 +170,20 @@ fn other_index(path: &mut PathFields) {
     path.digits[2] = [low, high];
 }
 
-const CASES: &[Case<fn() -> Circuit<Assignment>>] = &[
-    ("digest is of the values", Needed, || folded(|inputs| inputs[0] += Fr::one())),
-    ("sum is of the values", Needed, || folded(|inputs| inputs[2] += Fr::one())),
-    ("digits of the index are 0 or 1", Needed, || forged(other_index)),
+const CASES: &[Case<Assignment>] = &[
+    ("digest is of the values", Needed, |_| folded(|inputs| inputs[0] += Fr::one())),
+    ("sum is of the values", Needed, |_| folded(|inputs| inputs[2] += Fr::one())),
+    ("digits of the index are 0 or 1", Needed, |_| forged(other_index)),
     // Another child, of which the hashes above are not.
-    ("subtree replaces an empty one", Needed, || forged(|path| path.children[3][2] += Fr::one())),
-    ("root is of the tree without it", Needed, || said(|values| values[0] += Fr::one())),
-    ("root after is of the tree with it", Needed, || said(|values| values[1] += Fr::one())),
-    ("index is the subtree's", Needed, || said(|values| values[2] += Fr::one())),
+    ("subtree replaces an empty one", Needed, |_| forged(|path| path.children[3][2] += Fr::one())),
+    ("root is of the tree without it", Needed, |_| said(|values| values[0] += Fr::one())),
+    ("root after is of the tree with it", Needed, |_| said(|values| values[1] += Fr::one())),
+    ("index is the subtree's", Needed, |_| said(|values| values[2] += Fr::one())),
 ];
 
 #[test]
 fn no_rule_can_be_dropped() {
-    subject().check_cases(CASES, |case| case());
+    subject().check_cases(CASES, 1);
 }
 
 #[test]
