@@ -7,10 +7,11 @@ use pool::{Fr, field};
 
 use crate::r1cs::{R1cs, evaluate};
 
-/// The rank of the constraints' Jacobian at `values`, in the witness wires that are not `fixed`.
+/// The rank of the constraints' Jacobian at `values`, in the variables that are not `fixed`. The first
+/// variable is one and always fixed.
 pub(crate) fn rank(r1cs: &R1cs, values: &[Fr], fixed: &[usize]) -> usize {
     let mut is_fixed = vec![false; values.len()];
-    is_fixed[..r1cs.n_instance].fill(true);
+    is_fixed[0] = true;
     fixed.iter().for_each(|index| is_fixed[*index] = true);
     // Of each variable that was solved for: the combination of others that it is.
     let mut solved = vec![None::<Vec<(usize, Fr)>>; values.len()];

@@ -578,7 +578,8 @@ fn what_is_chosen_determines_every_other_wire() {
             chosen.len(),
             11 + 6 + 3 + 1 + SLOTS * (1 + 4 + 11 + 2) + 4 + (SLOTS + 1) * DEPTH
         );
-        let n_free = r1cs.n_witness - chosen.len() - rank(r1cs, &values, &chosen);
+        let fixed: Vec<_> = chosen.iter().copied().chain(0..r1cs.n_instance).collect();
+        let n_free = r1cs.n_witness - chosen.len() - rank(r1cs, &values, &fixed);
         assert_eq!(n_free, SLOTS - shape.n_fills, "{shape:?}");
     }
 }

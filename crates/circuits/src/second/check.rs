@@ -110,16 +110,22 @@ impl Subject {
         audit::loose_wires(&self.r1cs, &Self::values(circuit)).len()
     }
 
-    /// Freedom that a prover has besides what it chooses: with the public inputs and its private values
-    /// fixed, how many combinations of the other wires can move. None, because the constraints' Jacobian
-    /// has full rank in them, but for the hints of what is zero.
-    pub(super) fn n_free(&self, circuit: Circuit<impl Relation>) -> usize {
+    /// Freedom that a prover has besides what it chooses: with the challenge and its private values fixed,
+    /// but not those values that are `made` of them, how many combinations of all other variables can move.
+    /// None, because the constraints' Jacobian has full rank in them, but for the hints of what is zero. Digest
+    /// and sum are free to follow: held fast, they would hold a value that nothing else does.
+    pub(super) fn n_free(&self, circuit: Circuit<impl Relation>, made: &[usize]) -> usize {
         CHOSEN.take();
         let values = Self::values(circuit);
-        let chosen: Vec<_> =
-            CHOSEN.take().into_iter().map(|index| self.r1cs.n_instance + index).collect();
-        let rank = audit::rank(&self.r1cs, &values, &chosen);
-        self.r1cs.n_witness - chosen.len() - rank
+        let chosen = CHOSEN.take();
+        // The published values are chosen first, in their order.
+        let is_made = |order: &usize| made.contains(order);
+        let chosen = chosen.into_iter().enumerate().filter(|(order, _)| !is_made(order));
+        let mut fixed: Vec<_> = chosen.map(|(_, index)| self.r1cs.n_instance + index).collect();
+        let (one, challenge) = (0, 2);
+        fixed.extend([one, challenge]);
+        let n_others = self.r1cs.n_instance + self.r1cs.n_witness - fixed.len();
+        n_others - audit::rank(&self.r1cs, &values, &fixed)
     }
 
     /// Each value changed by one and folded again is refused, but for those in `besides`, which may be

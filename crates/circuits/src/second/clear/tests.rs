@@ -910,7 +910,11 @@ fn no_wire_is_loose_and_what_is_chosen_determines_the_rest() {
             + usize::from(after == witness.request.requested)
             + 1;
         assert_eq!(subject().n_loose(circuit(&assignment)), n_zero, "{shape:?}");
-        assert_eq!(subject().n_free(circuit(&assignment)), n_zero, "{shape:?}");
+        // Mandate, what was and what becomes of request and account, status, the venue's roots, index, and
+        // everything of slots and issuer.
+        let slots = SHARED_VALUES..SHARED_VALUES + SLOT_VALUES * FEW;
+        let made: Vec<_> = [2, 7, 8, 9, 10, 11, 13, 14, 15, 17].into_iter().chain(slots).collect();
+        assert_eq!(subject().n_free(circuit(&assignment), &made), n_zero, "{shape:?}");
     }
 }
 
