@@ -9,6 +9,7 @@
 //! the worst one had made it. Integers are held to their range where they are used, even where whoever
 //! made the commitment did it before: no argument has to span two proofs.
 
+use ark_r1cs_std::alloc::AllocVar;
 use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystemRef};
 use pool::{
     Fr,
@@ -59,5 +60,3 @@ impl<R: Relation> ConstraintSynthesizer<Fr> for Circuit<R> {
         self.relation.enforce(&cs, &values)
     }
 }
-
-use ark_r1cs_std::alloc::AllocVar;
