@@ -118,7 +118,7 @@ pub(crate) fn compress(left: &Wire, right: &Wire) -> Result<Wire> {
 }
 
 /// Adds a round's constants and applies the S-box to every lane.
-fn full_sboxes(state: &[Wire], constants: &[Fr]) -> Result<Vec<Wire>> {
+pub(crate) fn full_sboxes(state: &[Wire], constants: &[Fr]) -> Result<Vec<Wire>> {
     state
         .iter()
         .zip(constants)
@@ -129,12 +129,12 @@ fn full_sboxes(state: &[Wire], constants: &[Fr]) -> Result<Vec<Wire>> {
         .collect()
 }
 
-fn mix(matrix: &[Vec<Fr>], state: &[Wire]) -> Result<Vec<Wire>> {
+pub(crate) fn mix(matrix: &[Vec<Fr>], state: &[Wire]) -> Result<Vec<Wire>> {
     matrix.iter().map(|row| linear(row.iter().copied().zip(state), Fr::ZERO)).collect()
 }
 
 /// All partial rounds: whole blocks first, what is left of them one by one.
-fn partial_rounds(
+pub(crate) fn partial_rounds(
     matrix: &[Vec<Fr>],
     constants: &[&[Fr]],
     blocks: &[Block],
@@ -158,7 +158,7 @@ fn partial_rounds(
 
 /// As many partial rounds as the state has lanes: the inputs and outputs of their S-boxes as
 /// combinations of the state before and the state after.
-struct Block {
+pub(crate) struct Block {
     /// Of each round, first to last: its S-box's input and output.
     sboxes: Vec<(Affine, Affine)>,
 }
@@ -171,7 +171,7 @@ struct Affine {
 }
 
 /// Solves every whole block of partial rounds for its S-boxes.
-fn blocks(matrix: &[Vec<Fr>], constants: &[&[Fr]]) -> Vec<Block> {
+pub(crate) fn blocks(matrix: &[Vec<Fr>], constants: &[&[Fr]]) -> Vec<Block> {
     let width = matrix.len();
     constants.chunks_exact(width).map(|constants| Block::solve(matrix, constants)).collect()
 }

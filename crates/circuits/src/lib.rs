@@ -11,6 +11,7 @@
 //! tests hold the two against each other.
 
 pub mod clearing;
+pub mod second;
 
 pub mod keys;
 pub mod prove;
@@ -21,3 +22,6 @@ pub mod r1cs;
 pub mod testing;
 
 mod gadgets;
+
+#[cfg(test)]
+mod audit;

@@ -177,7 +177,7 @@ impl Prover {
 ///
 /// # Panics
 /// If the circuit cannot be synthesised: a bug of ours.
-pub(crate) fn assign(circuit: Clearing) -> Zeroizing<Vec<Fr>> {
+pub(crate) fn assign(circuit: impl ConstraintSynthesizer<Fr>) -> Zeroizing<Vec<Fr>> {
     let cs = ConstraintSystem::new_ref();
     cs.set_optimization_goal(OptimizationGoal::Constraints);
     cs.set_mode(SynthesisMode::Prove { construct_matrices: false, generate_lc_assignments: false });

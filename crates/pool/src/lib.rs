@@ -33,6 +33,8 @@ pub mod tree;
 pub mod notice;
 pub mod seal;
 
+pub mod second;
+
 pub mod codec;
 mod poseidon2;
 

@@ -1,4 +1,4 @@
-use std::{cell::RefCell, collections::BTreeMap, sync::OnceLock};
+use std::{cell::RefCell, sync::OnceLock};
 
 use ark_ff::Field;
 use pool::tree::Tree;
@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
+    audit::{loose_wires, rank},
     prove::assign,
     r1cs::evaluate,
     testing::{Shape, consideration_note, maker_note, witness, witness_of},
@@ -577,7 +578,8 @@ fn what_is_chosen_determines_every_other_wire() {
             chosen.len(),
             11 + 6 + 3 + 1 + SLOTS * (1 + 4 + 11 + 2) + 4 + (SLOTS + 1) * DEPTH
         );
-        let n_free = r1cs.n_witness - chosen.len() - rank(r1cs, &values, &chosen);
+        let fixed: Vec<_> = chosen.iter().copied().chain(0..r1cs.n_instance).collect();
+        let n_free = r1cs.n_witness - chosen.len() - rank(r1cs, &values, &fixed);
         assert_eq!(n_free, SLOTS - shape.n_fills, "{shape:?}");
     }
 }
@@ -811,69 +813,4 @@ impl PathFields {
 thread_local! {
     /// The witness variables allocated as private values on this thread.
     pub(super) static CHOSEN: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
-
-/// The rank of the constraints' Jacobian at `values`, in the witness wires that are not `fixed`.
-fn rank(r1cs: &R1cs, values: &[Fr], fixed: &[usize]) -> usize {
-    let mut is_fixed = vec![false; values.len()];
-    is_fixed[..r1cs.n_instance].fill(true);
-    fixed.iter().for_each(|index| is_fixed[*index] = true);
-    // Of each variable that was solved for: the combination of others that it is.
-    let mut solved = vec![None::<Vec<(usize, Fr)>>; values.len()];
-    for row in 0..r1cs.n_constraints() {
-        let (a, b, c) = (&r1cs.a[row], &r1cs.b[row], &r1cs.c[row]);
-        let (at_a, at_b) = (evaluate(a, values), evaluate(b, values));
-        // d(A·B − C) = B·dA + A·dB − dC.
-        let mut pending = Vec::new();
-        for (terms, factor) in [(a, at_b), (b, at_a), (c, -Fr::one())] {
-            let terms = terms.iter().filter(|(_, index)| !is_fixed[*index]);
-            pending.extend(terms.map(|(coefficient, index)| (*index, *coefficient * factor)));
-        }
-        let mut form = BTreeMap::<usize, Fr>::new();
-        while let Some((index, factor)) = pending.pop() {
-            match &solved[index] {
-                Some(others) => {
-                    pending.extend(others.iter().map(|(other, f)| (*other, factor * f)));
-                }
-                None => *form.entry(index).or_default() += factor,
-            }
-        }
-        form.retain(|_, factor| !factor.is_zero());
-        let Some((pivot, factor)) = form.pop_last() else { continue };
-        let scale = -factor.inverse().expect("not zero");
-        solved[pivot] = Some(form.into_iter().map(|(index, f)| (index, f * scale)).collect());
-    }
-    solved.iter().flatten().count()
-}
-
-/// The variables that can be changed alone, by 1, −1 or a large number, and break nothing.
-fn loose_wires(r1cs: &R1cs, values: &[Fr]) -> Vec<usize> {
-    let matrices = [&r1cs.a, &r1cs.b, &r1cs.c];
-    let n_rows = r1cs.n_constraints();
-    let sums: Vec<[Fr; 3]> =
-        (0..n_rows).map(|row| matrices.map(|matrix| evaluate(&matrix[row], values))).collect();
-    // Of each variable: the rows it is in, and with which coefficient in A, B and C.
-    let mut columns = vec![Vec::<(usize, [Fr; 3])>::new(); values.len()];
-    for row in 0..n_rows {
-        for (which, matrix) in matrices.iter().enumerate() {
-            for (coefficient, variable) in &matrix[row] {
-                let column = &mut columns[*variable];
-                if column.last().is_none_or(|(last, _)| *last != row) {
-                    column.push((row, [Fr::zero(); 3]));
-                }
-                column.last_mut().expect("just pushed").1[which] += coefficient;
-            }
-        }
-    }
-    let deltas = [Fr::one(), -Fr::one(), field::from_entropy(&[0xa5; 32])];
-    let unnoticed = |column: &[(usize, [Fr; 3])], delta: Fr| {
-        column.iter().all(|(row, coefficients)| {
-            let [a, b, c] =
-                core::array::from_fn(|which| sums[*row][which] + coefficients[which] * delta);
-            a * b == c
-        })
-    };
-    (1..values.len())
-        .filter(|variable| deltas.iter().any(|delta| unnoticed(&columns[*variable], *delta)))
-        .collect()
 }

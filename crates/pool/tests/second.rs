@@ -1,0 +1,53 @@
+//! Values of the second design that contracts, circuits and other people's tools must agree with.
+
+use core::fmt::Write;
+
+use pool::{Fr, field, second::fold};
+
+fn hex(value: &Fr) -> String {
+    let bytes = field::to_bytes(value);
+    format!("\"0x{}\"", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+/// Vectors of as many values as relations have, and of edges.
+fn vectors() -> String {
+    let some = |n: u64| (0..n).map(|index| Fr::from(index * index + 1)).collect::<Vec<_>>();
+    let wide = |n: u8| (0..n).map(|byte| field::from_entropy(&[byte; 32])).collect::<Vec<_>>();
+    let all: [Vec<Fr>; 8] = [
+        vec![],
+        vec![Fr::from(0)],
+        vec![-Fr::from(1); 4],
+        some(3),
+        some(7),
+        wide(13),
+        wide(19),
+        wide(50),
+    ];
+    let mut json =
+        "{\n  \"source\": \"pool::second::fold; posted is the digest and then the values; 32-byte \
+                    big-endian values\",\n  \"vectors\": [\n"
+            .to_owned();
+    for (index, values) in all.iter().enumerate() {
+        let [digest, challenge, sum] = fold::inputs(values);
+        let posted: Vec<_> = [digest].iter().chain(values).map(hex).collect();
+        let comma = if index + 1 < all.len() { "," } else { "" };
+        writeln!(
+            json,
+            "    {{\n      \"challenge\": {},\n      \"posted\": [{}],\n      \"sum\": {}\n    }}{comma}",
+            hex(&challenge),
+            posted.join(", "),
+            hex(&sum),
+        )
+        .expect("a string takes everything");
+    }
+    json.push_str("  ]\n}\n");
+    json
+}
+
+/// If this changes, so does what every proof is of: the file is what this prints, and the commit says why.
+#[test]
+fn the_contracts_vectors_are_these() {
+    let committed = include_str!("../../../contracts/test/vectors/fold.json");
+    let fresh = vectors();
+    assert!(committed == fresh, "contracts/test/vectors/fold.json should be:\n{fresh}");
+}
