@@ -73,6 +73,7 @@ mod tests {
         run(&mut command, "sh", within, "install a shell").map_err(|failure| match failure {
             Failure::Input(error) => error.to_string(),
             Failure::Internal(error) => panic!("{error}"),
+            Failure::Interrupted(_) | Failure::Unheard => panic!("nobody asked for that"),
         })
     }
 
