@@ -142,7 +142,12 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
     steps.push(Step::call("docs", doc));
     // What the tests built, run as a newcomer runs it.
     let mission = Call::new("cargo run --locked -- run");
-    steps.push(Step::new("main", &mission.to_string(), move || run_mission(&mission)));
+    steps.push(Step::new("main", &mission.to_string(), move || {
+        if skip_tests {
+            check_shared()?;
+        }
+        run_mission(&mission)
+    }));
     steps.push(Step::new("guests", "cargo xtask guests --check", move || {
         if may_skip && !guests::has_target()? {
             return Ok(Outcome::Skipped("the WASM target is not installed".into()));
@@ -429,6 +434,33 @@ fn read_seconds(path: &Path) -> Seconds {
     serde_json::from_str(&json).unwrap_or_default()
 }
 
+/// The second README command has compiled all that the first one runs.
+fn check_shared() -> Result<()> {
+    let messages = Call::new("cargo build --locked --bin cdpr --message-format json").read()?;
+    let again: Vec<&str> = messages.lines().filter_map(compiled).collect();
+    ensure!(
+        again.is_empty(),
+        "`cargo test` compiled these, and `cargo run` otherwise once more: {}; hint: xtask/unified names the \
+         features that differ",
+        again.join(", ")
+    );
+    Ok(())
+}
+
+/// The crate that a line of cargo's messages says was compiled just now.
+fn compiled(message: &str) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        reason: &'a str,
+        #[serde(default)]
+        package_id: &'a str,
+        #[serde(default)]
+        fresh: bool,
+    }
+    let message: Message<'_> = serde_json::from_str(message).ok()?;
+    (message.reason == "compiler-artifact" && !message.fresh).then_some(message.package_id)
+}
+
 /// The first README command twice: for scripts and without cached keys, then for people, as the picture in the book
 /// shows it. It must recover, the same way.
 fn run_mission(mission: &Call) -> Result<Outcome> {
@@ -533,6 +565,19 @@ mod tests {
         assert!(judge_mission(&mission("EXPIRED", true)).is_err());
         assert!(judge_mission(&mission("FILLED", false)).is_err());
         assert!(judge_mission("not JSON").is_err());
+    }
+
+    #[test]
+    fn only_what_was_compiled_just_now_counts() {
+        let message = |reason: &str, fresh: bool| {
+            format!(
+                r#"{{"reason":"{reason}","package_id":"registry#one@1.0.0","target":{{"kind":["lib"]}},"fresh":{fresh}}}"#
+            )
+        };
+        assert_eq!(compiled(&message("compiler-artifact", false)), Some("registry#one@1.0.0"));
+        assert_eq!(compiled(&message("compiler-artifact", true)), None);
+        assert_eq!(compiled(&message("build-script-executed", false)), None);
+        assert_eq!(compiled(r#"{"reason":"build-finished","success":true}"#), None);
     }
 
     #[test]
