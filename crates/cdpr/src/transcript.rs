@@ -637,9 +637,11 @@ fn seen(report: &Report, what: &What) -> String {
             makers + 1
         ),
         What::Shock { .. } | What::Unfilled { .. } | What::Cleared { .. } => String::new(),
-        What::Reading { .. } => match report.disclosure {
-            Disclosure::Immediate => "nothing yet".to_owned(),
-            Disclosure::Sealed => "a commitment, as on every tick".to_owned(),
+        What::Reading { verdict, .. } => match (report.disclosure, verdict) {
+            (Disclosure::Sealed, _) => "a commitment, as on every tick".to_owned(),
+            // Nothing is attested on such a tick.
+            (Disclosure::Immediate, Verdict::Low) => String::new(),
+            (Disclosure::Immediate, Verdict::Backed | Verdict::Short) => "nothing yet".to_owned(),
         },
         What::Unread | What::Unsigned { .. } => "no report".to_owned(),
         What::Ordered { envelope_len, .. } => {

@@ -215,9 +215,9 @@ fn every_number_has_two_ends_and_both_are_told() {
             ":7:1: key \"scenario.step\": step is \"0 s\", outside 1 to 3600",
         ),
         (
-            "[[policy]]",
-            "[paths]\nreplications = 10001\n[[policy]]",
-            ":12:1: key \"paths.replications\": 10001 is outside 1 to 10,000",
+            "[scenario]\n",
+            "[paths]\nreplications = 10001\n[scenario]\n",
+            ":7:1: key \"paths.replications\": 10001 is outside 1 to 10,000",
         ),
     ] {
         let path = file(from, to);
