@@ -289,6 +289,9 @@ fn bad_input_is_named_and_hinted_at() {
         (file("no.wasm", "hello"), file("empty.wasm", "\0asm\u{1}\0\0\0"));
     refused(&["simulate", &no_wasm], &["not a WebAssembly module"]);
     refused(&["simulate", &empty_module], &["memory"]);
+    // Its memory is shared.
+    let threads = "\0asm\u{1}\0\0\0\u{5}\u{4}\u{1}\u{3}\u{1}\u{1}";
+    refused(&["simulate", &file("threads.wasm", threads)], &["plain WebAssembly"]);
     refused(&["simulate", &file("main.go", "package main")], &["source"]);
     refused(&["simulate", "no/such/folder"], &["no such file or folder"]);
     refused(&["simulate", &folder.display().to_string()], &["no workflow.yaml"]);
@@ -365,7 +368,9 @@ fn limits_are_shown_exported_and_applied() {
     let folder = folder("limits");
     let file = folder.join("limits.json").display().to_string();
     done(&["limits", "export", &file]);
-    refused(&["limits", "export", &file], &["limits.json"]);
+    refused(&["limits", "export", &file], &["limits.json", "not there yet"]);
+    let nowhere = folder.join("nowhere/limits.json").display().to_string();
+    refused(&["limits", "export", &nowhere], &["nowhere", "a folder you may write"]);
     refused(&["limits", "export", &format!("{file}2"), "--profile", "huge"], &["huge"]);
     assert_eq!(cdpr(&["simulate", RECOVERY, "--limits", &file]).status.code(), Some(0));
     assert_eq!(cdpr(&["simulate", RECOVERY, "--limits", "none"]).status.code(), Some(0));

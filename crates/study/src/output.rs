@@ -230,12 +230,10 @@ impl Tables {
 
 /// The file system's own words where there are some.
 fn words(error: ParquetError) -> std::io::Error {
-    match error {
-        ParquetError::External(cause) => match cause.downcast::<std::io::Error>() {
-            Ok(cause) => *cause,
-            Err(cause) => std::io::Error::other(cause),
-        },
-        other => std::io::Error::other(other),
+    let ParquetError::External(cause) = error else { return std::io::Error::other(error) };
+    match cause.downcast::<std::io::Error>() {
+        Ok(cause) => *cause,
+        Err(cause) => std::io::Error::other(cause),
     }
 }
 

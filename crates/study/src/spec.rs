@@ -42,7 +42,7 @@ pub struct Error {
     /// The key; empty when the file as a whole is wrong.
     pub key: String,
     /// What is wrong.
-    pub reason: Reason,
+    pub reason: Box<Reason>,
 }
 
 impl fmt::Display for Error {
@@ -529,7 +529,8 @@ impl Spec {
 
 impl Places {
     fn error(&self, file: &str, (key, reason): (String, Reason)) -> Error {
-        Error { file: file.to_owned(), place: self.find(&key), key, reason }
+        let (place, reason) = (self.find(&key), Box::new(reason));
+        Error { file: file.to_owned(), place, key, reason }
     }
 }
 

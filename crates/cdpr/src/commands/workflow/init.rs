@@ -54,6 +54,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     };
     for (file, content) in FILES {
         write(&folder.join(file), &content.replace("@CRE@", &cre)).map_err(|error| {
+            // Half a project would be in the way of the next try. What was there was an empty folder, or none.
+            let _ = fs::remove_dir_all(folder);
             refuse(format!("{name}/{file}: {error}"), "give a folder you may write")
         })?;
     }

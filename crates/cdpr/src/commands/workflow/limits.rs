@@ -1,6 +1,5 @@
 //! `cdpr workflow limits`: the profiles, and files of them.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,10 +52,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
                 ));
             };
             let text = format!("{:#}\n", json(limits));
-            let made = std::fs::File::create_new(file);
-            made.and_then(|mut made| made.write_all(text.as_bytes())).map_err(|error| {
-                refuse(format!("{}: {error}", file.display()), "name a file that is not there yet")
-            })?;
+            if file.exists() {
+                let what = format!("{} is there already", file.display());
+                return Err(refuse(what, "name a file that is not there yet"));
+            }
+            study::folder::write_over(file, text.as_bytes())
+                .map_err(|error| refuse(error, "name a file in a folder you may write"))?;
             format!("{profile}'s limits are in {}\n", file.display())
         }
         None if arguments.json => {

@@ -61,7 +61,7 @@ pub(super) const ROOM: &str =
     "--limits FILE gives it more room; `cdpr workflow limits export FILE` writes one";
 
 /// What to do about a module that is refused.
-pub(crate) const fn hint(error: &Error) -> &'static str {
+pub(crate) fn hint(error: &Error) -> &'static str {
     match error {
         Error::NotWasm | Error::CorruptBrotli => "give a WebAssembly module, raw or as brotli",
         Error::CompressedTooLarge { .. } | Error::WasmTooLarge { .. } | Error::Memory { .. } => {
@@ -80,6 +80,10 @@ pub(crate) const fn hint(error: &Error) -> &'static str {
         }
         Error::JavaScript { .. } | Error::NotAPlugin { .. } => {
             "bundle with @chainlink/cre-sdk's compile-to-js, and keep SDK and plugin of one release"
+        }
+        // Validators say of a proposal that is off that it must be, or is not, enabled.
+        Error::Invalid { reason } if reason.contains("enabled") => {
+            "build for plain WebAssembly: nodes have no threads, 64-bit memory or SIMD"
         }
         Error::Invalid { .. } => "build it again: a part of it is missing, or was changed",
         Error::ConfigTooLarge { .. }
