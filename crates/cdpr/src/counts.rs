@@ -29,14 +29,12 @@ pub(crate) fn from_to<T: TryFrom<u64>>(
         let number: u64 = text.parse().map_err(|error: std::num::ParseIntError| {
             let is_number =
                 text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit());
-            match error.kind() {
-                IntErrorKind::Empty => "it is empty".to_owned(),
-                _ if is_number => outside(),
-                _ => format!(
-                    "it is not a whole number from {} to {}",
-                    thousands(least),
-                    thousands(most)
-                ),
+            if *error.kind() == IntErrorKind::Empty {
+                "it is empty".to_owned()
+            } else if is_number {
+                outside()
+            } else {
+                format!("it is not a whole number from {} to {}", thousands(least), thousands(most))
             }
         })?;
         if !(least..=most).contains(&number) {

@@ -205,14 +205,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     };
     let summary = study::study::run_by(&plan, folder.path(), &chunks, makers, jobs, &tell);
     drop(progress);
-    let summary = summary.map_err(|error| match error {
-        study::study::Error::Chunk(study::chunk::Error::Interrupted) => {
+    let summary = summary.map_err(|error| {
+        if let study::study::Error::Chunk(study::chunk::Error::Interrupted) = error {
             let kept = chunks.display();
-            Failure::Interrupted(format!(
-                "finished chunks are in {kept}; run the same again to go on"
-            ))
+            let words = format!("finished chunks are in {kept}; run the same again to go on");
+            return Failure::Interrupted(words);
         }
-        other => failure(other),
+        failure(error)
     })?;
     say(if arguments.json {
         let json = if is_bench { bench_json(&summary, &timing) } else { json(&summary) };

@@ -216,7 +216,7 @@ impl<'a> Simulation<'a> {
     fn open<T>(
         arguments: &'a Common,
         now: Option<Timestamp>,
-        choose: &dyn Fn(&[TriggerSubscription], &Limits) -> Result<T, Failure>,
+        choose: impl Fn(&[TriggerSubscription], &Limits) -> Result<T, Failure>,
     ) -> Result<(Self, T), Failure> {
         let Common { nodes, faults, .. } = *arguments;
         if nodes <= faults * 3 {
