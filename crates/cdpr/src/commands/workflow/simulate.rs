@@ -119,7 +119,7 @@ struct Common {
 pub(crate) fn simulate(arguments: &Arguments) -> Result<Ending, Failure> {
     let choice = &arguments.choice;
     let (simulation, prepared) =
-        Simulation::open(&arguments.common, arguments.now, &|triggers, limits| {
+        Simulation::open(&arguments.common, arguments.now, |triggers, limits| {
             choice.prepare(triggers, limits)
         })?;
     let subscriptions = simulation.subscribe()?;
@@ -133,7 +133,7 @@ pub(crate) fn simulate(arguments: &Arguments) -> Result<Ending, Failure> {
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<Ending, Failure> {
     let (simulation, (index, plan)) =
-        Simulation::open(&arguments.common, None, &|triggers, limits| {
+        Simulation::open(&arguments.common, None, |triggers, limits| {
             scheduled(triggers, limits, arguments.trigger_index)
         })?;
     let subscriptions = simulation.subscribe()?;
