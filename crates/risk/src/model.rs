@@ -461,6 +461,12 @@ impl<'m> Run<'m> {
         let readings = u8::try_from(issuer.readings).unwrap_or(u8::MAX);
         let is_backed = self.detector.observe(&reading, readings);
         self.breaker = if reading.below_threshold { Breaker::Armed } else { Breaker::Closed };
+        // Low, and no shortfall yet: a workflow that says its status in plain words says nothing.
+        let is_undecided = is_backed && reading.below_threshold;
+        let is_plain = self.drive.as_ref().is_some_and(|drive| !drive.is_sealed());
+        if is_undecided && is_plain && self.is_watched(step) {
+            self.window.silent += 1;
+        }
         // A false alarm finds nothing to ask for.
         if !is_backed && self.need() > 0 {
             self.open(step);

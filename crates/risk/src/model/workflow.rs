@@ -96,6 +96,10 @@ impl Drive {
         })
     }
 
+    pub(super) fn is_sealed(&self) -> bool {
+        self.terms.is_sealed()
+    }
+
     pub(super) const fn may_mint(&self) -> bool {
         !self.flagged && !self.halted
     }
