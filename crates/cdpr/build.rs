@@ -25,6 +25,9 @@ fn commit() -> Option<String> {
         Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
     };
     let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
-    println!("cargo:rerun-if-changed={log}");
+    // A file that is not there would have this run, and `cdpr` be compiled, each time.
+    if std::path::Path::new(&log).exists() {
+        println!("cargo:rerun-if-changed={log}");
+    }
     git(&["rev-parse", "--short=12", "HEAD"])
 }
