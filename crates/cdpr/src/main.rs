@@ -2,6 +2,9 @@
 
 mod commands;
 mod counts;
+#[cfg(test)]
+#[path = "../../study/tests/it/damage.rs"]
+mod damage;
 mod kept;
 mod keys;
 #[cfg(test)]

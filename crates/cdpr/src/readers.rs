@@ -4,91 +4,13 @@
 use primitives::Timestamp;
 use primitives::frames::Kind;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
 use protocol::journal::{self, Journal};
 use store::{Log, MemoryStorage};
 use study::places::{Places, dates_as_text};
 
 use crate::commands::verify::attestation::Examined;
 use crate::commands::workflow::{limits, project, trigger};
-
-/// What is done to a file's bytes.
-#[derive(Debug, Clone)]
-enum Damage {
-    Flip(Index, u8),
-    Cut(Index, Index),
-    Insert(Index, &'static str),
-    Repeat(Index, Index),
-}
-
-/// What breaks readers.
-const TOKENS: [&str; 24] = [
-    "\0",
-    "\u{feff}",
-    "\"",
-    "'",
-    ",",
-    "\r\n",
-    "\t",
-    "=",
-    "[",
-    "]",
-    "{",
-    "}",
-    "&a ",
-    "*a",
-    "<<: ",
-    "- ",
-    ": ",
-    "-1",
-    "1e999",
-    "99999999999999999999",
-    "0x7f",
-    "\u{1F980}",
-    "1979-05-27T07:32:00Z",
-    "null",
-];
-
-fn damages() -> impl Strategy<Value = Vec<Damage>> {
-    let damage = prop_oneof![
-        (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Damage::Flip(at, byte)),
-        (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Damage::Cut(from, to)),
-        (any::<Index>(), select(&TOKENS[..])).prop_map(|(at, token)| Damage::Insert(at, token)),
-        (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Damage::Repeat(from, to)),
-    ];
-    prop::collection::vec(damage, 1..6)
-}
-
-fn damaged(good: &[u8], damages: &[Damage]) -> Vec<u8> {
-    let mut bytes = good.to_vec();
-    for damage in damages {
-        let len = bytes.len();
-        if len == 0 {
-            break;
-        }
-        match damage {
-            Damage::Flip(at, byte) => bytes[at.index(len)] ^= byte,
-            Damage::Cut(from, to) => {
-                let (from, to) = (from.index(len), to.index(len));
-                drop(bytes.drain(from.min(to)..from.max(to)));
-            }
-            Damage::Insert(at, token) => {
-                let at = at.index(len);
-                drop(bytes.splice(at..at, token.bytes()));
-            }
-            Damage::Repeat(from, to) => {
-                let (from, to) = (from.index(len), to.index(len));
-                let part = bytes[from.min(to)..from.max(to)].to_vec();
-                bytes.extend(part);
-            }
-        }
-    }
-    bytes
-}
-
-fn damaged_text(good: &str, damages: &[Damage]) -> String {
-    String::from_utf8_lossy(&damaged(good.as_bytes(), damages)).into_owned()
-}
+use crate::damage::{damaged, damaged_text, damages};
 
 const SETTINGS: &str = "a: &x { b: [1, \"1\", 0x01] }\nc: *x\nstaging-settings:\n  rpcs:\n    - chain-name: e\n      url: \
                         http://${A}/x # why\n  - ~\n";
@@ -107,7 +29,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_scenario_of_any_bytes_is_read_or_refused(which in 0_usize..3, damages in damages()) {
+    fn a_scenario_of_any_bytes_is_read_or_refused(which in 0_usize..3, damages in damages(1..6)) {
         let shipped = sim::shipped();
         let good = shipped.values().nth(which).copied().unwrap_or_default();
         let source = damaged_text(good, &damages);
@@ -118,26 +40,26 @@ proptest! {
     }
 
     #[test]
-    fn settings_of_any_bytes_are_read_or_refused(damages in damages()) {
+    fn settings_of_any_bytes_are_read_or_refused(damages in damages(1..6)) {
         let _ = project::read_yaml(&damaged_text(SETTINGS, &damages));
         let environment = project::Environment::parse(&damaged_text(ENVIRONMENT, &damages));
         let _ = environment.expand(&damaged_text("https://x/${CDPR_A}/${CDPR_C}", &damages));
     }
 
     #[test]
-    fn limits_of_any_bytes_are_read_or_refused(damages in damages()) {
+    fn limits_of_any_bytes_are_read_or_refused(damages in damages(1..6)) {
         let good = limits::json(&engine::Limits::simulator()).to_string();
         let _ = limits::parse(&damaged_text(&good, &damages));
     }
 
     #[test]
-    fn an_event_of_any_bytes_is_read_or_refused(damages in damages()) {
+    fn an_event_of_any_bytes_is_read_or_refused(damages in damages(1..6)) {
         let good = r#"{"requestId": "0x01", "round": 1, "zkProof": "0x", "teeAttestation": "0x0102"}"#;
         let _ = trigger::text("--fill", &damaged_text(good, &damages));
     }
 
     #[test]
-    fn a_log_of_any_bytes_is_read_or_refused(which in 0_usize..3, damages in damages()) {
+    fn a_log_of_any_bytes_is_read_or_refused(which in 0_usize..3, damages in damages(1..6)) {
         let kind = sim::Stores::KINDS[which];
         let bytes = damaged(&log(kind), &damages);
         let _ = Log::open(Box::new(MemoryStorage::from(bytes.clone())), kind);
@@ -146,7 +68,7 @@ proptest! {
     }
 
     #[test]
-    fn a_module_of_any_bytes_is_read_or_refused(damages in damages()) {
+    fn a_module_of_any_bytes_is_read_or_refused(damages in damages(1..6)) {
         const SMALL: &str = "AGFzbQEAAAABBAFgAAADAgEABQMBAAEHEwIGbWVtb3J5AgAGX3N0YXJ0AAAKBAECAAs=";
         let limits = engine::Limits::simulator();
         let _ = engine::unpack(&damaged(SMALL.as_bytes(), &damages), &limits);
@@ -159,7 +81,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn an_attestation_document_of_any_bytes_is_explained(damages in damages(), at in any::<u64>()) {
+    fn an_attestation_document_of_any_bytes_is_explained(damages in damages(1..6), at in any::<u64>()) {
         let document = damaged(DOCUMENT, &damages);
         let is_same = document == DOCUMENT;
         let examined = Examined::of(&document, Timestamp(at), None);

@@ -369,6 +369,9 @@ fn limits_are_shown_exported_and_applied() {
     let file = folder.join("limits.json").display().to_string();
     done(&["limits", "export", &file]);
     refused(&["limits", "export", &file], &["limits.json", "not there yet"]);
+    let link = folder.join("link.json");
+    std::os::unix::fs::symlink("elsewhere", &link).unwrap();
+    refused(&["limits", "export", &link.display().to_string()], &["not there yet"]);
     let nowhere = folder.join("nowhere/limits.json").display().to_string();
     refused(&["limits", "export", &nowhere], &["nowhere", "a folder you may write"]);
     refused(&["limits", "export", &format!("{file}2"), "--profile", "huge"], &["huge"]);

@@ -6,6 +6,7 @@
     reason = "a test may stop at what it does not expect"
 )]
 
+mod damage;
 mod execution;
 mod folders;
 mod levels;

@@ -13,81 +13,8 @@ use study::summary::Summary;
 use study::{chunk, report, study as run_study};
 use tempfile::TempDir;
 
+use super::damage::{damaged, damaged_text, damages};
 use super::{SMALL, plan};
-
-/// What is done to a file's bytes.
-#[derive(Debug, Clone)]
-enum Damage {
-    Flip(Index, u8),
-    Cut(Index, Index),
-    Insert(Index, &'static str),
-    Swap(Index, Index),
-}
-
-/// What breaks readers.
-const TOKENS: [&str; 28] = [
-    "\0",
-    "\u{feff}",
-    "\"",
-    "'",
-    ",",
-    ";",
-    "\r",
-    "\n",
-    "\r\n",
-    "\t",
-    "=",
-    "[",
-    "]",
-    "[[policy]]\n",
-    "{",
-    "}",
-    ".",
-    "-1",
-    "0",
-    "1e999",
-    "NaN",
-    "99999999999999999999",
-    "9223372036854775807",
-    "0x7f",
-    "ü",
-    "\u{1F980}",
-    "1979-05-27T07:32:00Z",
-    "null",
-];
-
-fn damage() -> impl Strategy<Value = Damage> {
-    prop_oneof![
-        (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Damage::Flip(at, byte)),
-        (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Damage::Cut(from, to)),
-        (any::<Index>(), prop::sample::select(&TOKENS[..]))
-            .prop_map(|(at, token)| Damage::Insert(at, token)),
-        (any::<Index>(), any::<Index>()).prop_map(|(a, b)| Damage::Swap(a, b)),
-    ]
-}
-
-fn damaged(bytes: &[u8], damages: &[Damage]) -> Vec<u8> {
-    let mut bytes = bytes.to_vec();
-    for damage in damages {
-        let len = bytes.len();
-        if len == 0 {
-            break;
-        }
-        match damage {
-            Damage::Flip(at, byte) => bytes[at.index(len)] ^= byte,
-            Damage::Cut(from, to) => {
-                let (from, to) = (from.index(len), to.index(len));
-                drop(bytes.drain(from.min(to)..from.max(to)));
-            }
-            Damage::Insert(at, token) => {
-                let at = at.index(len);
-                drop(bytes.splice(at..at, token.bytes()));
-            }
-            Damage::Swap(a, b) => bytes.swap(a.index(len), b.index(len)),
-        }
-    }
-    bytes
-}
 
 /// A small plan, and one of its chunks.
 static CHUNK: LazyLock<(Plan, Vec<u8>)> = LazyLock::new(|| {
@@ -95,10 +22,6 @@ static CHUNK: LazyLock<(Plan, Vec<u8>)> = LazyLock::new(|| {
     let chunk = chunk::encode(&plan, 0, &vec![vec![0.5; 33]; 4]);
     (plan, chunk)
 });
-
-fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 const SERIES: &str = "\u{feff}hour,\"low, $\",vwap\r\n2023-03-10T16:00:00Z,1,1.0\r\n2023-03-10 18:00:00+01:00,1,0.99\r\n1678471200,1,\"0.97\"\r\n";
 
@@ -200,8 +123,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_spec_of_any_bytes_is_read_or_refused(damages in prop::collection::vec(damage(), 1..6)) {
-        let source = lossy(&damaged(everything().as_bytes(), &damages));
+    fn a_spec_of_any_bytes_is_read_or_refused(damages in damages(1..6)) {
+        let source = damaged_text(&everything(), &damages);
         if let Err(error) = checked(&source) {
             let words = error.to_string();
             prop_assert!(words.starts_with("s.toml:"), "{words}");
@@ -209,8 +132,8 @@ proptest! {
     }
 
     #[test]
-    fn a_series_of_any_bytes_is_read_or_refused(damages in prop::collection::vec(damage(), 1..8)) {
-        let source = lossy(&damaged(SERIES.as_bytes(), &damages));
+    fn a_series_of_any_bytes_is_read_or_refused(damages in damages(1..8)) {
+        let source = damaged_text(SERIES, &damages);
         if let Ok(read) = data::parse(&source, "p.csv", &series()) {
             for (hour, discount) in read.discounts {
                 prop_assert!(hour.is_finite() && (-4.0..1.0).contains(&discount), "{hour} {discount}");
@@ -228,7 +151,7 @@ proptest! {
 
     #[test]
     fn a_chunk_of_any_bytes_is_read_or_refused(
-        damages in prop::collection::vec(damage(), 1..6), is_sealed in any::<bool>(),
+        damages in damages(1..6), is_sealed in any::<bool>(),
     ) {
         let (plan, good) = &*CHUNK;
         let body = &good[..good.len() - 32];

@@ -38,6 +38,7 @@ const FILES: [(&str, &str); 10] = [
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let folder = &arguments.folder;
     let name = folder.display();
+    let is_new = folder.symlink_metadata().is_err();
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(refuse(format!("{name}: not empty"), "give a folder that is, or a new name"));
     }
@@ -53,11 +54,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         None => CRE.to_owned(),
     };
     for (file, content) in FILES {
-        write(&folder.join(file), &content.replace("@CRE@", &cre)).map_err(|error| {
-            // Half a project would be in the way of the next try. What was there was an empty folder, or none.
-            let _ = fs::remove_dir_all(folder);
-            refuse(format!("{name}/{file}: {error}"), "give a folder you may write")
-        })?;
+        if let Err(error) = write(&folder.join(file), &content.replace("@CRE@", &cre)) {
+            // Half a project would be in the way of the next try.
+            unmake(folder, is_new);
+            return Err(refuse(format!("{name}/{file}: {error}"), "give a folder you may write"));
+        }
     }
     let cre_note = if arguments.cre.is_some() {
         String::new()
@@ -72,9 +73,54 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     Ok(Ending::Done)
 }
 
+/// Takes a project's files away, and of its folders those that are empty then.
+fn unmake(folder: &Path, is_new: bool) {
+    for (file, _) in FILES {
+        let _ = fs::remove_file(folder.join(file));
+    }
+    for within in ["my-workflow/src", "my-workflow"] {
+        let _ = fs::remove_dir(folder.join(within));
+    }
+    if is_new {
+        let _ = fs::remove_dir(folder);
+    }
+}
+
 fn write(file: &Path, content: &str) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
     fs::write(file, content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_finished_goes_and_nothing_else_does() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("project");
+        write(&folder.join("project.yaml"), "half").unwrap();
+        write(&folder.join("my-workflow/src/lib.rs"), "half").unwrap();
+        write(&folder.join("my-workflow/mine"), "mine").unwrap();
+        unmake(&folder, true);
+        assert_eq!(fs::read_to_string(folder.join("my-workflow/mine")).unwrap(), "mine");
+        assert!(!folder.join("project.yaml").exists() && !folder.join("my-workflow/src").exists());
+        fs::remove_file(folder.join("my-workflow/mine")).unwrap();
+        unmake(&folder, false);
+        assert!(folder.exists(), "it was there before");
+        unmake(&folder, true);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_link_to_nothing_is_refused_and_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let link = place.path().join("link");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        let arguments = Arguments { folder: link.clone(), cre: None };
+        assert!(matches!(run(&arguments), Err(Failure::Input(_))));
+        assert!(link.symlink_metadata().is_ok());
+    }
 }

@@ -52,11 +52,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
                 ));
             };
             let text = format!("{:#}\n", json(limits));
-            if file.exists() {
+            // Not `exists`, which a link to nothing does not.
+            if file.symlink_metadata().is_ok() {
                 let what = format!("{} is there already", file.display());
                 return Err(refuse(what, "name a file that is not there yet"));
             }
-            study::folder::write_over(file, text.as_bytes())
+            study::folder::write(file, text.as_bytes())
                 .map_err(|error| refuse(error, "name a file in a folder you may write"))?;
             format!("{profile}'s limits are in {}\n", file.display())
         }
