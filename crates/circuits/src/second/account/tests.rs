@@ -351,7 +351,10 @@ const TAMPERS: &[Tamper] = &[
     |w, d| w.amount = u128::from(d.unsigned_abs()),
     |w, d| w.amount = w.account.position.saturating_add_signed(d.into()),
     |w, d| w.amount = w.account.consideration.saturating_add_signed(d.into()),
-    |w, d| w.amount = (AMOUNT_END - w.account.consideration).saturating_add_signed(d.into()),
+    |w, d| {
+        w.amount =
+            AMOUNT_END.saturating_sub(w.account.consideration).saturating_add_signed(d.into())
+    },
     |w, d| w.account.position = AMOUNT_END.saturating_add_signed(d.into()),
     |w, d| w.account.consideration = AMOUNT_END.saturating_add_signed(d.into()),
     |w, d| w.account.spent = u128::from(d.unsigned_abs()),

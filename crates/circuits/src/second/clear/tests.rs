@@ -990,7 +990,9 @@ const TAMPERS: &[Tamper] = &[
     |w, _, d| w.request.remaining = w.filled().saturating_add_signed(d.into()),
     |w, _, d| w.request.gap_band = w.request.gap_band.saturating_add_signed(d),
     |w, _, d| w.request.salt += Fr::from(d),
-    |w, _, d| w.account.position = (AMOUNT_END - w.filled()).saturating_add_signed(d.into()),
+    |w, _, d| {
+        w.account.position = AMOUNT_END.saturating_sub(w.filled()).saturating_add_signed(d.into())
+    },
     |w, _, d| w.account.consideration = paid_of(w).saturating_add_signed(d.into()),
     |w, _, d| {
         w.account.spent =
