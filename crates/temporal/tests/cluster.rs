@@ -366,8 +366,11 @@ fn a_study_that_is_interrupted_is_cancelled_and_goes_on_to_the_same_bytes() {
     let client = server.process("client", &[("CDPR_OUT", place)]);
     while stuck.next("took ").parse::<u64>().unwrap() < 3 {}
     let chunks = studies::chunk_folder(out.path());
-    let kept = || (0..3).filter(|index| chunk::path(&chunks, *index).exists()).count();
-    until(|| kept() >= 2, "no chunk came while the study went on");
+    let written =
+        || (0..3).filter(|index| chunk::path(&chunks, *index).exists()).collect::<Vec<_>>();
+    // Any two of three: chunks come in the order in which they are done.
+    until(|| written().len() >= 2, "no chunk came while the study went on");
+    let kept = written();
     client.interrupt();
     let error = client.next("client stopped: ");
     assert!(error.ends_with("was cancelled"), "{error}");
@@ -377,7 +380,7 @@ fn a_study_that_is_interrupted_is_cancelled_and_goes_on_to_the_same_bytes() {
     again.next("client done");
     assert!(bytes(out.path()) == here(SPEC), "going on changed the bytes");
     let taken = worker.taken();
-    assert!(!taken.contains(&0) && !taken.contains(&1), "what was kept was made again: {taken:?}");
+    assert!(!taken.iter().any(|index| kept.contains(index)), "{kept:?} were kept: {taken:?}");
 }
 
 #[test]
