@@ -179,7 +179,11 @@ impl Node {
                         at_tick.clone_from(&newest);
                     }
                     let carried = included.take();
-                    self.take(now, &event, carried.as_ref())?;
+                    let taken = self.take(now, &event, carried.as_ref());
+                    if let Err(Error::Mission(source)) = taken {
+                        return Err(self.ports.journal.log.unreplayed(offset, source).into());
+                    }
+                    taken?;
                     newest = carried.or(newest);
                 }
                 Record::Closing { .. } => self.is_closed = true,
@@ -324,7 +328,8 @@ impl Node {
         let now = self.now;
         let mut records: Vec<Record> = included.iter().cloned().map(Record::Included).collect();
         records.push(Record::Happened { now, event: event.clone() });
-        self.ports.enclave.reach(self.n_events + 1)?;
+        let head = self.ports.journal.log.head();
+        self.ports.enclave.reach(self.n_events + 1, head)?;
         self.append(&records)?;
         self.take(now, &event, included.as_ref())?;
         if let Event::Written { delivered: true, facts, .. } = event

@@ -97,12 +97,12 @@ pub trait Enclave {
     /// "to".
     fn ask(&mut self, what: &'static str, command: &Command) -> Result<Reply, Error>;
 
-    /// Notes beside the sealed entries that the journal is about to hold so many events, durably: else nobody could
-    /// tell a log of entries that was cut from a shorter life.
+    /// Notes beside the sealed entries that the journal, of this head, is about to hold so many events, durably: else
+    /// nobody could tell a log of entries that was cut from a shorter life, or whose it is.
     ///
     /// # Errors
     /// It cannot be noted.
-    fn reach(&mut self, n_events: u64) -> Result<(), Error>;
+    fn reach(&mut self, n_events: u64, head: Bytes32) -> Result<(), Error>;
 }
 
 /// The DON that runs the workflow's module.

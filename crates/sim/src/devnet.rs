@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use devchain::{Genesis, LocalChain, OpenError};
+use devchain::{Genesis, LocalChain};
 use evm::alloy::eips::Encodable2718 as _;
 use evm::alloy::primitives::{Address, keccak256};
 use evm::alloy::providers::{DynProvider, Provider as _};
@@ -38,14 +38,7 @@ pub(crate) struct Devnet {
 impl Devnet {
     /// Opens a kept chain, or begins it.
     pub(crate) fn open(genesis: Genesis, kept: Box<dyn Storage>) -> Result<Self, Error> {
-        let (chain, _torn) = LocalChain::open(genesis, kept).map_err(|error| match error {
-            OpenError::Log(error) => Error::Kept(error),
-            error @ (OpenError::SecondGenesis { .. }
-            | OpenError::Refused { .. }
-            | OpenError::Diverged { .. }
-            | OpenError::RevertsAhead { .. }) => Error::ChainLog(error),
-        })?;
-        Self::of(chain)
+        Self::of(LocalChain::open(genesis, kept)?.0)
     }
 
     /// A chain that is forgotten when dropped.

@@ -288,8 +288,8 @@ impl Enclave for Plugged<dyn Enclave> {
         self.inner.ask(what, command)
     }
 
-    fn reach(&mut self, n_events: u64) -> Result<(), node::Error> {
-        self.inner.reach(n_events)
+    fn reach(&mut self, n_events: u64, head: Bytes32) -> Result<(), node::Error> {
+        self.inner.reach(n_events, head)
     }
 }
 

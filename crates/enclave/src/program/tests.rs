@@ -185,9 +185,30 @@ fn a_restarted_enclave_continues_and_another_measurement_gets_nothing() {
     assert!(ask(&mut again, &Command::Inform(vec![fact])).sealed.is_none());
 
     let mut changed = program([2; 32]);
-    let reason = refusal(ask(&mut changed, &Command::Restore(entries)));
-    assert!(reason.contains("entry 0 was not written by this measurement"), "{reason}");
+    let reply = ask(&mut changed, &Command::Restore(entries)).reply;
+    assert!(matches!(reply, Reply::NotRestored { entry: 0 }));
     assert!(changed.booted.as_ref().unwrap().state.issuer().is_err());
+}
+
+/// By its number among what the host keeps, one to a command, the seed's not counted.
+#[test]
+fn an_entry_that_is_not_the_next_one_is_named() {
+    let mut first = program([1; 32]);
+    let (fact, honest) = brief(&mut first, &issuer(), 0);
+    let mut entries: Vec<Vec<u8>> =
+        [Command::Inform(vec![fact]), honest].map(|c| ask(&mut first, &c).sealed.unwrap()).into();
+    entries.push(observe(&mut first, 1, 1_021).sealed.unwrap());
+    for named in 0..entries.len() {
+        let mut changed = entries.clone();
+        *changed[named].last_mut().unwrap() ^= 1;
+        let mut again = program([1; 32]);
+        let reply = ask(&mut again, &Command::Restore(changed)).reply;
+        assert!(
+            matches!(reply, Reply::NotRestored { entry } if entry == named as u64),
+            "entry {named}"
+        );
+        assert!(again.booted.as_ref().unwrap().state.issuer().is_err(), "nothing is restored");
+    }
 }
 
 #[test]

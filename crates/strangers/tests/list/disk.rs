@@ -71,7 +71,7 @@ pub(crate) const DISK: &[Decoder] = &[
             let bytes = framed(&KIND, [encode(&(0_u8, run)), record.to_vec()]);
             Kept::open(Box::new(MemoryStorage::named("enclave", bytes)), run).is_ok()
         },
-        || vec![encode(&(1_u8, vec![4_u8; 50])), encode(&(2_u8, 5_u64))],
+        || vec![encode(&(1_u8, vec![4_u8; 50])), encode(&(2_u8, 5_u64, Bytes32([6; 32])))],
     )
     // The log begins again; a count that no memory could hold.
     .bad(|| vec![encode(&(0_u8, Bytes32([3; 32]))), vec![1, 0xff, 0xff, 0xff, 0xff]]),
