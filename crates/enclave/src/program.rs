@@ -59,6 +59,17 @@ pub enum Error {
         /// Why; a fixed text.
         reason: &'static str,
     },
+    /// Ticks are judged in order. Whoever binds the workflow again with another start counts them from 1 again.
+    #[error(
+        "tick {tick} is over, since tick {judged} was judged: keep `started` where the workflow is bound again, or \
+         launch an enclave for it"
+    )]
+    TickOver {
+        /// Which was asked about.
+        tick: u32,
+        /// The newest that had a quorum.
+        judged: u32,
+    },
     /// No such request or round.
     #[error("there is no such round to clear")]
     UnknownRound,

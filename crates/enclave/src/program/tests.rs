@@ -290,6 +290,22 @@ fn an_enclave_set_back_to_before_a_shortfall_does_not_say_that_the_coin_is_backe
 }
 
 #[test]
+fn a_tick_before_the_last_one_judged_is_refused_as_what_it_is() {
+    let mut program = program([1; 32]);
+    let (fact, honest) = brief(&mut program, &issuer(), 0);
+    ask(&mut program, &Command::Inform(vec![fact]));
+    ask(&mut program, &honest);
+    observe(&mut program, 120, 1_021);
+    // The workflow was bound again, and counts from a new start.
+    let reason = refusal(observe(&mut program, 1, 1_021));
+    assert!(
+        reason.starts_with("tick 1 is over, since tick 120 was judged: keep `started`"),
+        "{reason}"
+    );
+    assert!(matches!(observe(&mut program, 120, 1_021).reply, Reply::Observed { .. }));
+}
+
+#[test]
 fn nothing_happens_before_its_turn_and_garbage_is_answered() {
     let mut fresh = Program::new(Memory { configuration: vec![], sealing_key: [1; 32] });
     assert!(
