@@ -134,7 +134,9 @@ fn node_that_asks_for_longer_than_there_is_time_is_not_waited_for() {
         let (answered, n_asked) = ask(&[busy], patience);
         assert_eq!(
             answered.unwrap_err(),
-            format!("the node answers HTTP 429 Too Many Requests and wants to be left alone for {left}")
+            format!(
+                "the node answers HTTP 429 Too Many Requests and wants to be left alone for {left}"
+            )
         );
         assert_eq!(n_asked, 1);
     }
