@@ -197,7 +197,6 @@ struct Auditor {
     chain: Box<dyn Replay>,
     chain_selector: u64,
     mission: Mission,
-    file: recovery::Deployment,
     cron: protocol::workflow::Cron,
     now: Timestamp,
     configuration: Configuration,
@@ -283,7 +282,6 @@ impl Auditor {
             chain_selector: bench.chain_selector,
             mission: Mission::new(recovery::guest::setup(&workflow, &file)),
             contracts: BTreeMap::new(),
-            file,
             cron: workflow.workflow.cron.clone(),
             now: opening.started,
             configuration,
@@ -498,7 +496,6 @@ impl Auditor {
             chain_id: self.configuration.chain_id,
             dark_pool: self.contract("DarkPool")?,
             confidential_por: self.contract("ConfidentialPoR")?,
-            names: self.file.contracts.clone(),
         };
         let (receiver, payload) = contracts.addressed(write);
         if to != receiver || report.payload != payload {

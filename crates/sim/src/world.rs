@@ -259,7 +259,6 @@ impl World {
             chain_id: self.contracts.chain_id,
             dark_pool: self.contracts.dark_pool,
             confidential_por: self.contracts.por,
-            names: self.inputs.deployment.contracts.clone(),
         }
     }
 
