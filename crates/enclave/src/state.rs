@@ -405,6 +405,7 @@ impl State {
             Fact::RequestRevealed { .. }
             | Fact::RecoveryAttested { .. }
             | Fact::StatusReported { .. }
+            | Fact::ReportExecuted { .. }
             | Fact::Halted => false,
         }
     }

@@ -64,6 +64,16 @@ pub trait Chain {
         report: &Outgoing<'_>,
     ) -> Result<(TransactionReceipt, Included), Failure>;
 
+    /// What is in blocks after a transaction, everybody's, in order; all there is if there is none. A chain that can
+    /// take blocks back says it of those that it will not.
+    ///
+    /// # Errors
+    /// The chain cannot be asked, or does not hold that transaction.
+    fn since(
+        &mut self,
+        after: Option<&Included>,
+    ) -> Result<Vec<(TransactionReceipt, Included)>, Failure>;
+
     /// What a receiver would revert with if it was handed a report now; empty if it would take it.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use cre::messages::sdk::{
 };
 use cre::messages::{darkpool as wire, pack, unpack};
 use darkpool::Attested;
+use devchain::LocalChain;
 use don::{Program, ProgramError};
 use engine::{Mode, World};
 use evm::alloy::primitives::Address;
@@ -38,8 +39,91 @@ pub struct Faults {
     pub unregistered: bool,
     /// Whoever serves the enclave's answers to the nodes serves these instead.
     pub host: Option<Host>,
+    /// Somebody else acts on the same chain.
+    pub outsider: Option<Outsider>,
     /// Where the node loses its power.
     pub plug: Option<Plug>,
+}
+
+/// Somebody with an account on the same chain, who sees what anyone sees: the blocks, and a report on its way to one.
+#[derive(Clone)]
+pub struct Outsider(Arc<Act>);
+
+type Act = dyn Fn(&LocalChain, Seen<'_>) + Send + Sync;
+
+/// When an outsider acts.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'a> {
+    /// The node is about to look at what is new on the chain.
+    Look,
+    /// The nodes have read it for a tick.
+    Read,
+    /// A report is on its way, in no block yet.
+    Report(&'a Outgoing<'a>),
+}
+
+impl Outsider {
+    /// What it does each time.
+    pub fn new(acts: impl Fn(&LocalChain, Seen<'_>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(acts))
+    }
+
+    /// A decorator around the port whose chain it shares.
+    pub(crate) fn around(&self, chain: Box<dyn Chain>, shared: LocalChain) -> Box<dyn Chain> {
+        Box::new(Shared { inner: chain, chain: shared, outsider: self.clone() })
+    }
+}
+
+impl core::fmt::Debug for Outsider {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Outsider")
+    }
+}
+
+struct Shared {
+    inner: Box<dyn Chain>,
+    chain: LocalChain,
+    outsider: Outsider,
+}
+
+impl Shared {
+    fn act(&self, seen: Seen<'_>) {
+        (self.outsider.0)(&self.chain, seen);
+    }
+}
+
+impl Chain for Shared {
+    fn reads(&mut self, after: Option<&Included>) -> Result<DynProvider, Failure> {
+        let provider = self.inner.reads(after)?;
+        self.act(Seen::Read);
+        Ok(provider)
+    }
+
+    fn deliver(
+        &mut self,
+        now: Timestamp,
+        number: u64,
+        report: &Outgoing<'_>,
+    ) -> Result<(TransactionReceipt, Included), Failure> {
+        self.act(Seen::Report(report));
+        self.inner.deliver(now, number, report)
+    }
+
+    fn since(
+        &mut self,
+        after: Option<&Included>,
+    ) -> Result<Vec<(TransactionReceipt, Included)>, Failure> {
+        self.act(Seen::Look);
+        self.inner.since(after)
+    }
+
+    fn refusal(&mut self, receiver: Address, raw: &[u8]) -> Result<Vec<u8>, Failure> {
+        self.inner.refusal(receiver, raw)
+    }
+
+    fn digest(&mut self) -> Result<Bytes32, Failure> {
+        self.inner.digest()
+    }
 }
 
 /// A host between the enclave and all nodes.
@@ -302,6 +386,13 @@ impl Chain for Plugged<dyn Chain> {
         self.inner.deliver(now, number, report)
     }
 
+    fn since(
+        &mut self,
+        after: Option<&Included>,
+    ) -> Result<Vec<(TransactionReceipt, Included)>, Failure> {
+        self.inner.since(after)
+    }
+
     fn refusal(&mut self, receiver: Address, raw: &[u8]) -> Result<Vec<u8>, Failure> {
         self.inner.refusal(receiver, raw)
     }
@@ -411,6 +502,7 @@ const fn kind(record: &Record) -> &'static str {
             Event::Written { .. } => "written",
             Event::Unwritten { .. } => "unwritten",
             Event::Cleared { .. } => "cleared",
+            Event::Heard { .. } => "heard",
         },
     }
 }

@@ -23,7 +23,7 @@ mod script;
 mod world;
 
 pub use embedded::Embedded;
-pub use faults::{Faults, Host, Moment, NodeFault, Plug, Point};
+pub use faults::{Faults, Host, Moment, NodeFault, Outsider, Plug, Point, Seen};
 pub use inputs::Inputs;
 pub use node::{MODULE, proving_key_pin};
 pub use panel::{Maker, draw};

@@ -139,6 +139,7 @@ fn records() -> Vec<Vec<u8>> {
         Event::Observed { observed, signature: vec![4; 65] },
         Event::Unobserved { tick: 2 },
         Event::Written { transaction: Bytes32([5; 32]), delivered: true, facts: facts() },
+        Event::Heard { facts: facts() },
         Event::Unwritten { agreeing: 2 },
         Event::Cleared { ready: Some(ready) },
         Event::Cleared { ready: None },
