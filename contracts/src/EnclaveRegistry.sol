@@ -72,6 +72,7 @@ contract EnclaveRegistry is IEnclaveRegistry, CREReceiver {
         Enclave memory last = _enclaves[signer];
         if (last.revoked) revert SignerRevoked(signer);
         bool renews = last.workloadId == workloadId && last.trust == trust_ && block.timestamp <= last.expiry;
+        if (renews && expiry < last.expiry) revert ExpiryShortened(expiry, last.expiry);
         uint64 activeFrom = renews ? last.activeFrom : uint64(block.timestamp) + activationDelay;
         _enclaves[signer] = Enclave(workloadId, keyBundleHash, activeFrom, expiry, trust_, false);
         emit EnclaveRegistered(signer, workloadId, keyBundleHash, expiry, trust_);

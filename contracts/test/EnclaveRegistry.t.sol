@@ -103,6 +103,20 @@ contract EnclaveRegistryTest is Fixture(address(0xf0), IDarkPool.Disclosure.Imme
         );
     }
 
+    /// @dev Who vouches for evidence cannot end what was vouched for: that is the guardian's, and is seen.
+    function test_register_revertsWhenARenewalEndsEarlier() public {
+        uint64 expiry = uint64(block.timestamp + 2 hours);
+        registerEnclave(ENCLAVE_KEY, expiry);
+        expectRevertOfReport(
+            registry,
+            registerCall(WORKLOAD, 1, expiry - 1),
+            abi.encodeWithSelector(IEnclaveRegistry.ExpiryShortened.selector, expiry - 1, expiry)
+        );
+        registerEnclave(ENCLAVE_KEY, expiry);
+        registerEnclave(ENCLAVE_KEY, expiry + 1);
+        assertEq(registry.enclave(signer).expiry, expiry + 1);
+    }
+
     function test_register_revertsWhenSignerIsRevoked() public {
         report(registry, registerCall(WORKLOAD, 1));
         vm.prank(GUARDIAN);

@@ -40,6 +40,7 @@ interface IEnclaveRegistry {
     error TrustUnknown(uint8 trust);
     error ActivationDelayTooShort(uint64 delay, uint64 min);
     error ExpiryPassed(uint64 expiry, uint256 timestamp);
+    error ExpiryShortened(uint64 expiry, uint64 standing);
     error SignerRevoked(address signer);
     error CallerNotGuardian(address caller, address guardian);
     error ZeroAddress();
@@ -52,11 +53,11 @@ interface IEnclaveRegistry {
 
     /// @notice Registers or renews the settlement key of an attested enclave. Only through a DON report. A key is
     /// active after the registry's activation delay; a renewal before the expiry, on the same workload and trust,
-    /// goes on without one.
+    /// goes on without one, and may not end earlier than what stands: a key is stopped by whoever may revoke it.
     /// @param signer Address of the enclave's secp256k1 key.
     /// @param workloadId An allowed workload.
     /// @param keyBundleHash Hash of the attested key bundle.
-    /// @param expiry Unix seconds, not in the past.
+    /// @param expiry Unix seconds, not in the past; a renewal's not before the present one.
     /// @param trust 1 (development, refused off chain id 31337) or 2 (hardware).
     function register(address signer, bytes32 workloadId, bytes32 keyBundleHash, uint64 expiry, uint8 trust) external;
 

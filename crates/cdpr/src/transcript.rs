@@ -111,6 +111,9 @@ fn figures(what: &What) -> Value {
             "verdict": verdict.name(),
         }),
         What::Unread => json!({ "event": "unread" }),
+        What::Overheard { transactions } => {
+            json!({ "event": "overheard", "transactions": transactions })
+        }
         What::Ordered { maker, capacity, premium_min, envelope_len } => json!({
             "event": "ordered",
             "maker": maker,
@@ -563,6 +566,10 @@ fn happened(report: &Report, what: &What) -> String {
         What::Unread => {
             "too few nodes brought the same observation: no reading, no report".to_owned()
         }
+        What::Overheard { transactions } => format!(
+            "others act on chain, in {}: the node goes on from what that changed",
+            count(*transactions, "transaction")
+        ),
         What::Ordered { maker, capacity, premium_min, .. } => format!(
             "maker {maker} seals an order: {} {cash}, at a premium of at least {premium_min}",
             tokens(*capacity)
@@ -644,6 +651,7 @@ fn seen(report: &Report, what: &What) -> String {
             (Disclosure::Immediate, Verdict::Backed | Verdict::Short) => "nothing yet".to_owned(),
         },
         What::Unread | What::Unsigned { .. } => "no report".to_owned(),
+        What::Overheard { transactions } => count(*transactions, "transaction"),
         What::Ordered { envelope_len, .. } => {
             format!("an envelope of {} bytes", grouped(*envelope_len as u64))
         }

@@ -29,6 +29,7 @@ use pool::{
     terms::{PAYOUT_SCALE, Terms, payout_ceil},
     tree::{DEPTH, LEAVES_MAX, Path},
 };
+use primitives::Hex;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -36,7 +37,7 @@ use crate::{
         Result as Synthesis, Wire, bits, compress, equal_if, linear, merkle_root, pack, poseidon,
         range, range_if,
     },
-    keys::{Hex, Pinned},
+    keys::Pinned,
     r1cs::R1cs,
 };
 

@@ -24,7 +24,7 @@ use store::{Log, Opened, Storage, TornTail};
 
 use crate::log::{Entry, KIND};
 use crate::state::{State, View};
-use crate::{Genesis, OpenError, Rejected};
+use crate::{Genesis, Rejected, ReplayError};
 
 /// The rules of the mainnet since December 2025. Contracts are compiled for an earlier set, which
 /// this one contains; gas differs by the calldata floor of EIP-7623 and the cap of EIP-7825.
@@ -101,44 +101,44 @@ impl Chain {
     pub(crate) fn open(
         genesis: Genesis,
         storage: Box<dyn Storage>,
-    ) -> Result<(Self, Option<TornTail>), OpenError> {
+    ) -> Result<(Self, Option<TornTail>), store::Error> {
         let Opened { log, records, torn } = Log::open(storage, &KIND)?;
         let mut chain = Self::new(genesis);
         if let Some(first) = records.first()
             && first.bytes != chain.first_entry()
         {
-            return Err(log.of_another_run(first.offset).into());
+            return Err(log.of_another_run(first.offset));
         }
         for record in records.iter().skip(1) {
             let damaged = |reason| log.damaged(record.offset, reason);
             let entry = Entry::decode(&record.bytes)
                 .map_err(|_| damaged("it is not an entry of this version"))?;
-            chain.apply(entry)?;
+            chain.apply(entry).map_err(|error| log.unreplayed(record.offset, error))?;
         }
         chain.log = Some(log);
         Ok((chain, torn))
     }
 
     /// Redoes one logged entry and checks that the same block comes of it.
-    fn apply(&mut self, entry: Entry) -> Result<(), OpenError> {
+    fn apply(&mut self, entry: Entry) -> Result<(), ReplayError> {
         let height = self.blocks.len() as u64;
         let sealed = match entry {
-            Entry::Genesis { .. } => return Err(OpenError::SecondGenesis { height }),
+            Entry::Genesis { .. } => return Err(ReplayError::SecondGenesis { height }),
             Entry::Transaction { timestamp, raw, block } => {
                 self.time = timestamp;
-                self.submit(&raw).map_err(|source| OpenError::Refused { height, source })?;
+                self.submit(&raw).map_err(|source| ReplayError::Refused { height, source })?;
                 Some(block)
             }
             Entry::Empty { timestamp, block } => {
                 self.time = timestamp;
-                self.mine().map_err(|source| OpenError::Refused { height, source })?;
+                self.mine().map_err(|source| ReplayError::Refused { height, source })?;
                 Some(block)
             }
             Entry::Revert { blocks, mark, time } => {
                 let blocks = usize::try_from(blocks).unwrap_or(usize::MAX);
                 let mark = usize::try_from(mark).unwrap_or(usize::MAX);
                 if blocks == 0 || blocks > self.blocks.len() || mark > self.state.mark() {
-                    return Err(OpenError::RevertsAhead { height });
+                    return Err(ReplayError::RevertsAhead { height });
                 }
                 self.go_back(Snapshot { blocks, mark, time });
                 None
@@ -154,7 +154,7 @@ impl Chain {
         let found = self.tip().hash;
         match sealed {
             Some(expected) if expected != found => {
-                Err(OpenError::Diverged { height, expected, found })
+                Err(ReplayError::Diverged { height, expected, found })
             }
             Some(_) | None => Ok(()),
         }
@@ -367,7 +367,7 @@ impl Chain {
         let first = self.first_entry();
         let Some(log) = &mut self.log else { return Ok(()) };
         let entry = entry.encode();
-        let kept = if log.end() == 0 { log.append(&[first, entry]) } else { log.append(&[entry]) };
+        let kept = if log.is_empty() { log.append(&[first, entry]) } else { log.append(&[entry]) };
         kept.map_err(|source| {
             self.state.roll_back(mark);
             Rejected::NotKept { source }

@@ -100,12 +100,9 @@ pub enum Rejected {
     },
 }
 
-/// Why a kept chain cannot be reopened.
+/// Why a record of a kept chain cannot be gone through again: the source of a [`store::Error::Unreplayed`].
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The log cannot be read or appended to, or is damaged, or belongs to a chain with other parameters.
-    #[error("the chain cannot be reopened")]
-    Log(#[from] store::Error),
+pub enum ReplayError {
     /// The log begins twice.
     #[error("the chain's log begins again before block {height}")]
     SecondGenesis {
@@ -181,11 +178,12 @@ impl LocalChain {
     /// reported, and cut off by the next block.
     ///
     /// # Errors
-    /// If the log is damaged, belongs to another genesis or replays to other blocks.
+    /// [`store::Error`] if the log is damaged, belongs to another genesis or replays to other blocks
+    /// ([`ReplayError`]), with its name and the byte.
     pub fn open(
         genesis: Genesis,
         storage: impl Storage + 'static,
-    ) -> Result<(Self, Option<TornTail>), OpenError> {
+    ) -> Result<(Self, Option<TornTail>), store::Error> {
         let (chain, torn) = Chain::open(genesis, Box::new(storage))?;
         Ok((Self::of(chain), torn))
     }

@@ -19,12 +19,13 @@ use alloy::rpc::types::{Filter, TransactionRequest};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::{SolCall as _, SolConstructor, SolError as _, SolEvent as _};
 use alloy::transports::{TransportError, TransportFut};
-use devchain::{Genesis, LocalChain, LocalTransport, OpenError, RpcError};
+use devchain::{Genesis, LocalChain, LocalTransport, ReplayError, RpcError};
 use evm::abi::{CashToken, PriceFeed};
 use evm::{
     Call, Fees, Patience, RawTransaction, SendError, Wallet, alloy, development_wallets, send,
     send_within,
 };
+use primitives::frames;
 use serde_json::{Value, json};
 use store::{FileStorage, MemoryStorage, TornTail};
 
@@ -510,11 +511,54 @@ fn any_flipped_byte_is_damage() {
         let mut bytes = storage.bytes();
         bytes[idx] ^= 1;
         let error = LocalChain::open(genesis(), MemoryStorage::from(bytes)).unwrap_err();
-        let OpenError::Log(store::Error::Damaged { offset, .. }) = error else {
+        let store::Error::Damaged { offset, .. } = error else {
             panic!("byte {idx}: {error:?}");
         };
         assert!(offset <= idx as u64, "byte {idx} in the frame at {offset}");
     }
+}
+
+#[test]
+fn a_log_that_was_cut_behind_its_kind_begins_again_with_the_genesis() {
+    let storage = MemoryStorage::from(devchain::LOG.magic.to_vec());
+    let (chain, _) = LocalChain::open(genesis(), storage.clone()).unwrap();
+    submit(&chain, &deploy_feed(0));
+    let (reopened, _) = LocalChain::open(genesis(), storage).unwrap();
+    assert_eq!(reopened.tip(), chain.tip());
+}
+
+#[test]
+fn a_record_that_does_not_replay_is_named_with_its_byte() {
+    let storage = MemoryStorage::new();
+    let (chain, _) = LocalChain::open(genesis(), storage.clone()).unwrap();
+    submit(&chain, &deploy_feed(0));
+    submit(&chain, &answer(1, 5));
+    let bytes = storage.bytes();
+    let records = frames::read(&devchain::LOG, &bytes).0.frames;
+    // Framed as if it had been written so: another hash of the last block, and no genesis before it but twice.
+    let framed = |records: &[Vec<u8>]| {
+        let mut writer = frames::Writer::new(&devchain::LOG);
+        let frames = records.iter().flat_map(|record| writer.append(record));
+        devchain::LOG.magic.iter().copied().chain(frames.collect::<Vec<_>>()).collect()
+    };
+    let records: Vec<(usize, Vec<u8>)> =
+        records.iter().map(|frame| (frame.offset, frame.record.to_vec())).collect();
+    let mut other = records[2].1.clone();
+    *other.last_mut().unwrap() ^= 1;
+    let [first, second] = [&records[0].1, &records[1].1].map(Clone::clone);
+    let diverged: Vec<u8> = framed(&[first.clone(), second, other]);
+    let twice: Vec<u8> = framed(&[first.clone(), first]);
+
+    let opened = |bytes| LocalChain::open(genesis(), MemoryStorage::named("chain", bytes));
+    let named = |bytes, at: usize| {
+        let error = opened(bytes).unwrap_err();
+        let store::Error::Unreplayed { file, offset, source } = error else { panic!("{error:?}") };
+        assert_eq!((file.as_str(), offset), ("chain", at as u64));
+        *source.downcast::<ReplayError>().unwrap()
+    };
+
+    assert!(matches!(named(diverged, records[2].0), ReplayError::Diverged { height: 2, .. }));
+    assert!(matches!(named(twice, records[1].0), ReplayError::SecondGenesis { height: 1 }));
 }
 
 #[test]
@@ -551,7 +595,7 @@ fn log_of_another_genesis_is_refused() {
     let bytes = storage.bytes();
     for other in other {
         let error = LocalChain::open(other, storage.clone()).unwrap_err();
-        let is_named = matches!(error, OpenError::Log(store::Error::OtherRun { offset: 8, .. }));
+        let is_named = matches!(error, store::Error::OtherRun { offset: 8, .. });
         assert!(is_named, "{error:?}");
     }
     assert_eq!(storage.bytes(), bytes);

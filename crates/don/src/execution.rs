@@ -96,8 +96,7 @@ pub struct Execution {
     pub calls: Vec<Served>,
 }
 
-/// Runs one request on every node. `behaviours` names the nodes that misbehave, by index; further ones are
-/// honest.
+/// Runs one request on every node. `behaviours` says by index what nodes do; further ones are honest.
 ///
 /// # Panics
 /// If a program panics.
@@ -107,7 +106,7 @@ pub fn execute(
     request: &ExecuteRequest,
     job: &Job,
     registry: &mut Registry<'_>,
-    behaviours: &mut [Behaviour<'_>],
+    behaviours: &[Behaviour<'_>],
 ) -> Execution {
     run(don, workflow, Executor::Nodes(workflow.program), request, job, registry, behaviours)
 }
@@ -128,19 +127,18 @@ pub(crate) fn run(
     request: &ExecuteRequest,
     job: &Job,
     registry: &mut Registry<'_>,
-    behaviours: &mut [Behaviour<'_>],
+    behaviours: &[Behaviour<'_>],
 ) -> Execution {
     let present: Vec<usize> = (0..don.n())
         .filter(|node| !matches!(behaviours.get(*node), Some(Behaviour::Absent)))
         .collect();
-    let mut nobody = Vec::new();
-    let (program, runners, behaviours, vouching) = match executor {
-        Executor::Nodes(program) => (program, present.clone(), behaviours, None),
+    let (program, runners, vouching) = match executor {
+        Executor::Nodes(program) => (program, present.clone(), None),
         Executor::Tee(program) => {
             // An enclave takes a request that a quorum of nodes signed, and carries out none without.
             let enough = present.len() >= don.quorum();
             let runners = if enough { present[..1].to_vec() } else { Vec::new() };
-            (program, runners, &mut nobody[..], Some(present.clone()))
+            (program, runners, Some(present.clone()))
         }
     };
     let mut request = request.clone();
@@ -177,6 +175,10 @@ pub(crate) fn run(
                 events: events.clone(),
                 answers: hears,
             };
+            let program = match (executor, behaviours.get(node)) {
+                (Executor::Nodes(_), Some(Behaviour::Own(own))) => *own,
+                (Executor::Nodes(_) | Executor::Tee(_), _) => program,
+            };
             let request = &request;
             scope.spawn(move || {
                 let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -188,10 +190,10 @@ pub(crate) fn run(
                 let _ = world.events.send(Event::Finished { node, outcome, lines });
             });
         }
-        table.serve(&inbox, registry, behaviours);
+        table.serve(&inbox, registry);
         table
     });
-    table.finish(behaviours)
+    table.finish()
 }
 
 /// A node as the serving thread sees it.
@@ -211,10 +213,7 @@ struct Seat {
 
 struct Asked {
     mode: Mode,
-    /// As its copy of the workflow made it.
-    made: CapabilityRequest,
-    /// As the other nodes see it.
-    said: Option<CapabilityRequest>,
+    request: CapabilityRequest,
 }
 
 impl Seat {
@@ -251,19 +250,14 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    fn serve(
-        &mut self,
-        inbox: &Receiver<Event>,
-        registry: &mut Registry<'_>,
-        behaviours: &mut [Behaviour<'_>],
-    ) {
+    fn serve(&mut self, inbox: &Receiver<Event>, registry: &mut Registry<'_>) {
         loop {
             while self.nodes.values().any(|seat| seat.running) {
                 let event = inbox.recv().expect("a running node holds a sender");
-                self.hear(event, behaviours);
+                self.hear(event);
             }
             self.serve_nodes(registry);
-            if self.deliver(behaviours) || self.serve_don(registry) {
+            if self.deliver() || self.serve_don(registry) {
                 continue;
             }
             let Some(stuck) = self.nodes.values().filter_map(|seat| seat.waits).min() else {
@@ -273,19 +267,15 @@ impl Table<'_> {
         }
     }
 
-    fn hear(&mut self, event: Event, behaviours: &mut [Behaviour<'_>]) {
+    fn hear(&mut self, event: Event) {
         match event {
             Event::Asked { node, mode, request } => {
-                let said = match behaviours.get_mut(node) {
-                    Some(Behaviour::Lying(lie)) => (lie.asks)(request.clone()),
-                    Some(Behaviour::Honest | Behaviour::Absent) | None => Some(request.clone()),
-                };
                 let callback_id = request.callback_id;
                 let seat = self.seat(node);
                 if mode == Mode::Node {
                     seat.own.push(callback_id);
                 }
-                seat.asked.insert(callback_id, Asked { mode, made: request, said });
+                seat.asked.insert(callback_id, Asked { mode, request });
             }
             Event::Waits { node, callback_id } => {
                 let seat = self.seat(node);
@@ -321,26 +311,19 @@ impl Table<'_> {
         let Self { job, nodes, calls, .. } = self;
         for (&node, seat) in nodes.iter_mut() {
             for callback_id in std::mem::take(&mut seat.own) {
-                let asked = &seat.asked[&callback_id];
-                let answer = match &asked.said {
-                    Some(request) if request.id == consensus::ID => Err(CapabilityError::user(
+                let request = &seat.asked[&callback_id].request;
+                let answer = if request.id == consensus::ID {
+                    Err(CapabilityError::user(
                         Code::FailedPrecondition,
                         "consensus is of the DON, not of a node",
-                    )),
-                    Some(request) => {
-                        let caller = Caller::Node(node);
-                        let answer = registry.call(&call(request, caller, job, &Any::default()));
-                        let (request, answer_kept) = (request.clone(), answer.clone());
-                        let voters = vec![node];
-                        calls.push(Served {
-                            node: Some(node),
-                            voters,
-                            request,
-                            answer: answer_kept,
-                        });
-                        answer
-                    }
-                    None => Err(CapabilityError::system(Code::Canceled, "the node did not ask")),
+                    ))
+                } else {
+                    let caller = Caller::Node(node);
+                    let answer = registry.call(&call(request, caller, job, &Any::default()));
+                    let (request, voters) = (request.clone(), vec![node]);
+                    let kept = answer.clone();
+                    calls.push(Served { node: Some(node), voters, request, answer: kept });
+                    answer
                 };
                 seat.own_answers.insert(callback_id, response(&answer));
             }
@@ -348,9 +331,9 @@ impl Table<'_> {
     }
 
     /// Lets whoever has an answer go on.
-    fn deliver(&mut self, behaviours: &mut [Behaviour<'_>]) -> bool {
+    fn deliver(&mut self) -> bool {
         let mut any = false;
-        for (node, seat) in &mut self.nodes {
+        for seat in self.nodes.values_mut() {
             let Some(callback_id) = seat.waits else { continue };
             let Some(asked) = seat.asked.get(&callback_id) else {
                 // The engine only waits for what was accepted; a program that is not one may not.
@@ -362,15 +345,12 @@ impl Table<'_> {
                 Mode::Node => seat.own_answers.get(&callback_id).cloned(),
                 Mode::Don => self.served.get(&callback_id).map(|settled| {
                     let same = settled.bytes.as_ref().is_none_or(|agreed| {
-                        *agreed == consensus::agreed_part(&asked.made).encode_to_vec()
+                        *agreed == consensus::agreed_part(&asked.request).encode_to_vec()
                     });
                     if same { settled.answer.clone() } else { failure(&outvoted()) }
                 }),
             };
-            let Some(mut answer) = answer else { continue };
-            if let Some(Behaviour::Lying(lie)) = behaviours.get_mut(*node) {
-                answer = (lie.hears)(&asked.made, answer);
-            }
+            let Some(answer) = answer else { continue };
             any |= seat.release(answer);
         }
         any
@@ -398,8 +378,8 @@ impl Table<'_> {
     fn agree_on(&self, callback_id: i32) -> Result<Agreement<Vec<u8>>, NoQuorum> {
         let said = |node: usize| {
             let asked = self.nodes.get(&node)?.asked.get(&callback_id)?;
-            let said = asked.said.as_ref().filter(|_| asked.mode == Mode::Don)?;
-            Some(consensus::agreed_part(said).encode_to_vec())
+            (asked.mode == Mode::Don)
+                .then(|| consensus::agreed_part(&asked.request).encode_to_vec())
         };
         let values: Vec<Option<Vec<u8>>> = (0..self.don.n()).map(said).collect();
         match &self.vouching {
@@ -419,9 +399,7 @@ impl Table<'_> {
         registry: &mut Registry<'_>,
     ) {
         let Agreement { value: bytes, voters } = agreement;
-        let said = |node: &usize| {
-            self.nodes.get(node).and_then(|seat| seat.asked.get(&callback_id)?.said.as_ref())
-        };
+        let said = |node: &usize| Some(&self.nodes.get(node)?.asked.get(&callback_id)?.request);
         let requests: Vec<&CapabilityRequest> = voters.iter().filter_map(said).collect();
         let request = (*requests.first().expect("an agreement has voters")).clone();
         let answer = if request.id == consensus::ID {
@@ -462,7 +440,7 @@ impl Table<'_> {
         let asked: Vec<(usize, &CapabilityRequest)> = self
             .nodes
             .iter()
-            .filter_map(|(node, seat)| Some((*node, &seat.asked.get(&callback_id)?.made)))
+            .filter_map(|(node, seat)| Some((*node, &seat.asked.get(&callback_id)?.request)))
             .collect();
         if let Some((_, request)) = asked.first() {
             let voters = asked.iter().map(|(node, _)| *node).collect();
@@ -473,21 +451,15 @@ impl Table<'_> {
         self.served.insert(callback_id, Settled { bytes: None, answer: failure(&error) });
     }
 
-    fn finish(mut self, behaviours: &mut [Behaviour<'_>]) -> Execution {
+    fn finish(mut self) -> Execution {
         let mut results: Vec<Option<Result<ExecutionResult, ProgramError>>> = Vec::new();
         let mut lines = Vec::new();
         for node in 0..self.don.n() {
             let seat = self.nodes.remove(&node);
-            let mut result = seat.and_then(|seat| {
+            results.push(seat.and_then(|seat| {
                 lines.extend(seat.lines);
                 seat.outcome
-            });
-            if let Some(Behaviour::Lying(lie)) = behaviours.get_mut(node)
-                && let Some(Ok(honest)) = result
-            {
-                result = (lie.returns)(honest).map(Ok);
-            }
-            results.push(result);
+            }));
         }
         let values: Vec<Option<ExecutionResult>> = results
             .iter()

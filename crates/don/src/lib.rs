@@ -2,7 +2,7 @@
 //! agreed on byte for byte, carried out once, and answered to all; what they sign, the chain believes.
 //!
 //! It is a crate because it is the one place where a workflow meets the world: chains, HTTP, secrets. An
-//! execution is a function of its inputs. Time, execution id, faults and the capabilities' answers are
+//! execution is a function of its inputs. Time, execution id, who runs what, and the capabilities' answers are
 //! arguments; how the node threads are scheduled changes nothing.
 //!
 //! Nouns: [`Don`] (keys, quorum, signatures), [`Workflow`] (what its nodes run, and under which limits),
@@ -27,9 +27,7 @@ mod usage;
 pub use capability::{Call, Caller, Capability, CapabilityError, Code, Registry};
 pub use execution::{Execution, Job, Served, execute};
 pub use lifecycle::{LifecycleError, Subscriptions, subscribe};
-pub use node::{
-    Behaviour, Lie, Line, Mishear, Program, ProgramError, Tamper, TeeRunner, Workflow, words,
-};
+pub use node::{Behaviour, Line, Program, ProgramError, TeeRunner, Workflow, words};
 pub use nodes::{
     Agreement, Don, NoQuorum, SignedReport, Stamp, WorkflowIdentity, address, report_digest,
 };

@@ -88,7 +88,7 @@ pub fn subscribe(
     workflow: &Workflow<'_>,
     job: &Job,
     registry: &mut Registry<'_>,
-    behaviours: &mut [Behaviour<'_>],
+    behaviours: &[Behaviour<'_>],
 ) -> Result<Subscriptions, LifecycleError> {
     const WHAT: &str = "its triggers";
     let limits = &workflow.limits;
@@ -139,7 +139,7 @@ impl Subscriptions {
         trigger: Trigger,
         job: &Job,
         registry: &mut Registry<'_>,
-        behaviours: &mut [Behaviour<'_>],
+        behaviours: &[Behaviour<'_>],
     ) -> Result<Execution, LifecycleError> {
         let unknown =
             LifecycleError::UnknownTrigger { trigger: trigger.id, n_triggers: self.triggers.len() };

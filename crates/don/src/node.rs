@@ -1,4 +1,4 @@
-//! One node: what it runs, the world it gives the workflow, and how it may misbehave.
+//! One node: what it runs, and the world it gives the workflow.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -124,16 +124,16 @@ impl<'a> Workflow<'a> {
     }
 }
 
-/// How a node behaves.
-#[derive(Default)]
+/// What a node does while the DON runs a workflow.
+#[derive(Default, Clone, Copy)]
 pub enum Behaviour<'a> {
-    /// As it should.
+    /// It runs the workflow's program.
     #[default]
     Honest,
     /// It does not run.
     Absent,
-    /// It runs the workflow and lies about it.
-    Lying(Lie<'a>),
+    /// It runs a program of its own. Nobody can tell but by what comes of it.
+    Own(&'a dyn Program),
 }
 
 impl fmt::Debug for Behaviour<'_> {
@@ -141,41 +141,8 @@ impl fmt::Debug for Behaviour<'_> {
         out.write_str(match self {
             Self::Honest => "Honest",
             Self::Absent => "Absent",
-            Self::Lying(_) => "Lying",
+            Self::Own(_) => "Own",
         })
-    }
-}
-
-/// Turns a message into what is sent instead of it; `None` is silence.
-pub type Tamper<'a, M> = Box<dyn FnMut(M) -> Option<M> + 'a>;
-
-/// Turns the answer to a request into what the workflow is told instead.
-pub type Mishear<'a> =
-    Box<dyn FnMut(&CapabilityRequest, CapabilityResponse) -> CapabilityResponse + 'a>;
-
-/// What a lying node does to what passes through it. The default changes nothing.
-pub struct Lie<'a> {
-    /// To a capability request, before the other nodes see it.
-    pub asks: Tamper<'a, CapabilityRequest>,
-    /// To a capability's answer, before its copy of the workflow sees it.
-    pub hears: Mishear<'a>,
-    /// To the workflow's result, before the other nodes see it.
-    pub returns: Tamper<'a, ExecutionResult>,
-}
-
-impl Default for Lie<'_> {
-    fn default() -> Self {
-        Self {
-            asks: Box::new(Some),
-            hears: Box::new(|_, response| response),
-            returns: Box::new(Some),
-        }
-    }
-}
-
-impl fmt::Debug for Lie<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Lie")
     }
 }
 

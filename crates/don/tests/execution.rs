@@ -11,14 +11,14 @@ use cre::messages::node_action::NodeOutputs;
 use cre::messages::sdk::{
     AggregationType, CapabilityRequest, CapabilityResponse, ConsensusDescriptor, ExecuteRequest,
     ExecutionResult, GetSecretsRequest, ReportRequest, ReportResponse, SecretRequest,
-    SimpleConsensusInputs, capability_response, consensus_descriptor, execution_result,
-    secret_response, simple_consensus_inputs::Observation,
+    SecretResponses, SimpleConsensusInputs, capability_response, consensus_descriptor,
+    execution_result, secret_response, simple_consensus_inputs::Observation,
 };
 use cre::messages::values::{Value, value};
 use cre::messages::{pack, unpack};
 use don::{
-    Behaviour, Call, Caller, CapabilityError, Code, Don, Execution, Job, Lie, Program,
-    ProgramError, Registry, Workflow, WorkflowIdentity, execute,
+    Behaviour, Call, Caller, CapabilityError, Code, Don, Execution, Job, Program, ProgramError,
+    Registry, Workflow, WorkflowIdentity, execute,
 };
 use engine::{Limits, Mode, World};
 use k256::ecdsa::SigningKey;
@@ -38,7 +38,7 @@ fn request_of_a_quorum_is_carried_out_once_and_answered_to_all() {
         greet("hello")
     });
 
-    let execution = run(&greeter, &mut registry, &mut []);
+    let execution = run(&greeter, &mut registry, &[]);
 
     assert_eq!(text_of(&execution), "hello");
     assert_eq!(execution.agreed.as_ref().unwrap().voters, [0, 1, 2, 3]);
@@ -48,10 +48,10 @@ fn request_of_a_quorum_is_carried_out_once_and_answered_to_all() {
 
 #[test]
 fn one_absent_or_lying_node_changes_nothing_for_the_others() {
-    for fault in [Behaviour::Absent, asks_otherwise(), asks_nothing(), hears_otherwise()] {
+    for fault in [Fault::Absent, asks_otherwise(), asks_nothing(), hears_otherwise()] {
         let name = format!("{fault:?}");
         let mut registry = greeting();
-        let execution = run(&greeter, &mut registry, &mut [Behaviour::Honest, fault]);
+        let execution = run(&greeter, &mut registry, &[Fault::Nothing, fault]);
         assert_eq!(text_of(&execution), "hello", "{name}");
         assert!(execution.agreed.unwrap().voters.starts_with(&[0]), "{name}");
         assert_eq!(execution.calls.len(), 1, "{name}");
@@ -61,13 +61,12 @@ fn one_absent_or_lying_node_changes_nothing_for_the_others() {
 #[test]
 fn two_absent_or_lying_nodes_of_four_are_too_many() {
     for faults in [
-        [Behaviour::Absent, Behaviour::Absent],
-        [asks_otherwise(), Behaviour::Absent],
+        [Fault::Absent, Fault::Absent],
+        [asks_otherwise(), Fault::Absent],
         [asks_nothing(), asks_otherwise()],
     ] {
         let name = format!("{faults:?}");
-        let mut faults = faults;
-        let execution = run(&greeter, &mut greeting(), &mut faults);
+        let execution = run(&greeter, &mut greeting(), &faults);
         let honest = execution.results[3].as_ref().unwrap().as_ref().unwrap();
         let Some(execution_result::Result::Error(reason)) = &honest.result else {
             panic!("{name}: {honest:?}")
@@ -89,7 +88,7 @@ fn node_that_made_another_request_is_told_so() {
         world.call(Mode::Don, action(1, !odd)).unwrap();
         said(world.answer(1).unwrap())
     };
-    let execution = run(&program, &mut greeting(), &mut []);
+    let execution = run(&program, &mut greeting(), &[]);
     assert_eq!(text_of(&execution), "hello");
     let odd = execution.results[2].as_ref().unwrap().as_ref().unwrap();
     let Some(execution_result::Result::Error(reason)) = &odd.result else { panic!("{odd:?}") };
@@ -112,7 +111,7 @@ fn node_that_lags_behind_is_waited_for() {
         world.call(Mode::Don, action(1, true)).unwrap();
         said(world.answer(1).unwrap())
     };
-    let execution = run(&program, &mut greeting(), &mut []);
+    let execution = run(&program, &mut greeting(), &[]);
     assert_eq!(execution.calls.last().unwrap().voters, [0, 1, 2, 3]);
     assert_eq!(execution.agreed.unwrap().voters, [0, 1, 2, 3]);
 }
@@ -134,7 +133,7 @@ fn calls_are_started_before_they_are_awaited_and_served_by_id() {
         let text = [first, second].map(|response| output(&response)).concat();
         Ok(result(value::Value::StringValue(text)))
     };
-    let execution = run(&program, &mut registry, &mut []);
+    let execution = run(&program, &mut registry, &[]);
     assert_eq!(text_of(&execution), "truefalse");
     drop(registry);
     assert_eq!(order.into_inner(), [true, false]);
@@ -146,7 +145,7 @@ fn call_that_nobody_awaits_is_carried_out_all_the_same() {
         world.call(Mode::Don, action(1, true)).unwrap();
         Ok(result(value::Value::BoolValue(true)))
     };
-    let execution = run(&program, &mut greeting(), &mut []);
+    let execution = run(&program, &mut greeting(), &[]);
     assert_eq!(execution.calls.len(), 1);
     assert!(execution.calls[0].answer.is_ok());
 }
@@ -154,7 +153,7 @@ fn call_that_nobody_awaits_is_carried_out_all_the_same() {
 #[test]
 fn nodes_observe_and_the_median_is_signed_by_f_plus_1() {
     let mut registry = observing();
-    let execution = run(&observer, &mut registry, &mut [Behaviour::Absent]);
+    let execution = run(&observer, &mut registry, &[Fault::Absent]);
     let Some(execution_result::Result::Value(value)) =
         &execution.agreed.as_ref().unwrap().value.result
     else {
@@ -174,20 +173,17 @@ fn nodes_observe_and_the_median_is_signed_by_f_plus_1() {
 
 #[test]
 fn liar_cannot_push_the_median_beyond_what_honest_nodes_saw() {
-    let lie = Lie {
-        asks: Box::new(|mut request: CapabilityRequest| {
-            if request.method == "Simple" {
-                let mut inputs: SimpleConsensusInputs =
-                    unpack(request.payload.as_ref().unwrap()).unwrap();
-                let huge = Value { value: Some(value::Value::Int64Value(i64::MAX)) };
-                inputs.observation = Some(Observation::Value(huge));
-                request.payload = Some(pack(&inputs));
-            }
-            Some(request)
-        }),
-        ..Lie::default()
-    };
-    let execution = run(&observer, &mut observing(), &mut [Behaviour::Lying(lie)]);
+    let lie = Lie::Asks(|mut request| {
+        if request.method == "Simple" {
+            let mut inputs: SimpleConsensusInputs =
+                unpack(request.payload.as_ref().unwrap()).unwrap();
+            let huge = Value { value: Some(value::Value::Int64Value(i64::MAX)) };
+            inputs.observation = Some(Observation::Value(huge));
+            request.payload = Some(pack(&inputs));
+        }
+        Some(request)
+    });
+    let execution = run(&observer, &mut observing(), &[Fault::Lies(lie)]);
     let value = &execution.agreed.unwrap().value;
     let expect = result(value::Value::Int64Value(12));
     assert_eq!(*value, expect);
@@ -203,7 +199,7 @@ fn reports_of_one_execution_have_numbers_of_their_own() {
         world.answer(2).unwrap();
         Ok(result(value::Value::BoolValue(true)))
     };
-    let execution = run(&program, &mut Registry::default(), &mut []);
+    let execution = run(&program, &mut Registry::default(), &[]);
     let numbers = execution.calls.iter().map(|call| {
         let report: ReportResponse = unpack(call.answer.as_ref().unwrap()).unwrap();
         (report.raw_report[107..109].to_vec(), report.seq_nr)
@@ -220,20 +216,17 @@ fn report_in_another_form_is_refused() {
         world.call(Mode::Don, request).unwrap();
         said(world.answer(1).unwrap())
     };
-    let execution = run(&program, &mut Registry::default(), &mut []);
+    let execution = run(&program, &mut Registry::default(), &[]);
     assert_eq!(execution.calls[0].answer.as_ref().unwrap_err().code, Code::Unimplemented);
 }
 
 #[test]
 fn twenty_runs_leave_one_transcript() {
     let transcript = || {
-        let lie = Lie {
-            hears: Box::new(|_, _| CapabilityResponse {
-                response: Some(capability_response::Response::Error("no".into())),
-            }),
-            ..Lie::default()
-        };
-        let faults = &mut [Behaviour::Honest, Behaviour::Lying(lie)];
+        let lie = Lie::Hears(|| CapabilityResponse {
+            response: Some(capability_response::Response::Error("no".into())),
+        });
+        let faults = &[Fault::Nothing, Fault::Lies(lie)];
         // Threads that start and stop at different times.
         let program = |request: &ExecuteRequest, world: &mut dyn World| {
             std::thread::sleep(Duration::from_micros(world.node_seed() % 500));
@@ -251,18 +244,15 @@ fn twenty_runs_leave_one_transcript() {
 
 #[test]
 fn node_that_lies_about_its_result_is_outvoted() {
-    let lie = Lie {
-        returns: Box::new(|_| Some(result(value::Value::StringValue("mine".into())))),
-        ..Lie::default()
-    };
-    let execution = run(&greeter, &mut greeting(), &mut [Behaviour::Lying(lie)]);
+    let lie = Lie::Returns(|| result(value::Value::StringValue("mine".into())));
+    let execution = run(&greeter, &mut greeting(), &[Fault::Lies(lie)]);
     assert_eq!(text_of(&execution), "hello");
     assert_eq!(execution.agreed.unwrap().voters, [1, 2, 3]);
 }
 
 #[test]
 fn unknown_capability_is_named() {
-    let execution = run(&greeter, &mut Registry::default(), &mut []);
+    let execution = run(&greeter, &mut Registry::default(), &[]);
     let Some(execution_result::Result::Error(reason)) = execution.agreed.unwrap().value.result
     else {
         panic!("no error")
@@ -288,7 +278,7 @@ fn panic_in_a_program_ends_the_execution() {
             }
         }
     };
-    run(&program, &mut greeting(), &mut []);
+    run(&program, &mut greeting(), &[]);
 }
 
 #[test]
@@ -311,7 +301,7 @@ fn limits_stop_every_node_at_the_same_call() {
     let mut workflow = Workflow::new(&program);
     workflow.limits.http.calls_max = 2;
     let execution =
-        execute(&don, &workflow, &ExecuteRequest::default(), &job(), &mut registry, &mut []);
+        execute(&don, &workflow, &ExecuteRequest::default(), &job(), &mut registry, &[]);
     assert_eq!(
         text_of(&execution),
         "ok; ok; Public:User:LimitExceeded:more than 2 HTTP calls in one execution"
@@ -358,7 +348,7 @@ fn every_limit_has_its_text() {
             world.call(Mode::Don, request.clone()).unwrap();
             said(world.answer(1).unwrap())
         };
-        let execution = run(&program, &mut Registry::default(), &mut []);
+        let execution = run(&program, &mut Registry::default(), &[]);
         let Some(execution_result::Result::Error(reason)) = execution.agreed.unwrap().value.result
         else {
             panic!("{expect}: no error")
@@ -376,7 +366,7 @@ fn too_many_calls_at_once_are_refused() {
         }
         said(world.answer(31).unwrap())
     };
-    let execution = run(&program, &mut greeting(), &mut []);
+    let execution = run(&program, &mut greeting(), &[]);
     let Some(execution_result::Result::Error(reason)) = execution.agreed.unwrap().value.result
     else {
         panic!("no error")
@@ -389,7 +379,7 @@ fn result_that_is_too_long_is_no_result() {
     let program = |_: &ExecuteRequest, _: &mut dyn World| {
         Ok(result(value::Value::BytesValue(vec![0; Limits::production().response_size_max])))
     };
-    let execution = run(&program, &mut Registry::default(), &mut []);
+    let execution = run(&program, &mut Registry::default(), &[]);
     assert!(matches!(execution.results[0], Some(Err(ProgramError::Refused(_)))));
     assert!(execution.agreed.is_err());
 }
@@ -440,7 +430,7 @@ fn lines_are_kept_by_node_up_to_the_limit() {
         }
         Ok(ExecutionResult::default())
     };
-    let execution = run(&program, &mut Registry::default(), &mut [Behaviour::Absent]);
+    let execution = run(&program, &mut Registry::default(), &[Fault::Absent]);
     let of = |mode| execution.lines.iter().filter(|line| line.mode == mode).count();
     assert_eq!((of(Mode::Don), of(Mode::Node)), (3, 3_000));
     assert_eq!(execution.lines[0].node, 1);
@@ -492,13 +482,93 @@ fn observer(_: &ExecuteRequest, world: &mut dyn World) -> Result<ExecutionResult
     }
 }
 
-fn run(
-    program: &dyn Program,
-    registry: &mut Registry<'_>,
-    behaviours: &mut [Behaviour<'_>],
-) -> Execution {
+fn run(program: &dyn Program, registry: &mut Registry<'_>, faults: &[Fault]) -> Execution {
     let workflow = Workflow::new(program);
-    execute(&don(), &workflow, &ExecuteRequest::default(), &job(), registry, behaviours)
+    let liars = faults.iter().map(|fault| match fault {
+        Fault::Lies(lie) => Some(Liar { program, lie }),
+        Fault::Nothing | Fault::Absent => None,
+    });
+    let liars: Vec<Option<Liar<'_>>> = liars.collect();
+    let behaviours = faults.iter().zip(&liars).map(|(fault, liar)| match (fault, liar) {
+        (Fault::Absent, _) => Behaviour::Absent,
+        (Fault::Nothing | Fault::Lies(_), Some(liar)) => Behaviour::Own(liar),
+        (Fault::Nothing | Fault::Lies(_), None) => Behaviour::Honest,
+    });
+    let behaviours: Vec<Behaviour<'_>> = behaviours.collect();
+    execute(&don(), &workflow, &ExecuteRequest::default(), &job(), registry, &behaviours)
+}
+
+/// What is wrong with a node.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    Nothing,
+    Absent,
+    Lies(Lie),
+}
+
+/// What a lying node makes of what passes through it.
+#[derive(Debug, Clone, Copy)]
+enum Lie {
+    /// Of a capability request, before the other nodes see it; `None` is silence.
+    Asks(fn(CapabilityRequest) -> Option<CapabilityRequest>),
+    /// Of a capability's answer, before its copy of the workflow sees it.
+    Hears(fn() -> CapabilityResponse),
+    /// Of the workflow's result.
+    Returns(fn() -> ExecutionResult),
+}
+
+/// The program, told and telling otherwise.
+struct Liar<'a> {
+    program: &'a dyn Program,
+    lie: &'a Lie,
+}
+
+impl Program for Liar<'_> {
+    fn run(
+        &self,
+        request: &ExecuteRequest,
+        world: &mut dyn World,
+    ) -> Result<ExecutionResult, ProgramError> {
+        let result = self.program.run(request, &mut Twisted { world, lie: self.lie })?;
+        Ok(if let Lie::Returns(other) = self.lie { other() } else { result })
+    }
+}
+
+struct Twisted<'a> {
+    world: &'a mut dyn World,
+    lie: &'a Lie,
+}
+
+impl World for Twisted<'_> {
+    fn call(&mut self, mode: Mode, request: CapabilityRequest) -> Result<(), String> {
+        let said = if let Lie::Asks(other) = self.lie { other(request) } else { Some(request) };
+        said.map_or(Ok(()), |request| self.world.call(mode, request))
+    }
+
+    fn answer(&mut self, callback_id: i32) -> Result<CapabilityResponse, String> {
+        let answer = self.world.answer(callback_id)?;
+        Ok(if let Lie::Hears(other) = self.lie { other() } else { answer })
+    }
+
+    fn secrets(&mut self, request: GetSecretsRequest) -> Result<SecretResponses, String> {
+        self.world.secrets(request)
+    }
+
+    fn now(&mut self, mode: Mode) -> Result<u64, String> {
+        self.world.now(mode)
+    }
+
+    fn execution_id(&self) -> &str {
+        self.world.execution_id()
+    }
+
+    fn node_seed(&mut self) -> u64 {
+        self.world.node_seed()
+    }
+
+    fn log(&mut self, mode: Mode, line: &str) {
+        self.world.log(mode, line);
+    }
 }
 
 fn don() -> Don {
@@ -570,22 +640,20 @@ fn report(callback_id: i32) -> CapabilityRequest {
     }
 }
 
-fn asks_otherwise<'a>() -> Behaviour<'a> {
-    let asks = |request: CapabilityRequest| Some(action(request.callback_id, false));
-    Behaviour::Lying(Lie { asks: Box::new(asks), ..Lie::default() })
+fn asks_otherwise() -> Fault {
+    Fault::Lies(Lie::Asks(|request| Some(action(request.callback_id, false))))
 }
 
-fn asks_nothing<'a>() -> Behaviour<'a> {
-    Behaviour::Lying(Lie { asks: Box::new(|_| None), ..Lie::default() })
+fn asks_nothing() -> Fault {
+    Fault::Lies(Lie::Asks(|_| None))
 }
 
-fn hears_otherwise<'a>() -> Behaviour<'a> {
-    let hears = |_: &CapabilityRequest, _| CapabilityResponse {
+fn hears_otherwise() -> Fault {
+    Fault::Lies(Lie::Hears(|| CapabilityResponse {
         response: Some(capability_response::Response::Payload(pack(&Outputs {
             adapted_thing: "else".into(),
         }))),
-    };
-    Behaviour::Lying(Lie { hears: Box::new(hears), ..Lie::default() })
+    }))
 }
 
 fn result(value: value::Value) -> ExecutionResult {

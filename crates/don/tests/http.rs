@@ -556,14 +556,14 @@ mod over_sockets {
         let don = Don::new(signers, 1, 1, 1, identity);
         let job = Job::default();
 
-        let subscribed = subscribe(&don, &workflow, &job, &mut registry, &mut []).unwrap();
+        let subscribed = subscribe(&don, &workflow, &job, &mut registry, &[]).unwrap();
         let subscription = Subscription::parse(&subscribed.triggers[0], &workflow.limits).unwrap();
         let Subscription::Cron(schedule) = subscription else { panic!("{subscription:?}") };
         let due = schedule.next_after(Timestamp(1_700_000_000)).unwrap();
         let payload = Some(don::triggers::Schedule::payload(due));
         let trigger = Trigger { id: 0, payload };
         let execution =
-            subscribed.fire(&don, &workflow, trigger, &job, &mut registry, &mut []).unwrap();
+            subscribed.fire(&don, &workflow, trigger, &job, &mut registry, &[]).unwrap();
 
         let agreed = execution.agreed.unwrap();
         assert_eq!(agreed.voters, [0, 1, 2, 3]);

@@ -27,9 +27,9 @@ fn trigger_is_known_by_its_place() {
     let workflow = Workflow::new(&program);
     let subscriptions = start(&workflow).unwrap();
     assert_eq!(subscriptions.triggers.len(), 2);
-    let execution = fire(&subscriptions, &workflow, 1, &mut []).unwrap();
+    let execution = fire(&subscriptions, &workflow, 1, &[]).unwrap();
     assert_eq!(text(&execution), "trigger 1: ok");
-    let error = fire(&subscriptions, &workflow, 2, &mut []).unwrap_err();
+    let error = fire(&subscriptions, &workflow, 2, &[]).unwrap_err();
     assert_eq!(error.to_string(), "trigger 2 was not subscribed to, there are 2");
 }
 
@@ -39,7 +39,7 @@ fn pre_hook_sees_no_configuration_and_its_restrictions_bind_the_handler() {
     let mut workflow = Workflow::new(&program);
     workflow.config = b"config".to_vec();
     let subscriptions = start(&workflow).unwrap();
-    let execution = fire(&subscriptions, &workflow, 0, &mut []).unwrap();
+    let execution = fire(&subscriptions, &workflow, 0, &[]).unwrap();
     assert_eq!(
         text(&execution),
         "trigger 0: Public:User:LimitExceeded:call denied by user pre-hook restrictions: \
@@ -70,13 +70,13 @@ fn tee_runs_once_and_a_quorum_of_nodes_vouches_for_it() {
     workflow.tees = vec![&enclave];
     let subscriptions = start(&workflow).unwrap();
 
-    let execution = fire(&subscriptions, &workflow, 0, &mut [Behaviour::Absent]).unwrap();
+    let execution = fire(&subscriptions, &workflow, 0, &[Behaviour::Absent]).unwrap();
     assert_eq!(text(&execution), "in the enclave: ok");
     assert_eq!(execution.agreed.unwrap().voters, [1, 2, 3]);
     assert_eq!(execution.calls.len(), 1);
     assert_eq!(execution.calls[0].voters, [1, 2, 3]);
 
-    let two = &mut [Behaviour::Absent, Behaviour::Absent];
+    let two = &[Behaviour::Absent, Behaviour::Absent];
     let execution = fire(&subscriptions, &workflow, 0, two).unwrap();
     assert!(execution.agreed.is_err());
     assert!(execution.results.iter().all(Option::is_none));
@@ -93,7 +93,7 @@ fn panic_of_a_capability_ends_the_execution() {
         |_: &Call<'_>| -> Result<Any, CapabilityError> { panic!("a capability gave up") };
     registry.register(ACTION, gives_up);
     let trigger = Trigger { id: 0, payload: None };
-    let _ = subscriptions.fire(&don(), &workflow, trigger, &Job::default(), &mut registry, &mut []);
+    let _ = subscriptions.fire(&don(), &workflow, trigger, &Job::default(), &mut registry, &[]);
 }
 
 #[test]
@@ -210,14 +210,14 @@ fn in_tee(regions: &[&str]) -> TriggerSubscription {
 }
 
 fn start(workflow: &Workflow<'_>) -> Result<Subscriptions, LifecycleError> {
-    subscribe(&don(), workflow, &Job::default(), &mut registry(), &mut [])
+    subscribe(&don(), workflow, &Job::default(), &mut registry(), &[])
 }
 
 fn fire(
     subscriptions: &Subscriptions,
     workflow: &Workflow<'_>,
     id: u64,
-    behaviours: &mut [Behaviour<'_>],
+    behaviours: &[Behaviour<'_>],
 ) -> Result<Execution, LifecycleError> {
     let trigger = Trigger { id, payload: None };
     subscriptions.fire(&don(), workflow, trigger, &Job::default(), &mut registry(), behaviours)

@@ -39,12 +39,6 @@ pub enum Error {
     /// The proving key is not the configured one.
     #[error("the proving key is not the one the configuration names")]
     ProvingKey,
-    /// The sealed journal is not this measurement's.
-    #[error("sealed entry {index} was not written by this measurement, or not here")]
-    Sealed {
-        /// Number of the entry, from 0.
-        index: usize,
-    },
     /// Something has to come first.
     #[error("{what} has to come first")]
     TooEarly {
@@ -65,6 +59,17 @@ pub enum Error {
         /// Why; a fixed text.
         reason: &'static str,
     },
+    /// Ticks are judged in order. Whoever binds the workflow again with another start counts them from 1 again.
+    #[error(
+        "tick {tick} is over, since tick {judged} was judged: keep `started` where the workflow is bound again, or \
+         launch an enclave for it"
+    )]
+    TickOver {
+        /// Which was asked about.
+        tick: u32,
+        /// The newest that had a quorum.
+        judged: u32,
+    },
     /// No such request or round.
     #[error("there is no such round to clear")]
     UnknownRound,
@@ -77,6 +82,12 @@ impl From<Refused> for Error {
     fn from(Refused { what }: Refused) -> Self {
         Self::Platform { what }
     }
+}
+
+/// An entry that this measurement did not write, or not there: its number, from 0.
+#[derive(Clone, Copy)]
+struct Foreign {
+    entry: usize,
 }
 
 /// The enclave.
@@ -163,27 +174,16 @@ impl<P: Platform> Program<P> {
     }
 
     fn restore(&mut self, entries: &[Vec<u8>]) -> Result<Reply, Error> {
-        let mut sealer = Sealer::new(self.platform.sealing_key()?);
+        let sealer = Sealer::new(self.platform.sealing_key()?);
         let booted = self.booted()?;
-        let mut commands = Vec::with_capacity(entries.len());
-        for (index, group) in entries.iter().enumerate() {
-            let group: Vec<Vec<u8>> = decode(group).map_err(|_| Error::Sealed { index })?;
-            for entry in &group {
-                commands.push(sealer.open(entry).map_err(|_| Error::Sealed { index })?);
+        match booted.restored(sealer, entries) {
+            Ok(Some(restored)) => {
+                self.booted = Some(restored);
+                Ok(Reply::Done)
             }
+            Ok(None) => Ok(Reply::Done),
+            Err(Foreign { entry }) => Ok(Reply::NotRestored { entry: entry as u64 }),
         }
-        let Some((seed, commands)) = commands.split_first() else { return Ok(Reply::Done) };
-        let seed = <[u8; 32]>::try_from(seed.as_slice()).map_err(|_| Error::Sealed { index: 0 })?;
-        let (bytes, configuration) =
-            (booted.configuration_bytes.clone(), booted.state.configuration.clone());
-        let mut restored = Booted::new(bytes, configuration, Entropy::new(seed), sealer, true);
-        for (index, command) in commands.iter().enumerate() {
-            let sealed = |_| Error::Sealed { index: index + 1 };
-            let command = decode(command).map_err(|_| Error::Sealed { index: index + 1 })?;
-            restored.state.apply(&command).map_err(sealed)?;
-        }
-        self.booted = Some(restored);
-        Ok(Reply::Done)
     }
 
     /// Applies a state-changing command and seals it. A command that changes nothing because it was
@@ -245,6 +245,28 @@ impl Booted {
         let signer = signing_key(&entropy);
         let state = State::new(configuration, entropy);
         Self { configuration_bytes: bytes, signer, sealer, state, seed_is_sealed: sealed }
+    }
+
+    /// The life that entries tell, which is another one than this; none if they are none.
+    fn restored(&self, mut sealer: Sealer, entries: &[Vec<u8>]) -> Result<Option<Self>, Foreign> {
+        let mut opened = Vec::with_capacity(entries.len());
+        for (entry, group) in entries.iter().enumerate() {
+            let foreign = Foreign { entry };
+            let group: Vec<Vec<u8>> = decode(group).map_err(|_| foreign)?;
+            for bytes in &group {
+                opened.push((foreign, sealer.open(bytes).map_err(|_| foreign)?));
+            }
+        }
+        let Some(((foreign, seed), commands)) = opened.split_first() else { return Ok(None) };
+        let seed = <[u8; 32]>::try_from(seed.as_slice()).map_err(|_| *foreign)?;
+        let (bytes, configuration) =
+            (self.configuration_bytes.clone(), self.state.configuration.clone());
+        let mut restored = Self::new(bytes, configuration, Entropy::new(seed), sealer, true);
+        for (foreign, command) in commands {
+            let command = decode(command).map_err(|_| *foreign)?;
+            restored.state.apply(&command).map_err(|_| *foreign)?;
+        }
+        Ok(Some(restored))
     }
 
     fn key_bundle(&self) -> KeyBundle {

@@ -264,7 +264,7 @@ impl State {
     ) -> Result<bool, Error> {
         let judged = self.observed.as_ref().map_or(0, |observed| observed.tick);
         if tick <= judged {
-            return if tick == judged { Ok(false) } else { Err(Error::UnknownRound) };
+            return if tick == judged { Ok(false) } else { Err(Error::TickOver { tick, judged }) };
         }
         let issuer = self.issuer()?;
         let observations: Vec<Option<Observation>> = statements
@@ -405,6 +405,7 @@ impl State {
             Fact::RequestRevealed { .. }
             | Fact::RecoveryAttested { .. }
             | Fact::StatusReported { .. }
+            | Fact::ReportExecuted { .. }
             | Fact::Halted => false,
         }
     }

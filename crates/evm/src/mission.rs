@@ -73,7 +73,9 @@ pub fn facts(receipt: &TransactionReceipt, emitters: &Emitters) -> Vec<Fact> {
 
 fn fact(topic: &B256, log: &alloy::primitives::Log, emitters: &Emitters) -> Option<Fact> {
     let word = |value: U256| value.to_be_bytes::<32>();
-    (log.address == emitter(topic, emitters)?).then_some(())?;
+    if !may_say(topic, log.address, emitters) {
+        return None;
+    }
     Some(match *topic {
         DarkPool::CollateralRequested::SIGNATURE_HASH => {
             let event = DarkPool::CollateralRequested::decode_log(log).ok()?.data;
@@ -136,26 +138,31 @@ fn fact(topic: &B256, log: &alloy::primitives::Log, emitters: &Emitters) -> Opti
                 leaves: vec![word(event.cm)],
             }
         }
+        DarkPool::ReportExecuted::SIGNATURE_HASH => Fact::ReportExecuted {
+            epoch: DarkPool::ReportExecuted::decode_log(log).ok()?.data.epoch,
+        },
         _ => return None,
     })
 }
 
-/// Who alone may say it.
-fn emitter(topic: &B256, emitters: &Emitters) -> Option<Address> {
-    Some(match *topic {
+/// Whether what this contract says is a fact.
+fn may_say(topic: &B256, address: Address, emitters: &Emitters) -> bool {
+    let Emitters { dark_pool, pool, por, guard, .. } = *emitters;
+    match *topic {
         DarkPool::CollateralRequested::SIGNATURE_HASH
         | DarkPool::Settled::SIGNATURE_HASH
-        | DarkPool::RequestOpened::SIGNATURE_HASH => emitters.dark_pool,
+        | DarkPool::RequestOpened::SIGNATURE_HASH => address == dark_pool,
         RecoveryGuard::AttemptFailed::SIGNATURE_HASH | RecoveryGuard::Halted::SIGNATURE_HASH => {
-            emitters.guard
+            address == guard
         }
         ConfidentialPoR::RecoveryAttested::SIGNATURE_HASH
-        | ConfidentialPoR::StatusReported::SIGNATURE_HASH => emitters.por,
+        | ConfidentialPoR::StatusReported::SIGNATURE_HASH => address == por,
         ShieldedPool::LeavesInserted::SIGNATURE_HASH | ShieldedPool::Deposited::SIGNATURE_HASH => {
-            emitters.pool
+            address == pool
         }
-        _ => return None,
-    })
+        DarkPool::ReportExecuted::SIGNATURE_HASH => [dark_pool, por].contains(&address),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

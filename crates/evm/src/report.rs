@@ -290,6 +290,24 @@ pub fn outcome(receipt: &TransactionReceipt, forwarder: Address) -> Option<Outco
     })
 }
 
+/// Whether a transaction, whoever sent it, had a receiver carry this report out.
+#[must_use]
+pub fn carries_out(
+    receipt: &TransactionReceipt,
+    forwarder: Address,
+    receiver: Address,
+    report: &Report,
+) -> bool {
+    let said = receipt.logs().iter().filter(|log| log.address() == forwarder);
+    said.filter_map(|log| log.log_decode::<KeystoneForwarder::ReportProcessed>().ok()).any(|log| {
+        let event = log.inner.data;
+        event.result
+            && event.receiver == receiver
+            && event.workflowExecutionId == report.execution_id
+            && event.reportId.0 == report.report_id
+    })
+}
+
 /// What a receiver reverted with: by its name where it is a dark pool's, else in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(pub Vec<u8>);

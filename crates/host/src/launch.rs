@@ -101,6 +101,9 @@ pub enum Direction {
 
 /// Sees every byte on the enclave's sockets, prefixes included, in the order of each wire. Chunks are
 /// what single reads and writes moved, so a search has to join them per wire and direction.
+///
+/// It stands here and not in a decorator, as faults do: it alters no byte, and the sockets are made where the process
+/// is started, so that whoever decorated them could alter what crosses them too.
 #[derive(Clone)]
 pub struct Tap(Arc<Mutex<TapFn>>);
 

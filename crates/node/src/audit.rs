@@ -25,7 +25,7 @@ use primitives::{Address as Account, Bytes32, Timestamp, decode, keccak256, secp
 use protocol::event::Ready;
 use protocol::journal::{Included, Journal, Opening, Record};
 use protocol::wire::Configuration;
-use protocol::{Effect, Event, Mission, Outcome};
+use protocol::{Effect, Event, Fact, Mission, Outcome};
 
 use crate::enrolment::{
     Contracts, Expected, MODULE, WorkflowConfig, challenge, check_evidence, policy,
@@ -137,7 +137,7 @@ pub fn audit(bytes: &[u8], bench: &Bench<'_>) -> Result<Audit, Finding> {
         return Err(Finding::Unfinished { records: journal.records.len() });
     };
     let mut auditor = Auditor::new(opening, &journal, bench).map_err(at(0))?;
-    let mut included = None;
+    let mut included = Vec::new();
     let mut outcome = None;
     for (index, record) in journal.records.iter().enumerate().skip(1) {
         if outcome.is_some() {
@@ -146,13 +146,10 @@ pub fn audit(bytes: &[u8], bench: &Bench<'_>) -> Result<Audit, Finding> {
         match record {
             Record::Opening(_) => return Err(at(index)("a second opening".to_owned())),
             Record::Included(transaction) => {
-                let ran = auditor.execute(transaction).map_err(at(index))?;
-                if included.replace(ran).is_some() && auditor.n_events > 0 {
-                    return Err(at(index)("two transactions for one event".to_owned()));
-                }
+                included.push(auditor.execute(transaction).map_err(at(index))?);
             }
             Record::Happened { now, event } => {
-                let ran = included.take();
+                let ran = core::mem::take(&mut included);
                 auditor.happened(*now, event, ran).map_err(at(index))?;
             }
             Record::Closing { outcome: claimed, n_events, chain } => {
@@ -197,7 +194,6 @@ struct Auditor {
     chain: Box<dyn Replay>,
     chain_selector: u64,
     mission: Mission,
-    file: recovery::Deployment,
     cron: protocol::workflow::Cron,
     now: Timestamp,
     configuration: Configuration,
@@ -283,7 +279,6 @@ impl Auditor {
             chain_selector: bench.chain_selector,
             mission: Mission::new(recovery::guest::setup(&workflow, &file)),
             contracts: BTreeMap::new(),
-            file,
             cron: workflow.workflow.cron.clone(),
             now: opening.started,
             configuration,
@@ -363,13 +358,37 @@ impl Auditor {
         self.contracts.get(name).copied().ok_or_else(|| format!("no {name} was created"))
     }
 
-    fn happened(&mut self, now: Timestamp, event: &Event, ran: Option<Ran>) -> Result<(), String> {
+    fn happened(&mut self, now: Timestamp, event: &Event, ran: Vec<Ran>) -> Result<(), String> {
         let effect = self.mission.outstanding().front().cloned();
-        if self.n_events > 0 && ran.is_some() && !matches!(event, Event::Written { .. }) {
-            return Err("a transaction that belongs to no event".to_owned());
+        let carries = matches!(event, Event::Written { .. } | Event::Heard { .. });
+        if self.n_events > 0 && carries == ran.is_empty() {
+            return Err(match carries {
+                false => "a transaction that belongs to no event".to_owned(),
+                true => "news of the chain without a transaction".to_owned(),
+            });
         }
         if self.n_events == 0 {
             self.addresses()?;
+        }
+        if carries {
+            let emitters = self.emitters()?;
+            let again = ran.iter().flat_map(|ran| evm::mission::facts(&ran.receipt, &emitters));
+            let mut again: Vec<Fact> = again.collect();
+            if self.n_events == 0 {
+                // The setup's deposits were told to the enclave as they were made; nothing else of it is the mission's.
+                let n_setup = again.len().saturating_sub(event.facts().len());
+                again = again
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(i, fact)| {
+                        *i >= n_setup || !matches!(fact, Fact::LeavesInserted { .. })
+                    })
+                    .map(|(_, fact)| fact)
+                    .collect();
+            }
+            if again != event.facts() {
+                return Err("the logs of the re-run say something else than the journal".to_owned());
+            }
         }
         if now < self.now {
             return Err(format!("an event at {now} after one at {}", self.now));
@@ -390,8 +409,9 @@ impl Auditor {
                 let digest = observed.digest(*chain_id, dark_pool);
                 self.signed(&digest, signature, "tick answer signed by the attested key")?;
             }
-            Event::Written { transaction, delivered, facts } => {
-                let ran = ran.ok_or("a receipt without its transaction")?;
+            Event::Written { transaction, delivered, .. } => {
+                let all = &ran;
+                let ran = ran.last().ok_or("a receipt without its transaction")?;
                 let Some(Effect::Write(write)) = &effect else {
                     return Err("a receipt although the core asked for none".to_owned());
                 };
@@ -404,16 +424,20 @@ impl Auditor {
                         ran.hash
                     ));
                 }
-                self.carries(&ran, write)?;
-                let again = evm::mission::delivery(&ran.receipt, &self.emitters()?);
-                if again.delivered != *delivered || again.facts != *facts {
+                let (receiver, report) = self.carries(ran, write)?;
+                let forwarder = self.emitters()?.forwarder;
+                let again = all.iter().any(|ran| {
+                    evm::report::carries_out(&ran.receipt, forwarder, receiver, &report)
+                });
+                if again != *delivered {
                     return Err(
-                        "the logs of the re-run say something else than the journal".to_owned()
+                        "the re-run ends otherwise for the report than the journal says".to_owned()
                     );
                 }
                 self.checks.held("report carries what the core asked for, and its logs say what the journal says");
             }
             Event::Cleared { ready: Some(ready) } => self.proved(ready)?,
+            Event::Heard { .. } => self.checks.held("what others did, as its logs say it"),
             Event::Unobserved { .. } | Event::Unwritten { .. } | Event::Cleared { ready: None } => {
             }
         }
@@ -483,7 +507,12 @@ impl Auditor {
         Ok(())
     }
 
-    fn carries(&self, ran: &Ran, write: &protocol::Write) -> Result<(), String> {
+    /// The report that a transaction brings, and to whom.
+    fn carries(
+        &self,
+        ran: &Ran,
+        write: &protocol::Write,
+    ) -> Result<(Address, evm::report::Report), String> {
         if ran.to != Some(self.contract("KeystoneForwarder")?) {
             return Err("the report does not go through the forwarder".to_owned());
         }
@@ -498,7 +527,6 @@ impl Auditor {
             chain_id: self.configuration.chain_id,
             dark_pool: self.contract("DarkPool")?,
             confidential_por: self.contract("ConfidentialPoR")?,
-            names: self.file.contracts.clone(),
         };
         let (receiver, payload) = contracts.addressed(write);
         if to != receiver || report.payload != payload {
@@ -507,7 +535,7 @@ impl Auditor {
                 write.call.function()
             ));
         }
-        Ok(())
+        Ok((to, report))
     }
 
     /// Checks a round's proof and signature without the chain's help.

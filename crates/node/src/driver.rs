@@ -7,6 +7,9 @@
 //! the nonce it had, and is found there already; the enclave gives the same answer to the same question; a tick's
 //! reads see the chain as it was when the tick began, so the module asks for the same things. Nothing else leaves
 //! the node, and so where a run was interrupted is not to be told from its journal.
+//!
+//! The node hears the chain, not itself: facts are what logs say in the blocks after those it knows, whoever sent the
+//! transactions. Before each tick it takes in what others did; beside a report of its own, what came before it.
 
 use std::sync::Arc;
 
@@ -19,7 +22,7 @@ use protocol::journal::{Included, Opening, Record};
 use protocol::mission::Setup;
 use protocol::wire::{Command, Reply};
 use protocol::workflow::Cron;
-use protocol::{Effect, Event, Mission, Outcome};
+use protocol::{Effect, Event, Fact, Mission, Outcome};
 
 use crate::enrolment::Contracts;
 use crate::ports::{Input, Ports};
@@ -76,6 +79,8 @@ pub struct Node {
     pub(crate) progress: Progress,
     /// After a crash within a tick: the transaction that was the newest when the tick began.
     pub(crate) resumed_after: Option<Included>,
+    /// The newest transaction in the journal: what the node has heard of the chain ends there.
+    pub(crate) newest: Option<Included>,
     view: View,
     n_events: u64,
     /// Reports delivered so far: the number of the next one.
@@ -135,6 +140,7 @@ impl Node {
             now: start,
             progress: Progress::default(),
             resumed_after: None,
+            newest: None,
             view,
             n_events: 0,
             n_reports: 0,
@@ -165,22 +171,22 @@ impl Node {
     /// Takes in what happened before a restart, and tells the enclave what the chain said since: it may not have
     /// heard the last of it.
     fn replay(&mut self, records: impl Iterator<Item = (u64, Record)>) -> Result<(), Error> {
-        let (mut facts, mut included) = (Vec::new(), None);
-        let mut newest = self.site.included.last().cloned();
-        let mut at_tick = newest.clone();
+        let (mut facts, mut included) = (Vec::new(), Vec::new());
+        self.newest = self.site.included.last().cloned();
+        let mut at_tick = self.newest.clone();
         for (offset, record) in records {
             match record {
-                Record::Included(transaction) => included = Some(transaction),
+                Record::Included(transaction) => included.push(transaction),
                 Record::Happened { now, event } => {
-                    if let Event::Written { delivered: true, facts: news, .. } = &event {
-                        facts.extend(news.iter().cloned());
-                    }
+                    facts.extend(event.facts().iter().cloned());
                     if matches!(event, Event::Ticked { .. }) {
-                        at_tick.clone_from(&newest);
+                        at_tick.clone_from(&self.newest);
                     }
-                    let carried = included.take();
-                    self.take(now, &event, carried.as_ref())?;
-                    newest = carried.or(newest);
+                    let taken = self.take(now, &event, &core::mem::take(&mut included));
+                    if let Err(Error::Mission(source)) = taken {
+                        return Err(self.ports.journal.log.unreplayed(offset, source).into());
+                    }
+                    taken?;
                 }
                 Record::Closing { .. } => self.is_closed = true,
                 Record::Opening(_) => {
@@ -210,7 +216,7 @@ impl Node {
             Some(Effect::Observe { .. } | Effect::Write(_)) => self.tick()?,
             Some(Effect::Clear { request, round, closed_at }) => {
                 let event = self.clear(request, round, closed_at)?;
-                self.happened(event, None)?;
+                self.happened(event, &[])?;
             }
             None => return self.hear(),
         }
@@ -239,8 +245,9 @@ impl Node {
         match self.ports.inbox.next(&self.view, due).map_err(inbox)? {
             Input::Stop => return self.close(),
             Input::Due => {
+                self.listen()?;
                 self.now = due;
-                self.happened(Event::Ticked { tick: self.mission.tick() + 1 }, None)?;
+                self.happened(Event::Ticked { tick: self.mission.tick() + 1 }, &[])?;
             }
             Input::Envelope { at, envelope } => {
                 let asked = Command::Order(envelope.clone());
@@ -255,14 +262,41 @@ impl Node {
                     Err(error) => return Err(error),
                 };
                 self.now = at.max(self.now);
-                self.happened(Event::Ordered { envelope, receipt: receipt.clone() }, None)?;
+                self.happened(Event::Ordered { envelope, receipt: receipt.clone() }, &[])?;
                 self.ports.inbox.answered(Ok(&receipt)).map_err(inbox)?;
             }
         }
         Ok(true)
     }
 
+    /// Takes in what others did on chain since the last tick: anyone may deposit, settle a round, expire a request or
+    /// bring a report of the DON's to its receiver.
+    fn listen(&mut self) -> Result<(), Error> {
+        let (facts, included) = self.since(None)?;
+        if included.is_empty() { Ok(()) } else { self.happened(Event::Heard { facts }, &included) }
+    }
+
+    /// The facts in blocks that the journal does not hold yet, and their transactions: up to one of them, or all.
+    pub(crate) fn since(
+        &mut self,
+        until: Option<&Included>,
+    ) -> Result<(Vec<Fact>, Vec<Included>), Error> {
+        let news = self
+            .ports
+            .chain
+            .since(self.newest.as_ref())
+            .map_err(|source| Error::Port { what: "the chain", source })?;
+        let last = until.and_then(|until| news.iter().position(|(_, it)| it.raw == until.raw));
+        let n = last.map_or(news.len(), |last| last + 1);
+        let heard = news.into_iter().take(n).map(|(receipt, included)| {
+            (evm::mission::facts(&receipt, &self.site.emitters), included)
+        });
+        let (facts, included): (Vec<Vec<Fact>>, Vec<Included>) = heard.unzip();
+        Ok((facts.concat(), included))
+    }
+
     fn close(&mut self) -> Result<bool, Error> {
+        self.listen()?;
         let chain = self
             .ports
             .chain
@@ -316,21 +350,17 @@ impl Node {
     }
 
     /// Makes an event durable, takes it in, and tells the enclave what it changed on chain.
-    pub(crate) fn happened(
-        &mut self,
-        event: Event,
-        included: Option<Included>,
-    ) -> Result<(), Error> {
+    pub(crate) fn happened(&mut self, event: Event, included: &[Included]) -> Result<(), Error> {
         let now = self.now;
         let mut records: Vec<Record> = included.iter().cloned().map(Record::Included).collect();
         records.push(Record::Happened { now, event: event.clone() });
-        self.ports.enclave.reach(self.n_events + 1)?;
+        let head = self.ports.journal.log.head();
+        self.ports.enclave.reach(self.n_events + 1, head)?;
         self.append(&records)?;
-        self.take(now, &event, included.as_ref())?;
-        if let Event::Written { delivered: true, facts, .. } = event
-            && !facts.is_empty()
-        {
-            self.ports.enclave.ask("learn what the chain says", &Command::Inform(facts))?;
+        self.take(now, &event, included)?;
+        if !event.facts().is_empty() {
+            let news = Command::Inform(event.facts().to_vec());
+            self.ports.enclave.ask("learn what the chain says", &news)?;
         }
         Ok(())
     }
@@ -341,12 +371,7 @@ impl Node {
     }
 
     /// Takes a durable event in: the same whether it just happened or is being replayed.
-    fn take(
-        &mut self,
-        now: Timestamp,
-        event: &Event,
-        included: Option<&Included>,
-    ) -> Result<(), Error> {
+    fn take(&mut self, now: Timestamp, event: &Event, included: &[Included]) -> Result<(), Error> {
         let effect = self.next_effect();
         match event {
             Event::Ticked { .. } => {
@@ -361,7 +386,10 @@ impl Node {
                 self.progress.n_answered += 1;
             }
             Event::Unwritten { .. } => self.progress.n_answered += 1,
-            Event::Unobserved { .. } | Event::Ordered { .. } | Event::Cleared { .. } => {}
+            Event::Unobserved { .. }
+            | Event::Ordered { .. }
+            | Event::Cleared { .. }
+            | Event::Heard { .. } => {}
         }
         let effects = self.mission.step(now, event)?;
         if matches!(event, Event::Observed { .. }) {
@@ -374,6 +402,7 @@ impl Node {
         self.now = now;
         self.n_events += 1;
         self.view.take(&self.mission, now, event, effect, included);
+        self.newest = included.last().cloned().or(self.newest.take());
         Ok(())
     }
 }

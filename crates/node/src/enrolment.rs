@@ -1,8 +1,6 @@
 //! Before the first tick: whether an enclave is the expected one, what it must be configured for, how its key is
 //! registered, and how the workflow it serves is named on chain.
 
-use std::collections::BTreeMap;
-
 use attestation::{Anchors, KeyBundle, Measurements, Policy};
 use don::{Don, NoQuorum, WorkflowIdentity};
 use evm::alloy::primitives::{Address as EvmAddress, Bytes};
@@ -11,8 +9,8 @@ use evm::report::{Payload, SignedReport};
 use primitives::{Address, Bytes32, Timestamp, sha256};
 use protocol::detect::Policy as DetectPolicy;
 use protocol::wire::Configuration;
-use protocol::{Disclosure, Write};
-use recovery::{ContractRole, Deployment, Document};
+use protocol::{Call, Disclosure, Write};
+use recovery::{Deployment, Document};
 
 use crate::Error;
 
@@ -117,8 +115,8 @@ pub fn registration(
     Ok(don::chain::signed_report(&report.response()))
 }
 
-/// The receivers of a mission's reports, and the workflow's names for them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The receivers of a mission's reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contracts {
     /// EIP-155 chain id.
     pub chain_id: u64,
@@ -126,24 +124,25 @@ pub struct Contracts {
     pub dark_pool: EvmAddress,
     /// `ConfidentialPoR`.
     pub confidential_por: EvmAddress,
-    /// By the deployment file. Pools have names of their own; its check has resolved every name there is.
-    pub names: BTreeMap<String, ContractRole>,
 }
 
 impl Contracts {
-    /// The contract behind a name of the workflow.
+    /// The contract that has a call. The workflow's name for it was checked against the call when it was read.
     #[must_use]
-    pub fn receiver(&self, name: &str) -> EvmAddress {
-        match self.names.get(name) {
-            Some(ContractRole::ConfidentialPor) => self.confidential_por,
-            Some(ContractRole::DarkPool) | None => self.dark_pool,
+    pub const fn receiver(&self, call: &Call) -> EvmAddress {
+        match call {
+            Call::RequestCollateral { .. }
+            | Call::ConfidentialFill { .. }
+            | Call::ExpireRequest { .. }
+            | Call::OpenRequest { .. } => self.dark_pool,
+            Call::AttestRecovery { .. } | Call::ReportStatus { .. } => self.confidential_por,
         }
     }
 
     /// A write's receiver, and the payload that the DON is to sign for it.
     #[must_use]
     pub fn addressed(&self, write: &Write) -> (EvmAddress, Vec<u8>) {
-        let receiver = self.receiver(&write.contract);
+        let receiver = self.receiver(&write.call);
         let payload = Payload {
             chain_id: self.chain_id,
             receiver,

@@ -1,7 +1,7 @@
 //! A journal as it was found, before anything is done about it.
 
 use evm::alloy::primitives::B256;
-use primitives::{Bytes32, encode, keccak256, sha256};
+use primitives::{Bytes32, Timestamp, encode, keccak256, sha256};
 use protocol::Disclosure;
 use protocol::journal::{KIND, Opening, Record};
 use store::{Error, Log, Opened, Storage};
@@ -30,6 +30,8 @@ pub struct Journaled {
     pub(crate) log: Log,
     /// Each with where its frame begins, in bytes.
     pub(crate) records: Vec<(u64, Record)>,
+    /// The hash over every record up to each event.
+    pub(crate) heads: Vec<Bytes32>,
 }
 
 impl Journaled {
@@ -50,12 +52,15 @@ impl Journaled {
             Some((offset, _)) => return Err(log.of_another_run(*offset)),
         }
         // Transactions before the first event are the setup's.
-        let is_begun = records.iter().any(|(_, record)| matches!(record, Record::Happened { .. }));
+        let is_begun = records.iter().any(|(_, record)| is_event(record));
+        let after = found.iter().skip(1).map(store::Record::head_before).chain([log.head()]);
+        let events = records.iter().zip(after).filter(|((_, record), _)| is_event(record));
+        let heads = events.map(|(_, head)| head).collect();
         if is_begun && matches!(records.last(), Some((_, Record::Included(_)))) {
             records.pop();
             log.cut(&found[records.len()]);
         }
-        Ok(Self { log, records })
+        Ok(Self { log, records, heads })
     }
 
     /// Whether the run is over.
@@ -73,8 +78,33 @@ impl Journaled {
     }
 
     /// Events that it holds.
-    pub(crate) fn n_events(&self) -> u64 {
-        let is_event = |(_, record): &&(u64, Record)| matches!(record, Record::Happened { .. });
-        self.records.iter().filter(is_event).count() as u64
+    pub(crate) const fn n_events(&self) -> u64 {
+        self.heads.len() as u64
     }
+
+    /// Its head after so many events; `None` for none of them, and for more than it holds.
+    pub(crate) fn head_at(&self, n_events: u64) -> Option<Bytes32> {
+        self.heads.get(usize::try_from(n_events).ok()?.checked_sub(1)?).copied()
+    }
+
+    /// Checks that a chain has not gone on without this journal. A tick is in the journal before anything is sent in
+    /// it, so the newest block, in Unix seconds, is of a run that started at `started` or of a tick that is here.
+    ///
+    /// # Errors
+    /// [`Error::Lost`], of this journal.
+    pub fn keeps_up_with(&self, newest_block: Timestamp, started: Timestamp) -> Result<(), Error> {
+        let now = self.records.iter().rev().find_map(|(_, record)| match record {
+            Record::Happened { now, .. } => Some(*now),
+            Record::Opening(_) | Record::Included(_) | Record::Closing { .. } => None,
+        });
+        if newest_block > now.unwrap_or(started) {
+            let at = newest_block.0;
+            return Err(self.log.lost(format!("second {at}, of which the chain has a block")));
+        }
+        Ok(())
+    }
+}
+
+const fn is_event(record: &Record) -> bool {
+    matches!(record, Record::Happened { .. })
 }

@@ -67,7 +67,7 @@ pub enum Error {
         #[source]
         source: attestation::Error,
     },
-    /// What was kept is damaged, another run's or lost, or cannot be written.
+    /// What was kept is damaged, another run's or build's, or lost, or cannot be written.
     #[error(transparent)]
     Kept(#[from] store::Error),
     /// Something of the operating system's cannot be had.
@@ -123,6 +123,7 @@ fn judge(
         | Reply::Attested { .. }
         | Reply::Receipt(_)
         | Reply::Cleared { .. }
+        | Reply::NotRestored { .. }
         | Reply::Refused(_) => Err(Error::Answer { what: "a tick" }),
     }
 }

@@ -153,6 +153,7 @@ impl<P: Enclave + Transmit> Host<P> {
             | Reply::Receipt(_)
             | Reply::Observed { .. }
             | Reply::Unobserved
+            | Reply::NotRestored { .. }
             | Reply::Refused(_) => Err(Error::Answer { what: "a round" }),
         }
     }

@@ -64,6 +64,16 @@ pub trait Chain {
         report: &Outgoing<'_>,
     ) -> Result<(TransactionReceipt, Included), Failure>;
 
+    /// What is in blocks after a transaction, everybody's, in order; all there is if there is none. A chain that can
+    /// take blocks back says it of those that it will not.
+    ///
+    /// # Errors
+    /// The chain cannot be asked, or does not hold that transaction.
+    fn since(
+        &mut self,
+        after: Option<&Included>,
+    ) -> Result<Vec<(TransactionReceipt, Included)>, Failure>;
+
     /// What a receiver would revert with if it was handed a report now; empty if it would take it.
     ///
     /// # Errors
@@ -97,12 +107,12 @@ pub trait Enclave {
     /// "to".
     fn ask(&mut self, what: &'static str, command: &Command) -> Result<Reply, Error>;
 
-    /// Notes beside the sealed entries that the journal is about to hold so many events, durably: else nobody could
-    /// tell a log of entries that was cut from a shorter life.
+    /// Notes beside the sealed entries that the journal, of this head, is about to hold so many events, durably: else
+    /// nobody could tell a log of entries that was cut from a shorter life, or whose it is.
     ///
     /// # Errors
     /// It cannot be noted.
-    fn reach(&mut self, n_events: u64) -> Result<(), Error>;
+    fn reach(&mut self, n_events: u64, head: Bytes32) -> Result<(), Error>;
 }
 
 /// The DON that runs the workflow's module.

@@ -3,7 +3,7 @@
 //! An entry is durable before anyone acts on the answer that it came with: what the enclave said it must be able to
 //! say again.
 
-use primitives::{decode, encode};
+use primitives::{Bytes32, decode, encode};
 use protocol::wire::{Answer, Command, Reply};
 
 use crate::Error;
@@ -34,12 +34,21 @@ impl Sealed {
     /// Configures the enclave, gives it its proving key, and has it restore itself from what is kept.
     ///
     /// # Errors
-    /// [`Error`].
+    /// [`Error`]; [`Error::Kept`] if what is kept is not of this enclave.
     pub fn start(&mut self, configuration: &[u8], proving_key: &[u8]) -> Result<(), Error> {
         self.ask("be configured", &Command::Configure(configuration.to_vec()))?;
         self.ask("take the proving key", &Command::ProvingKey(proving_key.to_vec()))?;
-        let sealed = self.kept.sealed().to_vec();
-        self.ask("restore its state", &Command::Restore(sealed)).map(drop)
+        let what = "restore its state";
+        match self.ask(what, &Command::Restore(self.kept.sealed()))? {
+            Reply::Done => Ok(()),
+            Reply::NotRestored { entry } => Err(self.kept.not_restored(entry).into()),
+            Reply::Attested { .. }
+            | Reply::Receipt(_)
+            | Reply::Observed { .. }
+            | Reply::Unobserved
+            | Reply::Cleared { .. }
+            | Reply::Refused(_) => Err(Error::Answer { what }),
+        }
     }
 }
 
@@ -57,7 +66,7 @@ impl Enclave for Sealed {
         Ok(answer.reply)
     }
 
-    fn reach(&mut self, n_events: u64) -> Result<(), Error> {
-        Ok(self.kept.reach(n_events)?)
+    fn reach(&mut self, n_events: u64, head: Bytes32) -> Result<(), Error> {
+        Ok(self.kept.reach(n_events, head)?)
     }
 }

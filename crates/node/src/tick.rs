@@ -23,14 +23,14 @@ use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::transports::TransportErrorKind;
 use evm::mission::Emitters;
 use evm::report::{Reason, SignedReport};
-use primitives::{Bytes32, RequestId, Timestamp, sha256};
+use primitives::{Bytes32, RequestId, Timestamp, keccak256, sha256};
 use protocol::event::Ready;
 use protocol::journal::Included;
 use protocol::{Effect, Event, Fact, RequestStatus};
 
 use crate::Error;
 use crate::driver::{Door, Node};
-use crate::ports::{Chain, Outgoing, Ports};
+use crate::ports::{Chain, Failure as Broken, Outgoing, Ports};
 
 /// Reports of one tick: far more than the core asks for.
 const REPORTS_PER_TICK: u64 = 1 << 8;
@@ -40,22 +40,30 @@ impl Node {
     pub(crate) fn tick(&mut self) -> Result<(), Error> {
         if let Some(Effect::Observe { tick }) = self.next_effect() {
             let event = self.observe(tick)?;
-            self.happened(event, None)?;
+            self.happened(event, &[])?;
         }
         let Ran { sent, agreeing } = self.run_module()?;
         let mut agreeing = agreeing.into_iter();
         let n_answered = self.progress.n_answered;
         for (index, sent) in sent.into_iter().enumerate() {
-            let event = match &sent {
-                Some(Sent { receipt, .. }) => written(receipt, &self.site.emitters),
-                // Its nodes did not agree; or they did, and nothing came of it.
-                None => {
-                    let n = agreeing.next().unwrap_or_default();
-                    Event::Unwritten { agreeing: u8::try_from(n).unwrap_or(u8::MAX) }
+            // Its nodes did not agree; or they did, and nothing came of it.
+            let Some(Sent { told, included }) = sent else {
+                let n = agreeing.next().unwrap_or_default();
+                if index >= n_answered {
+                    let agreeing = u8::try_from(n).unwrap_or(u8::MAX);
+                    self.happened(Event::Unwritten { agreeing }, &[])?;
                 }
+                continue;
             };
             if index >= n_answered {
-                self.happened(event, sent.map(|sent| sent.included))?;
+                let outcome = evm::report::outcome(&told, self.site.emitters.forwarder);
+                let (facts, carried) = self.since(Some(&included))?;
+                let event = Event::Written {
+                    transaction: Bytes32(keccak256(&[&included.raw])),
+                    delivered: outcome.is_some_and(|outcome| outcome.delivered),
+                    facts,
+                };
+                self.happened(event, &carried)?;
             }
         }
         Ok(())
@@ -64,7 +72,7 @@ impl Node {
     /// Has the DON run the workflow's module, and delivers what it signs.
     fn run_module(&mut self) -> Result<Ran, Error> {
         let (tick, now) = (self.mission.tick(), self.now);
-        let Self { site, ports, progress, resumed_after, .. } = self;
+        let Self { site, ports, progress, resumed_after, newest, .. } = self;
         let Ports { chain, network, .. } = ports;
         let reads = chain
             .reads(resumed_after.take().as_ref())
@@ -84,6 +92,8 @@ impl Node {
             number: progress.number,
             wanted: &progress.writes,
             sent: progress.writes.iter().map(|_| None).collect(),
+            newest: newest.as_ref(),
+            forwarder: site.emitters.forwarder,
             failed: None,
         });
         let mut agreeing = Vec::new();
@@ -143,17 +153,10 @@ struct Ran {
 }
 
 struct Sent {
-    receipt: TransactionReceipt,
+    /// What the workflow is told of: the node's transaction, or that of whoever brought the same report before.
+    told: TransactionReceipt,
+    /// The node's transaction.
     included: Included,
-}
-
-fn written(receipt: &TransactionReceipt, emitters: &Emitters) -> Event {
-    let delivery = evm::mission::delivery(receipt, emitters);
-    Event::Written {
-        transaction: Bytes32(receipt.transaction_hash.0),
-        delivered: delivery.delivered,
-        facts: delivery.facts,
-    }
 }
 
 /// `darkpool@1.0.0`, as a DON of this process calls it.
@@ -215,6 +218,9 @@ struct Outbox<'a> {
     wanted: &'a [(EvmAddress, Vec<u8>)],
     /// Beside each of these, what was sent.
     sent: Vec<Option<Sent>>,
+    /// What the node has heard of the chain ends there.
+    newest: Option<&'a Included>,
+    forwarder: EvmAddress,
     /// What ended the run; from then on nothing is carried out.
     failed: Option<Error>,
 }
@@ -247,16 +253,31 @@ impl Outbox<'_> {
 
     fn send(&mut self, outgoing: &Outgoing<'_>) -> Result<TransactionReceipt, Error> {
         let index = self.place(outgoing)?;
-        if let Some(Sent { receipt, .. }) = &self.sent[index] {
-            return Ok(receipt.clone());
+        if let Some(Sent { told, .. }) = &self.sent[index] {
+            return Ok(told.clone());
         }
+        let failed = |source| Error::Port { what: "the chain", source };
         let n_before = self.sent[..index].iter().flatten().count() as u64;
-        let (receipt, included) = self
-            .chain
-            .deliver(self.now, self.number + n_before, outgoing)
-            .map_err(|source| Error::Port { what: "the chain", source })?;
-        self.sent[index] = Some(Sent { receipt: receipt.clone(), included });
-        Ok(receipt)
+        let (receipt, included) =
+            self.chain.deliver(self.now, self.number + n_before, outgoing).map_err(failed)?;
+        let told = match evm::report::outcome(&receipt, self.forwarder) {
+            Some(_) => receipt,
+            // A report is public before it is in a block: anyone may have brought it here first.
+            None => self.brought(outgoing).map_err(failed)?.unwrap_or(receipt),
+        };
+        self.sent[index] = Some(Sent { told: told.clone(), included });
+        Ok(told)
+    }
+
+    /// The transaction of whoever had a report carried out since the tick began.
+    fn brought(&mut self, outgoing: &Outgoing<'_>) -> Result<Option<TransactionReceipt>, Broken> {
+        let Outgoing { receiver, report, .. } = *outgoing;
+        let report = evm::report::Report::parse(&report.raw)?;
+        let is_it = |receipt: &TransactionReceipt| {
+            evm::report::carries_out(receipt, self.forwarder, receiver, &report)
+        };
+        let news = self.chain.since(self.newest)?;
+        Ok(news.into_iter().map(|(receipt, _)| receipt).find(is_it))
     }
 
     /// Which of the core's writes a report is. The core decides what is written and in which order; an auditor

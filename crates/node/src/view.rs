@@ -22,8 +22,8 @@ pub struct Entry {
     pub event: Event,
     /// What the core had asked for.
     pub effect: Option<Effect>,
-    /// A write's transaction.
-    pub included: Option<Included>,
+    /// Transactions that it came with: others', and last, if it is a write, its own.
+    pub included: Vec<Included>,
     /// The newest request afterwards.
     pub request: Option<Request>,
 }
@@ -140,17 +140,12 @@ impl View {
         at: Timestamp,
         event: &Event,
         effect: Option<Effect>,
-        included: Option<&Included>,
+        included: &[Included],
     ) {
-        match event {
-            Event::Ordered { .. } => self.n_orders += 1,
-            Event::Written { facts, .. } => facts.iter().for_each(|fact| self.learn(fact)),
-            Event::Ticked { .. }
-            | Event::Observed { .. }
-            | Event::Unobserved { .. }
-            | Event::Unwritten { .. }
-            | Event::Cleared { .. } => {}
+        if matches!(event, Event::Ordered { .. }) {
+            self.n_orders += 1;
         }
+        event.facts().iter().for_each(|fact| self.learn(fact));
         self.now = at;
         self.tick = mission.tick();
         self.rounds = mission.rounds();
@@ -162,7 +157,7 @@ impl View {
             tick: self.tick,
             event: event.clone(),
             effect,
-            included: included.cloned(),
+            included: included.to_vec(),
             request: self.request,
         });
     }
@@ -181,7 +176,8 @@ impl View {
             | Fact::RequestRevealed { .. }
             | Fact::RecoveryAttested { .. }
             | Fact::StatusReported { .. }
-            | Fact::LeavesInserted { .. } => {}
+            | Fact::LeavesInserted { .. }
+            | Fact::ReportExecuted { .. } => {}
         }
     }
 
@@ -255,22 +251,17 @@ impl View {
                 | Fact::RecoveryAttested { .. }
                 | Fact::StatusReported { .. }
                 | Fact::Halted
-                | Fact::LeavesInserted { .. } => None,
+                | Fact::LeavesInserted { .. }
+                | Fact::ReportExecuted { .. } => None,
             })
             .last()
     }
 
-    /// What the chain's logs say, of reports that were carried out: each with the tick that sent it.
+    /// What the chain's logs say, each with the tick that had begun last.
     pub fn facts(&self) -> impl Iterator<Item = (u32, &Fact)> {
-        self.entries.iter().flat_map(|entry| {
-            let facts = match (&entry.event, &entry.effect) {
-                (Event::Written { delivered: true, facts, .. }, Some(Effect::Write(_))) => {
-                    facts.as_slice()
-                }
-                _ => &[],
-            };
-            facts.iter().map(|fact| (entry.tick, fact))
-        })
+        self.entries
+            .iter()
+            .flat_map(|entry| entry.event.facts().iter().map(|fact| (entry.tick, fact)))
     }
 
     /// The mission's transactions, in order.
@@ -304,15 +295,15 @@ impl View {
 fn transaction(entry: &Entry) -> Option<Transaction> {
     let Event::Written { transaction: hash, delivered, .. } = &entry.event else { return None };
     let Some(Effect::Write(write)) = &entry.effect else { return None };
-    let calldata =
-        entry.included.as_ref().map(|included| calldata(&included.raw)).unwrap_or_default();
+    let own = entry.included.last();
+    let calldata = own.map(|included| calldata(&included.raw)).unwrap_or_default();
     Some(Transaction {
         tick: write.tick,
         stage: write.call.stage(),
         contract: write.contract.clone(),
         function: write.call.function(),
         hash: *hash,
-        gas_used: entry.included.as_ref().map_or(0, |included| included.gas_used),
+        gas_used: own.map_or(0, |included| included.gas_used),
         calldata_len: calldata.len(),
         calldata_zeros: calldata.iter().filter(|byte| **byte == 0).count(),
         success: *delivered,

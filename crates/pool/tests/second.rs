@@ -3,10 +3,10 @@
 use core::fmt::Write;
 
 use pool::{Fr, field, second::fold};
+use primitives::Hex;
 
 fn hex(value: &Fr) -> String {
-    let bytes = field::to_bytes(value);
-    format!("\"0x{}\"", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    format!("\"0x{}\"", Hex(&field::to_bytes(value)))
 }
 
 /// Vectors of as many values as relations have, and of edges.

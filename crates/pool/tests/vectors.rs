@@ -13,11 +13,11 @@ use pool::{
     terms::Terms,
     tree::{DEPTH, Tree, zeros},
 };
+use primitives::hex;
 
 #[track_caller]
 fn check(value: Fr, expect: &str) {
-    let hex: String = field::to_bytes(&value).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hex, expect);
+    assert_eq!(hex(&field::to_bytes(&value)), expect);
 }
 
 fn terms() -> Terms {

@@ -128,7 +128,7 @@ impl Call {
 pub struct Write {
     /// The tick that wants it.
     pub tick: u32,
-    /// The contract's name in the workflow, resolved by the deployment.
+    /// The contract's name in the workflow, for people: the call says which it is.
     pub contract: String,
     /// The call.
     pub call: Call,

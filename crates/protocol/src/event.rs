@@ -39,7 +39,7 @@ pub enum Event {
         transaction: Bytes32,
         /// Whether the receiver took it; a refused report may be sent again.
         delivered: bool,
-        /// What it changed, in log order.
+        /// What changed since the node last looked, in log order: by others first, then by it.
         facts: Vec<Fact>,
     },
     /// No f + 1 signatures for one byte string: nothing was sent.
@@ -52,6 +52,26 @@ pub enum Event {
         /// Proof and attestation, ready for `confidentialFill`: the seed's `dark_pool.fill_event`.
         ready: Option<Ready>,
     },
+    /// Others acted on chain since the node last looked: between two ticks.
+    Heard {
+        /// What that changed, in log order.
+        facts: Vec<Fact>,
+    },
+}
+
+impl Event {
+    /// What the chain's logs say in it.
+    pub fn facts(&self) -> &[Fact] {
+        match self {
+            Self::Written { facts, .. } | Self::Heard { facts } => facts,
+            Self::Ticked { .. }
+            | Self::Ordered { .. }
+            | Self::Observed { .. }
+            | Self::Unobserved { .. }
+            | Self::Unwritten { .. }
+            | Self::Cleared { .. } => &[],
+        }
+    }
 }
 
 /// A round that awaits its settlement.
@@ -126,5 +146,10 @@ pub enum Fact {
         start: u64,
         /// Commitments, big-endian scalars; zero is an empty leaf.
         leaves: Vec<[u8; 32]>,
+    },
+    /// A receiver carried a report out, whoever brought it.
+    ReportExecuted {
+        /// The report's: the receiver takes none of this epoch or below any more.
+        epoch: u64,
     },
 }

@@ -20,9 +20,9 @@
 //!   `attestRecovery` becomes one `reportStatus` a tick, the literal call once, at the opening.
 //!
 //! Invariants, quoted by tests:
-//! 1. An event that answers no outstanding effect changes nothing.
+//! 1. An event that answers no outstanding effect changes nothing, unless it is a tick, an order, or news of the chain.
 //! 2. At most one request is open.
-//! 3. A write's epoch is above that of every write delivered before it, and of every other write of its tick.
+//! 3. A write's epoch is above that of every write delivered before it, by anybody, and of the tick's writes before it.
 //! 4. After a halt no request is made.
 //! 5. The same events give the same effects.
 
@@ -347,10 +347,18 @@ impl Mission {
                 self.outstanding.pop_front();
                 if *delivered {
                     // The receivers remember it, and nothing else of a write.
-                    self.epoch = epoch;
-                    facts.iter().for_each(|fact| self.learn(fact));
+                    self.epoch = self.epoch.max(epoch);
                 }
+                // A report that was refused may have been overtaken by what others did.
+                facts.iter().for_each(|fact| self.learn(fact));
                 self.outstanding.len()
+            }
+            Event::Heard { facts } => {
+                if awaits.is_some() {
+                    return Err(unexpected("news of the chain"));
+                }
+                facts.iter().for_each(|fact| self.learn(fact));
+                return Ok(Vec::new());
             }
             Event::Unwritten { .. } => {
                 let Some(Effect::Write(_)) = awaits else {
@@ -472,6 +480,7 @@ impl Mission {
                 self.attempts = 0;
             }
             Fact::Halted => self.halted = true,
+            Fact::ReportExecuted { epoch } => self.epoch = self.epoch.max(*epoch),
             Fact::StatusReported { .. } | Fact::LeavesInserted { .. } => {}
         }
     }

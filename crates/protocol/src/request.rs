@@ -4,7 +4,7 @@ use primitives::{Amount, Decode, Encode, Overflow, Premium};
 
 /// How premium caps rise from one failed attempt to the next, and when to stop.
 ///
-/// Default ladder of the design: 0.5 % (the seed's), then the three sealed calls at 1, 3 and 8 %.
+/// Default ladder: 0.5 % (the seed's), then the three sealed calls at 1, 3 and 8 %.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Escalation {
     /// Cap per attempt, ascending; the last one repeats.

@@ -246,4 +246,9 @@ pub enum Reply {
     },
     /// Refused, and why: names what was wrong, never what was inside.
     Refused(String),
+    /// Nothing was restored: an entry is not the next of a journal that was sealed to this measurement.
+    NotRestored {
+        /// Its number among those that came, from 0.
+        entry: u64,
+    },
 }

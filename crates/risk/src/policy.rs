@@ -254,7 +254,7 @@ macro_rules! call {
                 aggregate_min: Share = "60%", 0, 1, "A call that raises less than this share of the need takes nothing.", "design; book, simulator 7.7";
                 lot: Dollars = "$100k", 1, 1e12, "Fills are multiples of this.", "assumed";
                 share_max: Share = "35%", 0, 1, "Most that one maker fills of a request, of its size at detection, but a lot at least.", "design, against hold-up; book, simulator 7.7";
-                attempts: u32 = 6, 1, 100, "Calls that may fail before the ladder goes on to harsher steps.", "design: the three rungs, and the last once more for each time it is raised";
+                attempts: u32 = 6, 1, 100, "Calls that may fail before the ladder goes on to harsher steps.", "design: the three rungs, and the last once more for each time it is raised; book, simulator 7.7";
                 widen: u32 = 4, 0, 1000, "Makers invited in addition after each attempt.", "assumed; book, simulator 7.7";
                 haircut: bool = false, 0, 1, "Whether the ladder ends in a haircut or in a halt.", "design; book, simulator 7.7";
             }

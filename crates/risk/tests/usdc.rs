@@ -10,14 +10,16 @@ mod common;
 use common::{policy, runs, share};
 use risk::usdc;
 
+/// Of Kraken's public trades; where it is from stands with the moments that are computed from it.
+const SERIES: &str = "kraken_usdcusd_1h_2023-03-10_2023-03-14.csv";
+
 /// Hourly discounts of Kraken's volume-weighted price, if the series is beside the repository.
 fn kraken() -> Option<Vec<f64>> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let name = "kraken_usdcusd_1h_2023-03-10_2023-03-14.csv";
     // Beside the clone, or one further up for a worktree.
     let text = ["../shared/data", "../../shared/data", "../data"]
         .iter()
-        .find_map(|folder| std::fs::read_to_string(format!("{root}/{folder}/{name}")).ok())?;
+        .find_map(|folder| std::fs::read_to_string(format!("{root}/{folder}/{SERIES}")).ok())?;
     let discounts = text.lines().skip(1).map(|line| {
         let vwap: f64 = line.split(',').nth(5).unwrap().parse().unwrap();
         1.0 - vwap
@@ -28,9 +30,7 @@ fn kraken() -> Option<Vec<f64>> {
 #[test]
 fn the_path_is_within_a_percent_of_the_series() {
     let Some(series) = kraken() else {
-        println!(
-            "skipped: the Kraken series is not beside the repository (see the provenance note of shared/data)"
-        );
+        println!("skipped: {SERIES} is not beside the repository; its moments are usdc::PUBLISHED");
         return;
     };
     assert_eq!(series.len(), usdc::HOURS);

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use devchain::{Genesis, LocalChain, OpenError};
+use devchain::{Genesis, LocalChain};
 use evm::alloy::eips::Encodable2718 as _;
-use evm::alloy::primitives::{Address, keccak256};
+use evm::alloy::primitives::{Address, B256, keccak256};
 use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::transports::{RpcError, TransportError};
@@ -38,14 +38,7 @@ pub(crate) struct Devnet {
 impl Devnet {
     /// Opens a kept chain, or begins it.
     pub(crate) fn open(genesis: Genesis, kept: Box<dyn Storage>) -> Result<Self, Error> {
-        let (chain, _torn) = LocalChain::open(genesis, kept).map_err(|error| match error {
-            OpenError::Log(error) => Error::Kept(error),
-            error @ (OpenError::SecondGenesis { .. }
-            | OpenError::Refused { .. }
-            | OpenError::Diverged { .. }
-            | OpenError::RevertsAhead { .. }) => Error::ChainLog(error),
-        })?;
-        Self::of(chain)
+        Self::of(LocalChain::open(genesis, kept)?.0)
     }
 
     /// A chain that is forgotten when dropped.
@@ -100,6 +93,32 @@ impl Devnet {
         Ok(past.chain)
     }
 
+    /// What is in the blocks after a transaction's.
+    fn since(
+        &self,
+        after: Option<&Included>,
+    ) -> Result<Vec<(TransactionReceipt, Included)>, Failure> {
+        self.block_on(async |provider| {
+            let known = match after {
+                None => None,
+                Some(after) => receipt(provider, keccak256(&after.raw)).await?.block_number,
+            };
+            let mut news = Vec::new();
+            for height in known.unwrap_or_default() + 1..=self.chain.height() {
+                let (timestamp, raw) = block(provider, height).await?;
+                let receipt = receipt(provider, keccak256(&raw)).await?;
+                let included = Included {
+                    timestamp: Timestamp(timestamp),
+                    raw,
+                    success: receipt.status(),
+                    gas_used: receipt.gas_used,
+                };
+                news.push((receipt, included));
+            }
+            Ok(news)
+        })
+    }
+
     /// Asks the chain.
     pub(crate) fn block_on<'a, T, F: Future<Output = T> + 'a>(
         &'a self,
@@ -118,6 +137,10 @@ async fn block(provider: &DynProvider, height: u64) -> Result<(u64, Vec<u8>), Tr
     let block = found.ok_or(RpcError::NullResp)?;
     let transaction = block.transactions.txns().next().ok_or(RpcError::NullResp)?;
     Ok((block.header.timestamp, transaction.inner.encoded_2718()))
+}
+
+async fn receipt(provider: &DynProvider, hash: B256) -> Result<TransactionReceipt, TransportError> {
+    provider.get_transaction_receipt(hash).await?.ok_or(RpcError::NullResp)
 }
 
 /// The transmitter's account on the embedded chain: free gas, and blocks that are final when they are made.
@@ -167,6 +190,13 @@ impl Chain for Transmitter {
         // Nonce 0 was the registration's.
         let transaction = self.sign(1 + number, report);
         Ok(self.devnet.send(now, &transaction.bytes, "a report")?)
+    }
+
+    fn since(
+        &mut self,
+        after: Option<&Included>,
+    ) -> Result<Vec<(TransactionReceipt, Included)>, Failure> {
+        self.devnet.since(after)
     }
 
     fn refusal(&mut self, receiver: Address, raw: &[u8]) -> Result<Vec<u8>, Failure> {

@@ -1,15 +1,18 @@
 //! What goes wrong, on purpose: as configuration of a run, carried out by decorators around the ports and the stores
 //! that a node is given. No production code knows of any of it.
 
-use std::cell::RefCell;
 use std::io;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use cre::messages::sdk::{CapabilityResponse, capability_response};
+use cre::messages::sdk::{
+    CapabilityRequest, CapabilityResponse, ExecuteRequest, ExecutionResult, GetSecretsRequest,
+    SecretResponses, capability_response,
+};
 use cre::messages::{darkpool as wire, pack, unpack};
 use darkpool::Attested;
-use don::{Behaviour, Lie};
+use devchain::LocalChain;
+use don::{Program, ProgramError};
+use engine::{Mode, World};
 use evm::alloy::primitives::Address;
 use evm::alloy::providers::DynProvider;
 use evm::alloy::rpc::types::TransactionReceipt;
@@ -36,8 +39,91 @@ pub struct Faults {
     pub unregistered: bool,
     /// Whoever serves the enclave's answers to the nodes serves these instead.
     pub host: Option<Host>,
+    /// Somebody else acts on the same chain.
+    pub outsider: Option<Outsider>,
     /// Where the node loses its power.
     pub plug: Option<Plug>,
+}
+
+/// Somebody with an account on the same chain, who sees what anyone sees: the blocks, and a report on its way to one.
+#[derive(Clone)]
+pub struct Outsider(Arc<Act>);
+
+type Act = dyn Fn(&LocalChain, Seen<'_>) + Send + Sync;
+
+/// When an outsider acts.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'a> {
+    /// The node is about to look at what is new on the chain.
+    Look,
+    /// The nodes have read it for a tick.
+    Read,
+    /// A report is on its way, in no block yet.
+    Report(&'a Outgoing<'a>),
+}
+
+impl Outsider {
+    /// What it does each time.
+    pub fn new(acts: impl Fn(&LocalChain, Seen<'_>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(acts))
+    }
+
+    /// A decorator around the port whose chain it shares.
+    pub(crate) fn around(&self, chain: Box<dyn Chain>, shared: LocalChain) -> Box<dyn Chain> {
+        Box::new(Shared { inner: chain, chain: shared, outsider: self.clone() })
+    }
+}
+
+impl core::fmt::Debug for Outsider {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Outsider")
+    }
+}
+
+struct Shared {
+    inner: Box<dyn Chain>,
+    chain: LocalChain,
+    outsider: Outsider,
+}
+
+impl Shared {
+    fn act(&self, seen: Seen<'_>) {
+        (self.outsider.0)(&self.chain, seen);
+    }
+}
+
+impl Chain for Shared {
+    fn reads(&mut self, after: Option<&Included>) -> Result<DynProvider, Failure> {
+        let provider = self.inner.reads(after)?;
+        self.act(Seen::Read);
+        Ok(provider)
+    }
+
+    fn deliver(
+        &mut self,
+        now: Timestamp,
+        number: u64,
+        report: &Outgoing<'_>,
+    ) -> Result<(TransactionReceipt, Included), Failure> {
+        self.act(Seen::Report(report));
+        self.inner.deliver(now, number, report)
+    }
+
+    fn since(
+        &mut self,
+        after: Option<&Included>,
+    ) -> Result<Vec<(TransactionReceipt, Included)>, Failure> {
+        self.act(Seen::Look);
+        self.inner.since(after)
+    }
+
+    fn refusal(&mut self, receiver: Address, raw: &[u8]) -> Result<Vec<u8>, Failure> {
+        self.inner.refusal(receiver, raw)
+    }
+
+    fn digest(&mut self) -> Result<Bytes32, Failure> {
+        self.inner.digest()
+    }
 }
 
 /// A host between the enclave and all nodes.
@@ -50,23 +136,14 @@ impl Host {
         Self(Arc::new(serves))
     }
 
-    /// What every node hears of one tick's answer: it is served once, and alike to all.
-    pub(crate) fn behaviours(&self, n_nodes: usize) -> Vec<Behaviour<'static>> {
-        let served: Rc<RefCell<Option<CapabilityResponse>>> = Rc::default();
-        let node = |_| {
-            let (host, served) = (self.clone(), served.clone());
-            Behaviour::Lying(Lie {
-                hears: Box::new(move |request, response| {
-                    if request.method != wire::CHECK_RESERVES {
-                        return response;
-                    }
-                    let serve = || retold(response, |answer| (host.0)(answer));
-                    served.borrow_mut().get_or_insert_with(serve).clone()
-                }),
-                ..Lie::default()
-            })
+    /// What every node runs for one tick: the answer is served once, and alike to all.
+    pub(crate) fn around<'a>(&self, program: &'a dyn Program) -> Mishearing<'a> {
+        let (host, served) = (self.clone(), Mutex::new(None));
+        let hears = move |response| {
+            let serve = || retold(response, |answer| (host.0)(answer));
+            served.lock().expect("a host does not panic").get_or_insert_with(serve).clone()
         };
-        (0..n_nodes).map(node).collect()
+        Mishearing { program, hears: Box::new(hears) }
     }
 }
 
@@ -89,18 +166,68 @@ pub enum NodeFault {
 }
 
 impl NodeFault {
-    /// What the node does while the DON runs a workflow. A lying node hears the opposite of what the enclave said.
-    pub(crate) fn behaviour(self) -> Behaviour<'static> {
-        match self {
-            Self::None => Behaviour::Honest,
-            Self::Absent => Behaviour::Absent,
-            Self::Lying => Behaviour::Lying(Lie {
-                hears: Box::new(|request, response| {
-                    if request.method == wire::CHECK_RESERVES { lie(response) } else { response }
-                }),
-                ..Lie::default()
-            }),
+    /// What a lying node runs: it hears the opposite of what the enclave said.
+    pub(crate) fn around(program: &dyn Program) -> Mishearing<'_> {
+        Mishearing { program, hears: Box::new(lie) }
+    }
+}
+
+/// A program that hears another answer to a tick than was given.
+pub(crate) struct Mishearing<'a> {
+    program: &'a dyn Program,
+    hears: Hears,
+}
+
+type Hears = Box<dyn Fn(CapabilityResponse) -> CapabilityResponse + Send + Sync>;
+
+impl Program for Mishearing<'_> {
+    fn run(
+        &self,
+        request: &ExecuteRequest,
+        world: &mut dyn World,
+    ) -> Result<ExecutionResult, ProgramError> {
+        self.program.run(request, &mut Misheard { world, hears: &self.hears, ticks: Vec::new() })
+    }
+}
+
+struct Misheard<'a> {
+    world: &'a mut dyn World,
+    hears: &'a Hears,
+    /// Calls that ask about a tick.
+    ticks: Vec<i32>,
+}
+
+impl World for Misheard<'_> {
+    fn call(&mut self, mode: Mode, request: CapabilityRequest) -> Result<(), String> {
+        if request.method == wire::CHECK_RESERVES {
+            self.ticks.push(request.callback_id);
         }
+        self.world.call(mode, request)
+    }
+
+    fn answer(&mut self, callback_id: i32) -> Result<CapabilityResponse, String> {
+        let answer = self.world.answer(callback_id)?;
+        Ok(if self.ticks.contains(&callback_id) { (self.hears)(answer) } else { answer })
+    }
+
+    fn secrets(&mut self, request: GetSecretsRequest) -> Result<SecretResponses, String> {
+        self.world.secrets(request)
+    }
+
+    fn now(&mut self, mode: Mode) -> Result<u64, String> {
+        self.world.now(mode)
+    }
+
+    fn execution_id(&self) -> &str {
+        self.world.execution_id()
+    }
+
+    fn node_seed(&mut self) -> u64 {
+        self.world.node_seed()
+    }
+
+    fn log(&mut self, mode: Mode, line: &str) {
+        self.world.log(mode, line);
     }
 }
 
@@ -259,6 +386,13 @@ impl Chain for Plugged<dyn Chain> {
         self.inner.deliver(now, number, report)
     }
 
+    fn since(
+        &mut self,
+        after: Option<&Included>,
+    ) -> Result<Vec<(TransactionReceipt, Included)>, Failure> {
+        self.inner.since(after)
+    }
+
     fn refusal(&mut self, receiver: Address, raw: &[u8]) -> Result<Vec<u8>, Failure> {
         self.inner.refusal(receiver, raw)
     }
@@ -288,8 +422,8 @@ impl Enclave for Plugged<dyn Enclave> {
         self.inner.ask(what, command)
     }
 
-    fn reach(&mut self, n_events: u64) -> Result<(), node::Error> {
-        self.inner.reach(n_events)
+    fn reach(&mut self, n_events: u64, head: Bytes32) -> Result<(), node::Error> {
+        self.inner.reach(n_events, head)
     }
 }
 
@@ -368,6 +502,7 @@ const fn kind(record: &Record) -> &'static str {
             Event::Written { .. } => "written",
             Event::Unwritten { .. } => "unwritten",
             Event::Cleared { .. } => "cleared",
+            Event::Heard { .. } => "heard",
         },
     }
 }

@@ -565,7 +565,8 @@ impl Seen<'_> {
                 | Fact::RoundSettled { .. }
                 | Fact::RequestRevealed { .. }
                 | Fact::StatusReported { .. }
-                | Fact::LeavesInserted { .. } => {}
+                | Fact::LeavesInserted { .. }
+                | Fact::ReportExecuted { .. } => {}
             }
         }
         course
@@ -632,7 +633,8 @@ impl Seen<'_> {
                     | Fact::RequestExpired { .. }
                     | Fact::RequestRevealed { .. }
                     | Fact::StatusReported { .. }
-                    | Fact::LeavesInserted { .. } => {}
+                    | Fact::LeavesInserted { .. }
+                    | Fact::ReportExecuted { .. } => {}
                 }
             }
             paused += u32::from(is_watched(step) && (flagged || halted));

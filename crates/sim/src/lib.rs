@@ -23,7 +23,7 @@ mod script;
 mod world;
 
 pub use embedded::Embedded;
-pub use faults::{Faults, Host, Moment, NodeFault, Plug, Point};
+pub use faults::{Faults, Host, Moment, NodeFault, Outsider, Plug, Point, Seen};
 pub use inputs::Inputs;
 pub use node::{MODULE, proving_key_pin};
 pub use panel::{Maker, draw};
@@ -80,12 +80,9 @@ pub enum Error {
         /// Which.
         what: &'static str,
     },
-    /// What was kept is damaged, another run's or lost, or cannot be written.
+    /// What was kept is damaged, another run's or build's, or lost, or cannot be written.
     #[error(transparent)]
     Kept(#[from] store::Error),
-    /// The chain's log does not replay.
-    #[error("the chain's log")]
-    ChainLog(#[source] devchain::OpenError),
     /// The chain's clock cannot go where the run is.
     #[error("the chain's clock")]
     Clock(#[from] devchain::TimeError),

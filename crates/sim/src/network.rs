@@ -45,9 +45,8 @@ impl Nodes {
         let tees = runner.iter().map(|(runner, _)| &**runner as &dyn TeeRunner).collect();
         let workflow = Workflow { config: config.clone(), tees, ..Workflow::new(&module) };
         let job = Job::numbered(&don, 0, now);
-        let subscriptions =
-            don::subscribe(&don, &workflow, &job, &mut Registry::default(), &mut [])
-                .map_err(|error| node::Error::Workflow { reason: don::words(&error) })?;
+        let subscriptions = don::subscribe(&don, &workflow, &job, &mut Registry::default(), &[])
+            .map_err(|error| node::Error::Workflow { reason: don::words(&error) })?;
         Ok(Self { don, module, config, subscriptions, runner, faults, host })
     }
 }
@@ -80,12 +79,18 @@ impl Network for Nodes {
             workflow.tees.push(&**runner);
         }
         workflow.secrets.insert("", recovery::guest::TOKEN, TOKEN);
-        let mut behaviours: Vec<Behaviour<'_>> = match &self.host {
-            Some(host) => host.behaviours(self.faults.len()),
-            None => self.faults.iter().map(|fault| fault.behaviour()).collect(),
+        let liar = match &self.host {
+            Some(host) => host.around(&self.module),
+            None => NodeFault::around(&self.module),
         };
+        let behaviour = |fault: &NodeFault| match (fault, &self.host) {
+            (_, Some(_)) | (NodeFault::Lying, None) => Behaviour::Own(&liar),
+            (NodeFault::None, None) => Behaviour::Honest,
+            (NodeFault::Absent, None) => Behaviour::Absent,
+        };
+        let behaviours: Vec<Behaviour<'_>> = self.faults.iter().map(behaviour).collect();
         let fired =
-            self.subscriptions.fire(&self.don, &workflow, trigger, job, registry, &mut behaviours);
+            self.subscriptions.fire(&self.don, &workflow, trigger, job, registry, &behaviours);
         Ok(fired?)
     }
 }

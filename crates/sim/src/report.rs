@@ -73,6 +73,11 @@ pub enum What {
     },
     /// Too few nodes brought the same observation: no reading.
     Unread,
+    /// Others acted on chain: the mission goes on from what that changed.
+    Overheard {
+        /// How many of theirs there were, since the node last looked.
+        transactions: usize,
+    },
     /// A maker sealed an order.
     Ordered {
         /// Its number, from 0.
@@ -469,7 +474,8 @@ impl Told<'_> {
             | Event::Observed { .. }
             | Event::Unobserved { .. }
             | Event::Written { .. }
-            | Event::Unwritten { .. } => None,
+            | Event::Unwritten { .. }
+            | Event::Heard { .. } => None,
         });
         let proofs = rounds.map(|ready| {
             let timed = timed.get(&(ready.request, ready.round));
@@ -520,7 +526,8 @@ fn request(view: &View, disclosure: Disclosure) -> Option<RequestView> {
             | Fact::RecoveryAttested { .. }
             | Fact::StatusReported { .. }
             | Fact::Halted
-            | Fact::LeavesInserted { .. } => {}
+            | Fact::LeavesInserted { .. }
+            | Fact::ReportExecuted { .. } => {}
         }
     }
     let is_live =
@@ -548,7 +555,8 @@ fn is_mint_allowed<'a>(facts: impl Iterator<Item = &'a Fact>) -> bool {
             | Fact::RequestExpired { .. }
             | Fact::RequestRevealed { .. }
             | Fact::StatusReported { .. }
-            | Fact::LeavesInserted { .. } => {}
+            | Fact::LeavesInserted { .. }
+            | Fact::ReportExecuted { .. } => {}
         }
     }
     !flagged && !halted
@@ -580,7 +588,13 @@ impl Teller<'_> {
             Event::Observed { observed, .. } => self.observed(entry, observed),
             Event::Unobserved { .. } => self.line(entry, Stage::Detect, What::Unread),
             Event::Ordered { envelope, .. } => self.ordered(entry, envelope.len()),
+            Event::Heard { facts } => self.overheard(entry, entry.included.len(), facts),
             Event::Written { transaction, delivered, facts } => {
+                let n_others = entry.included.len().saturating_sub(1);
+                if n_others > 0 {
+                    let theirs = if *delivered { &[] } else { facts.as_slice() };
+                    self.overheard(entry, n_others, theirs);
+                }
                 if let Some(Effect::Write(write)) = &entry.effect {
                     self.written(entry, write, *transaction, *delivered, facts);
                 }
@@ -705,6 +719,31 @@ impl Teller<'_> {
         }
     }
 
+    /// What others did of what the node would have done.
+    fn overheard(&mut self, entry: &Entry, transactions: usize, facts: &[Fact]) {
+        self.line(entry, Stage::Settle, What::Overheard { transactions });
+        for fact in facts {
+            let what = match fact {
+                Fact::RoundSettled { id, .. } => {
+                    self.settled(*id, entry.tick, core::slice::from_ref(fact))
+                }
+                Fact::RequestExpired { attempts, .. } => Some(What::Expired {
+                    attempts: Some(*attempts),
+                    attempts_max: self.told.inputs.deployment.guard.attempts_max,
+                    halted: facts.contains(&Fact::Halted),
+                }),
+                Fact::RequestOpened { .. }
+                | Fact::RequestRevealed { .. }
+                | Fact::RecoveryAttested { .. }
+                | Fact::StatusReported { .. }
+                | Fact::Halted
+                | Fact::LeavesInserted { .. }
+                | Fact::ReportExecuted { .. } => None,
+            };
+            what.into_iter().for_each(|what| self.line(entry, Stage::Settle, what));
+        }
+    }
+
     /// What a call did; none for what is told once and was told.
     fn delivered(&mut self, write: &Write, facts: &[Fact]) -> Option<What> {
         let deployment = &self.told.inputs.deployment;
@@ -758,7 +797,8 @@ impl Teller<'_> {
             | Fact::RecoveryAttested { .. }
             | Fact::StatusReported { .. }
             | Fact::Halted
-            | Fact::LeavesInserted { .. } => None,
+            | Fact::LeavesInserted { .. }
+            | Fact::ReportExecuted { .. } => None,
         })?;
         let is_it =
             |clearing: &&mut Clearing| (clearing.request, clearing.round) == (request, round);
@@ -794,7 +834,8 @@ fn attempts(facts: &[Fact]) -> Option<u8> {
         | Fact::RecoveryAttested { .. }
         | Fact::StatusReported { .. }
         | Fact::Halted
-        | Fact::LeavesInserted { .. } => None,
+        | Fact::LeavesInserted { .. }
+        | Fact::ReportExecuted { .. } => None,
     })
 }
 

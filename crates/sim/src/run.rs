@@ -92,6 +92,9 @@ fn mission(
         inbox: Box::new(script),
         journal,
     };
+    if let Some(outsider) = &inputs.faults.outsider {
+        ports.chain = outsider.around(ports.chain, devnet.chain.clone());
+    }
     if let Some(plug) = &inputs.faults.plug {
         ports = plug.around_ports(ports);
     }

@@ -72,7 +72,8 @@ impl Script {
             | Event::Unobserved { .. }
             | Event::Written { .. }
             | Event::Unwritten { .. }
-            | Event::Cleared { .. } => None,
+            | Event::Cleared { .. }
+            | Event::Heard { .. } => None,
         });
         let Some(struck) = struck else { return false };
         let answered = match self.disclosure {

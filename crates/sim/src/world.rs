@@ -91,6 +91,14 @@ pub(crate) fn seed_commitment(seed: u64, chain_id: u64) -> Result<Bytes32, Error
     Ok(Bytes32(sha256(&[b"cdpr/seed-commitment/v1", &party.seed, &party.draw("salt", 0)])))
 }
 
+/// What chain and enclave are of: `SHA-256("cdpr/world/v1" ‖ run ‖ hash of each deployment transaction)`. The plan says
+/// more than the run's arguments: it has the enclave's measurement in it, the workflow's module, the contracts and the
+/// makers, so what another build left behind is known at its first record.
+fn identity(run: Bytes32, plan: &deploy::Plan) -> Bytes32 {
+    let hashes = plan.steps.iter().map(|step| step.transaction.hash.0);
+    Bytes32(sha256(&[b"cdpr/world/v1", &run.0, &hashes.collect::<Vec<_>>().concat()]))
+}
+
 impl World {
     /// Opens the world: deploys what is not deployed, launches and verifies the enclave, registers it
     /// through the DON, makes the deposits. Idempotent over its stores.
@@ -117,8 +125,6 @@ impl World {
         kept: Box<dyn Storage>,
         journal: Option<&Journaled>,
     ) -> Result<Self, Error> {
-        let run = inputs.run()?;
-        let kept = Kept::open(kept, run)?;
         let panel = panel(&inputs)?;
         let accounts = Accounts::of(&inputs, &panel)?;
         let ground = Ground::of(guest, &inputs, &panel, &accounts)?;
@@ -126,13 +132,16 @@ impl World {
         let configuration = encode(&configuration(&inputs, &accounts, &ground, &parties));
         let measurements = host::image::ENCLAVE.measurements(&configuration);
         let plan = ground.plan(&parties.issuer, measurements.workload_id())?;
+        let world = identity(inputs.run()?, &plan);
 
         let (chain_id, start) = (inputs.deployment.chain_id, inputs.scenario.start);
         let mut genesis = genesis(chain_id, start, accounts.addresses());
-        genesis.run = run.0.into();
+        genesis.run = world.0.into();
+        let kept = Kept::open(kept, world)?;
         let devnet = Arc::new(Devnet::open(genesis.clone(), chain)?);
         if let Some(journal) = journal.filter(|journal| !journal.is_closed()) {
             devnet.chain.expect(&journal.transactions(), "the journal")?;
+            journal.keeps_up_with(Timestamp(devnet.chain.timestamp()), start)?;
             kept.agrees_with(journal)?;
         }
         let mut enclave = launch(&inputs, &configuration, kept)?;
@@ -250,7 +259,6 @@ impl World {
             chain_id: self.contracts.chain_id,
             dark_pool: self.contracts.dark_pool,
             confidential_por: self.contracts.por,
-            names: self.inputs.deployment.contracts.clone(),
         }
     }
 
@@ -355,8 +363,8 @@ impl Enclave for World {
         self.enclave.ask(what, command)
     }
 
-    fn reach(&mut self, n_events: u64) -> Result<(), node::Error> {
-        self.enclave.reach(n_events)
+    fn reach(&mut self, n_events: u64, head: Bytes32) -> Result<(), node::Error> {
+        self.enclave.reach(n_events, head)
     }
 }
 

@@ -26,13 +26,27 @@ pub enum Error {
         /// What does not hold.
         reason: &'static str,
     },
-    /// The log is whole, and another run's.
-    #[error("{file} is of another run: the record at byte {offset} says so")]
+    /// The log is whole, and another run's, or the same one's by another build.
+    #[error("{file} is of another run or build: the record at byte {offset} says so")]
     OtherRun {
         /// Which.
         file: String,
         /// Where the frame begins that differs.
         offset: u64,
+    },
+    /// The log is whole, and whoever keeps it cannot go through one of its records again: another build wrote it, or
+    /// someone who frames records as well as we do.
+    #[error(
+        "{file} cannot be gone through again: the record at byte {offset} is whole, and not this build's"
+    )]
+    Unreplayed {
+        /// Which.
+        file: String,
+        /// Where the frame begins.
+        offset: u64,
+        /// What came of the record.
+        #[source]
+        source: Box<dyn core::error::Error + Send + Sync>,
     },
     /// The log is whole as far as it goes, and others know that it went further.
     #[error("{file} ends at byte {offset}, before {what}: it is missing, or was cut")]

@@ -4,7 +4,7 @@
 //! - [`Log`] is what is kept: records, framed alike whatever they are of.
 //! - [`Storage`] is the medium: bytes that are read, appended, made durable, cut.
 //! - [`FileStorage`] is one file, locked while it is held; [`MemoryStorage`] forgets, and can crash.
-//! - [`Error`] says that bytes are damaged, another run's or lost, and where. Only what an interrupted writer left
+//! - [`Error`] says that bytes are damaged, another run's, another build's or lost, and where. Only what an interrupted writer left
 //!   unfinished, a [`TornTail`], goes without one.
 
 mod error;

@@ -43,6 +43,14 @@ pub struct Record {
     before: Writer,
 }
 
+impl Record {
+    /// The hash over every record before it.
+    #[must_use]
+    pub const fn head_before(&self) -> Bytes32 {
+        self.before.head()
+    }
+}
+
 /// The unfinished end of a log, left by a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TornTail {
@@ -122,6 +130,12 @@ impl Log {
         self.writer.head()
     }
 
+    /// Whether it has no record. Its kind may be there: a crash between the two leaves that.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.end <= self.kind.magic.len() as u64
+    }
+
     /// Where its last record ends, in bytes.
     #[must_use]
     pub const fn end(&self) -> u64 {
@@ -138,6 +152,17 @@ impl Log {
     #[must_use]
     pub fn of_another_run(&self, offset: u64) -> Error {
         Error::OtherRun { file: self.storage.name().to_owned(), offset }
+    }
+
+    /// That the record at a byte is whole, and cannot be gone through again.
+    #[must_use]
+    pub fn unreplayed(
+        &self,
+        offset: u64,
+        source: impl Into<Box<dyn core::error::Error + Send + Sync>>,
+    ) -> Error {
+        let file = self.storage.name().to_owned();
+        Error::Unreplayed { file, offset, source: source.into() }
     }
 
     /// That the log stops before something it has held.

@@ -1,19 +1,25 @@
 //! Chunk files: written whole or not at all, and refused when they are not what they say.
 //!
-//! ```text
-//! "CDPRCHK1" │ u32 len │ header, JSON │ rows × columns × f64 │ SHA-256 of all before     little-endian
-//! ```
+//! Two records, framed as every log is ([`primitives::frames`]): the header, JSON, and rows × columns × f64,
+//! little-endian. No writer is interrupted within a chunk, so one that stops early is damaged as well.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use primitives::frames::{self, Flaw, Frame, Kind};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::plan::Plan;
 use crate::{folder, model};
 
-pub(crate) const MAGIC: &[u8; 8] = b"CDPRCHK1";
+/// How a chunk begins, and what its frames are hashed under.
+pub const KIND: Kind = Kind { magic: b"CDPRCHK2", domain: "cdpr/chunk/v2" };
+
+/// How chunks of earlier versions began, which had a digest at their end.
+const EARLIER: &[u8] = b"CDPRCHK1";
+
+/// How chunks of all versions begin.
+pub(crate) const FAMILY: &[u8] = b"CDPRCHK";
 
 /// What a chunk says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,14 +42,18 @@ pub enum Error {
         #[source]
         cause: std::io::Error,
     },
-    /// Not a chunk, or a damaged one.
-    #[error("{} is not a whole chunk", .path.display())]
+    /// Not a chunk, or its bytes were changed after they were written.
+    #[error("{} is damaged at byte {offset}: {reason}", .path.display())]
     Damaged {
         /// Which file.
         path: PathBuf,
+        /// Where the first frame begins that is not as it was.
+        offset: u64,
+        /// What does not hold.
+        reason: &'static str,
     },
     /// A chunk of another study, or of another version of this program.
-    #[error("{} belongs to another study", .path.display())]
+    #[error("{} belongs to another study, or to another version", .path.display())]
     Foreign {
         /// Which file.
         path: PathBuf,
@@ -123,7 +133,7 @@ pub fn keep(plan: &Plan, index: u64, rows: &[Vec<f64>], folder: &Path) -> Result
 pub fn remove(plan: &Plan, folder: &Path) -> Result<(), Error> {
     folder::remove(folder, |path| {
         fs::read(path).is_ok_and(|bytes| {
-            decode(&bytes).is_some_and(|(header, _)| {
+            decode(&bytes).is_ok_and(|(header, _)| {
                 header.config == plan.config() && path == self::path(folder, header.index)
             })
         })
@@ -136,17 +146,9 @@ pub fn encode(plan: &Plan, index: u64, rows: &[Vec<f64>]) -> Vec<u8> {
     let columns = model::columns(plan.spec().model).len();
     let header = Header { config: plan.config().to_owned(), index, columns, rows: rows.len() };
     let header = serde_json::to_vec(&header).expect("a header has string keys");
-    let mut bytes = Vec::with_capacity(64 + header.len() + rows.len() * columns * 8);
-    bytes.extend_from_slice(MAGIC);
-    let len = u32::try_from(header.len()).expect("a header is some hundred bytes");
-    bytes.extend_from_slice(&len.to_le_bytes());
-    bytes.extend_from_slice(&header);
-    for value in rows.iter().flatten() {
-        bytes.extend_from_slice(&value.to_le_bytes());
-    }
-    let digest = Sha256::digest(&bytes);
-    bytes.extend_from_slice(&digest);
-    bytes
+    let values: Vec<u8> = rows.iter().flatten().flat_map(|value| value.to_le_bytes()).collect();
+    let mut writer = frames::Writer::new(&KIND);
+    [&KIND.magic[..], &writer.append(&header), &writer.append(&values)].concat()
 }
 
 /// Reads a chunk; none when it is not there.
@@ -168,15 +170,23 @@ pub fn read(plan: &Plan, index: u64, folder: &Path) -> Result<Option<Vec<Vec<f64
 /// # Errors
 /// [`Error`] when it is damaged or another study's.
 pub fn parse(plan: &Plan, index: u64, bytes: &[u8], path: &Path) -> Result<Vec<Vec<f64>>, Error> {
-    let damaged = || Error::Damaged { path: path.to_owned() };
-    let (header, values) = decode(bytes).ok_or_else(damaged)?;
+    let damaged = |(offset, reason): (usize, &'static str)| Error::Damaged {
+        path: path.to_owned(),
+        offset: offset as u64,
+        reason,
+    };
+    if bytes.starts_with(EARLIER) {
+        return Err(Error::Foreign { path: path.to_owned() });
+    }
+    let (header, values) = decode(bytes).map_err(damaged)?;
     if header.config != plan.config() || header.index != index {
         return Err(Error::Foreign { path: path.to_owned() });
     }
-    // Anyone can make a digest, so what the header says of its rows is not yet so.
+    // Anyone can make frames, so what the header says of its rows is not yet so.
     let columns = model::columns(plan.spec().model).len();
+    let Frame { offset, record: values, .. } = values;
     if header.columns != columns || Some(values.len()) != header.rows.checked_mul(columns * 8) {
-        return Err(damaged());
+        return Err(damaged((offset, "these are not the rows that the header tells of")));
     }
     let row = |row: &[u8]| {
         row.as_chunks::<8>().0.iter().map(|value| f64::from_le_bytes(*value)).collect()
@@ -184,14 +194,20 @@ pub fn parse(plan: &Plan, index: u64, bytes: &[u8], path: &Path) -> Result<Vec<V
     Ok(values.chunks_exact(columns * 8).map(row).collect())
 }
 
-/// The header of a chunk, and its values as they came.
-fn decode(bytes: &[u8]) -> Option<(Header, &[u8])> {
-    let (body, digest) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
-    if Sha256::digest(body).as_slice() != digest {
-        return None;
+/// The header of a chunk, and its values as they came; or where it is damaged, and how.
+fn decode(bytes: &[u8]) -> Result<(Header, Frame<'_>), (usize, &'static str)> {
+    let (read, flaw) = frames::read(&KIND, bytes);
+    match flaw {
+        None => {}
+        Some(Flaw::Torn { offset, .. }) => {
+            return Err((offset, "it stops early, and chunks are written whole"));
+        }
+        Some(Flaw::Damaged { offset, reason, .. }) => return Err((offset, reason)),
     }
-    let rest = body.strip_prefix(MAGIC)?;
-    let (len, rest) = rest.split_first_chunk::<4>()?;
-    let (header, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*len)).ok()?)?;
-    Some((serde_json::from_slice(header).ok()?, rest))
+    let [header, values] = read.frames[..] else {
+        return Err((read.end, "a chunk is a header and its rows"));
+    };
+    let parsed = serde_json::from_slice(header.record)
+        .map_err(|_| (header.offset, "its header is none of this version"))?;
+    Ok((parsed, values))
 }

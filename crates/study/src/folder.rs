@@ -148,7 +148,7 @@ fn is_ours(name: &OsStr, beginning: &[u8]) -> bool {
     let known = FILES.iter().find(|(known, _)| *known == name).map(|(_, header)| *header);
     let header = match known {
         Some(header) => header,
-        None if is_chunk(name) => crate::chunk::MAGIC,
+        None if is_chunk(name) => crate::chunk::FAMILY,
         None if is_partial(name) => return true,
         // A report may go by any name.
         None => {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Finding;
 
-/// Crates that take time, entropy and the world as arguments (design, "Shape of the code").
+/// Crates that take time, entropy and the world as arguments (ARCHITECTURE, invariant 1).
 pub(super) const PURE: [&str; 8] =
     ["primitives", "pool", "circuits", "attestation", "protocol", "recovery", "risk", "client"];
 

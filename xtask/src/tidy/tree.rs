@@ -207,7 +207,7 @@ fn prose(markdown: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// No text leans on a document that a clone doesn't have: a note, or a numbered decision of a design.
+/// No text leans on a document that a clone doesn't have: a note, or a design that has numbers or says things.
 pub(super) fn check_citations(path: &str, text: &str) -> Vec<Finding> {
     // A citation may break at the end of a line, behind which a comment goes on.
     let bare = |line: &str| {
@@ -233,6 +233,11 @@ fn citation(text: &str) -> Option<(usize, &str)> {
     let note = ["research", " note"].concat();
     if let Some(at) = text.find(&note) {
         return Some((at, &text[at..at + note.len()]));
+    }
+    // A design that says something is a document.
+    let said = ["says", "has", "names"].map(|verb| ["the design", verb, ""].join(" "));
+    if let Some((at, said)) = said.iter().find_map(|said| Some((text.find(said)?, said))) {
+        return Some((at, text[at..at + said.len()].trim_end()));
     }
     let numbered = ["design d", "design's d"]
         .into_iter()
@@ -445,6 +450,7 @@ mod tests {
             (broken.to_owned(), 1),
             (concat!("// (design ", "D16).").to_owned(), 1),
             (concat!("the design's ", "D3 says").to_owned(), 1),
+            (concat!("Against it: the design ", "says 0.85 M.").to_owned(), 1),
         ] {
             let findings = check_citations("a.rs", &text);
             assert_eq!(findings.len(), 1, "{text}");

@@ -186,7 +186,9 @@ fn no_scenario(path: &Path) -> Failure {
 fn unkept(error: store::Error) -> Failure {
     let hint = match &error {
         store::Error::Medium { .. } => return Failure::Internal(error.into()),
-        store::Error::OtherRun { .. } => "give another file, or the arguments of that run",
+        store::Error::OtherRun { .. } | store::Error::Unreplayed { .. } => {
+            "give another file, or the arguments and the build of that run"
+        }
         store::Error::Damaged { .. } | store::Error::Lost { .. } => {
             "nothing was changed: put back the file as it was, or begin anew with another --journal"
         }

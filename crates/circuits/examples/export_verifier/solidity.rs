@@ -16,6 +16,7 @@
 use ark_groth16::VerifyingKey;
 use ark_serialize::CanonicalDeserialize;
 use circuits::{clearing, keys::Pinned};
+use primitives::hex;
 use sha2::{Digest, Sha256};
 use taceo_groth16_sol::{SolidityVerifierConfig, SolidityVerifierContext, askama::Template};
 
@@ -56,8 +57,4 @@ pub(crate) fn verifier(pinned: &Pinned) -> String {
         hex(&Sha256::digest(&pinned.verifying_key)),
         body.join("\n"),
     )
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

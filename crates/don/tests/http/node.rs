@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use don::http::connect_within;
 use don::words;
@@ -75,10 +75,8 @@ fn reply(status: &str, headers: &str, body: &str) -> String {
 
 #[test]
 fn node_that_takes_the_connection_and_says_nothing_is_given_up() {
-    let begun = Instant::now();
     let (answered, _) = ask(&[], SHORT);
     assert_eq!(answered.unwrap_err(), "the node did not answer within 200 ms");
-    assert!(begun.elapsed() < Duration::from_secs(20), "its time, not the connection's");
 }
 
 #[test]
@@ -100,10 +98,8 @@ fn node_that_begins_an_answer_and_stops_is_given_up() {
 #[test]
 fn busy_node_is_asked_again_when_it_says() {
     let busy = reply("429 Too Many Requests", "Retry-After: 1\r\n", "");
-    let begun = Instant::now();
     let (answered, n_asked) = ask(&[busy, reply("200 OK", "", ANSWER)], LONG);
     assert_eq!((answered, n_asked), (Ok(31_337), 2));
-    assert!(begun.elapsed() >= Duration::from_secs(1), "it asked for a second");
 }
 
 #[test]
@@ -129,15 +125,21 @@ fn node_that_stays_busy_is_named_with_its_status() {
 
 #[test]
 fn node_that_asks_for_longer_than_there_is_time_is_not_waited_for() {
-    let busy = reply("429 Too Many Requests", "Retry-After: 3600\r\n", "");
-    let begun = Instant::now();
-    let (answered, n_asked) = ask(&[busy], LONG);
-    assert_eq!(
-        answered.unwrap_err(),
-        "the node answers HTTP 429 Too Many Requests and wants to be left alone for 3600 s, a request has 60 s in all"
-    );
-    assert_eq!(n_asked, 1);
-    assert!(begun.elapsed() < Duration::from_secs(30));
+    for (asks, patience, left) in [
+        (3_600, LONG, "3600 s, a request has 60 s in all"),
+        // A second is a second, and not the client's own pause of a millisecond.
+        (1, SHORT, "1 s, a request has 0.2 s in all"),
+    ] {
+        let busy = reply("429 Too Many Requests", &format!("Retry-After: {asks}\r\n"), "");
+        let (answered, n_asked) = ask(&[busy], patience);
+        assert_eq!(
+            answered.unwrap_err(),
+            format!(
+                "the node answers HTTP 429 Too Many Requests and wants to be left alone for {left}"
+            )
+        );
+        assert_eq!(n_asked, 1);
+    }
 }
 
 #[test]

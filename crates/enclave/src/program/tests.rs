@@ -185,9 +185,30 @@ fn a_restarted_enclave_continues_and_another_measurement_gets_nothing() {
     assert!(ask(&mut again, &Command::Inform(vec![fact])).sealed.is_none());
 
     let mut changed = program([2; 32]);
-    let reason = refusal(ask(&mut changed, &Command::Restore(entries)));
-    assert!(reason.contains("entry 0 was not written by this measurement"), "{reason}");
+    let reply = ask(&mut changed, &Command::Restore(entries)).reply;
+    assert!(matches!(reply, Reply::NotRestored { entry: 0 }));
     assert!(changed.booted.as_ref().unwrap().state.issuer().is_err());
+}
+
+/// By its number among what the host keeps, one to a command, the seed's not counted.
+#[test]
+fn an_entry_that_is_not_the_next_one_is_named() {
+    let mut first = program([1; 32]);
+    let (fact, honest) = brief(&mut first, &issuer(), 0);
+    let mut entries: Vec<Vec<u8>> =
+        [Command::Inform(vec![fact]), honest].map(|c| ask(&mut first, &c).sealed.unwrap()).into();
+    entries.push(observe(&mut first, 1, 1_021).sealed.unwrap());
+    for named in 0..entries.len() {
+        let mut changed = entries.clone();
+        *changed[named].last_mut().unwrap() ^= 1;
+        let mut again = program([1; 32]);
+        let reply = ask(&mut again, &Command::Restore(changed)).reply;
+        assert!(
+            matches!(reply, Reply::NotRestored { entry } if entry == named as u64),
+            "entry {named}"
+        );
+        assert!(again.booted.as_ref().unwrap().state.issuer().is_err(), "nothing is restored");
+    }
 }
 
 #[test]
@@ -266,6 +287,22 @@ fn an_enclave_set_back_to_before_a_shortfall_does_not_say_that_the_coin_is_backe
         ));
         assert_ne!(attested(&observe(&mut again, 10, 1_019)), Some(true), "{kept} entries kept");
     }
+}
+
+#[test]
+fn a_tick_before_the_last_one_judged_is_refused_as_what_it_is() {
+    let mut program = program([1; 32]);
+    let (fact, honest) = brief(&mut program, &issuer(), 0);
+    ask(&mut program, &Command::Inform(vec![fact]));
+    ask(&mut program, &honest);
+    observe(&mut program, 120, 1_021);
+    // The workflow was bound again, and counts from a new start.
+    let reason = refusal(observe(&mut program, 1, 1_021));
+    assert!(
+        reason.starts_with("tick 1 is over, since tick 120 was judged: keep `started`"),
+        "{reason}"
+    );
+    assert!(matches!(observe(&mut program, 120, 1_021).reply, Reply::Observed { .. }));
 }
 
 #[test]

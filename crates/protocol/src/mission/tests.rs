@@ -164,6 +164,9 @@ impl World {
                     }
                 }
                 Fact::Halted => self.stored.halted = true,
+                Fact::ReportExecuted { epoch } => {
+                    self.stored.epoch = self.stored.epoch.max(*epoch);
+                }
                 Fact::StatusReported { .. } | Fact::LeavesInserted { .. } => {}
             }
         }

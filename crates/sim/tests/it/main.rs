@@ -15,6 +15,7 @@ mod guest;
 mod journals;
 mod levels;
 mod losses;
+mod outsiders;
 mod recording;
 
 use std::sync::OnceLock;

@@ -128,7 +128,7 @@ fn run(
     let config = if is_pre_hook { Vec::new() } else { CONFIG.to_vec() };
     let request = ExecuteRequest { config, request: Some(request), max_response_size: 0 };
     let workflow = Workflow { config: CONFIG.to_vec(), ..Workflow::new(module) };
-    let execution = don::execute(don, &workflow, &request, &job, registry, &mut []);
+    let execution = don::execute(don, &workflow, &request, &job, registry, &[]);
     recorded(name, request, &job, &execution)
 }
 

@@ -9,9 +9,7 @@ use circuits::keys::{VerifyingKey, pinned};
 use devchain::{Genesis, LocalChain};
 use node::{Journaled, Kept};
 use primitives::frames::{self, Kind};
-use primitives::{
-    Address, Bytes32, CommitmentHash, Disclosure, RequestId, Timestamp, encode, sha256,
-};
+use primitives::{Address, Bytes32, CommitmentHash, Disclosure, RequestId, Timestamp, encode};
 use protocol::Outcome;
 use protocol::attest::{Observed, Status};
 use protocol::event::{Event, Ready};
@@ -71,25 +69,14 @@ pub(crate) const DISK: &[Decoder] = &[
             let bytes = framed(&KIND, [encode(&(0_u8, run)), record.to_vec()]);
             Kept::open(Box::new(MemoryStorage::named("enclave", bytes)), run).is_ok()
         },
-        || vec![encode(&(1_u8, vec![4_u8; 50])), encode(&(2_u8, 5_u64))],
+        || vec![encode(&(1_u8, vec![4_u8; 50])), encode(&(2_u8, 5_u64, Bytes32([6; 32])))],
     )
     // The log begins again; a count that no memory could hold.
     .bad(|| vec![encode(&(0_u8, Bytes32([3; 32]))), vec![1, 0xff, 0xff, 0xff, 0xff]]),
     // One record after a chain's first. A block is executed.
     Decoder::new("disk/chain-log", chain_log, || chain_records()[1..].to_vec()).slow(10),
-    Decoder::new("disk/chunks", chunks, || {
-        let rows = vec![vec![0.5; columns()]; 2];
-        let bytes = chunk::encode(plan(), 0, &rows);
-        vec![bytes[..bytes.len() - 32].to_vec()]
-    })
-    .bad(|| {
-        let header = |columns: usize, rows: usize| {
-            let config = plan().config();
-            let header =
-                format!(r#"{{"config":"{config}","index":0,"columns":{columns},"rows":{rows}}}"#);
-            let len = u32::try_from(header.len()).unwrap().to_le_bytes();
-            [&b"CDPRCHK1"[..], &len, header.as_bytes()].concat()
-        };
+    // The header of two rows.
+    Decoder::new("disk/chunks", chunks, || vec![header(columns(), 2)]).bad(|| {
         // Rows of nothing, as many as one likes; and none, of more than there is.
         vec![header(0, 0), header(0, usize::MAX), header(usize::MAX, 0), header(usize::MAX / 8, 8)]
     }),
@@ -152,6 +139,7 @@ fn records() -> Vec<Vec<u8>> {
         Event::Observed { observed, signature: vec![4; 65] },
         Event::Unobserved { tick: 2 },
         Event::Written { transaction: Bytes32([5; 32]), delivered: true, facts: facts() },
+        Event::Heard { facts: facts() },
         Event::Unwritten { agreeing: 2 },
         Event::Cleared { ready: Some(ready) },
         Event::Cleared { ready: None },
@@ -214,8 +202,14 @@ fn columns() -> usize {
     study::model::columns(plan().spec().model).len()
 }
 
-fn chunks(body: &[u8]) -> bool {
-    let bytes = [body, &sha256(&[body])].concat();
+fn header(columns: usize, rows: usize) -> Vec<u8> {
+    let config = plan().config();
+    format!(r#"{{"config":"{config}","index":0,"columns":{columns},"rows":{rows}}}"#).into_bytes()
+}
+
+fn chunks(header: &[u8]) -> bool {
+    let rows = vec![0; 2 * columns() * 8];
+    let bytes = framed(&chunk::KIND, [header.to_vec(), rows]);
     chunk::parse(plan(), 0, &bytes, Path::new("0.chunk")).is_ok_and(|rows| {
         let again = chunk::encode(plan(), 0, &rows);
         chunk::parse(plan(), 0, &again, Path::new("0.chunk")).is_ok()

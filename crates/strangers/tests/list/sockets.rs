@@ -235,6 +235,7 @@ fn good_answers() -> Vec<Vec<u8>> {
         Reply::Unobserved,
         Reply::Cleared { ready: Some(ready), prove_ms: 2_000, constraints: 65_218 },
         Reply::Refused("an envelope is 4096 bytes".to_owned()),
+        Reply::NotRestored { entry: 2 },
     ]
     .into_iter()
     .map(|reply| encode(&Answer { sealed: Some(vec![9; 40]), reply }))

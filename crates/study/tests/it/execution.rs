@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use primitives::frames;
 use study::plan::Plan;
 use study::{chunk, study as run_study};
 use tempfile::TempDir;
@@ -55,7 +56,7 @@ fn a_study_that_was_killed_goes_on_and_ends_with_the_same_bytes() {
         chunk::make(&plan, index, &chunks).unwrap();
     }
     let half = chunks.join(format!(".00000001.chunk.0123456789abcdef{}", study::folder::PARTIAL));
-    fs::write(&half, b"CDPRCHK1 half").unwrap();
+    fs::write(&half, b"CDPRCHK2 half").unwrap();
     let found = AtomicU64::new(0);
     run_study::run(&plan, killed.path(), &chunks, 2, &|progress| {
         found.fetch_max(progress.found, Ordering::Relaxed);
@@ -87,13 +88,29 @@ fn a_damaged_chunk_and_one_of_another_study_are_refused() {
     chunk::make(&plan, 0, folder.path()).unwrap();
     let path = chunk::path(folder.path(), 0);
     let good = fs::read(&path).unwrap();
-    for at in [0, 9, good.len() / 2, good.len() - 1] {
-        let mut bad = good.clone();
-        bad[at] ^= 1;
+    let starts: Vec<usize> =
+        frames::read(&chunk::KIND, &good).0.frames.iter().map(|frame| frame.offset).collect();
+    let named = |bad: &[u8], at: usize| {
         fs::write(&path, bad).unwrap();
         let error = chunk::read(&plan, 0, folder.path()).unwrap_err();
-        assert!(matches!(error, chunk::Error::Damaged { .. }), "byte {at}: {error}");
+        let start = starts.iter().rfind(|start| **start <= at).copied().unwrap_or(0);
+        let chunk::Error::Damaged { path: file, offset, .. } = &error else {
+            panic!("byte {at}: {error}")
+        };
+        assert_eq!((file, *offset), (&path, start as u64), "byte {at}: {error}");
+    };
+    let edges = starts.iter().flat_map(|start| [start - 1, *start, start + 5, start + 9]);
+    let some = edges.chain((0..good.len()).step_by(997)).chain([good.len() - 1]);
+    for at in some {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        named(&bad, at);
+        named(&good[..at], at);
     }
+    // As versions before this one wrote them.
+    fs::write(&path, b"CDPRCHK1 and so on").unwrap();
+    let error = chunk::read(&plan, 0, folder.path()).unwrap_err();
+    assert!(matches!(error, chunk::Error::Foreign { .. }), "{error}");
     fs::write(&path, &good).unwrap();
     let other = super::plan(&SMALL.replace("seed = 7", "seed = 8"));
     let error = chunk::read(&other, 0, folder.path()).unwrap_err();

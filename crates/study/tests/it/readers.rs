@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
+use primitives::frames;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use study::data::{self, Fill};
 use study::plan::Plan;
 use study::spec::{DataSpec, Spec};
@@ -151,15 +151,19 @@ proptest! {
 
     #[test]
     fn a_chunk_of_any_bytes_is_read_or_refused(
-        damages in damages(1..6), is_sealed in any::<bool>(),
+        damages in damages(1..6), is_framed in any::<bool>(),
     ) {
         let (plan, good) = &*CHUNK;
-        let body = &good[..good.len() - 32];
-        let mut bytes = if is_sealed { damaged(body, &damages) } else { damaged(good, &damages) };
-        if is_sealed {
-            let digest = Sha256::digest(&bytes);
-            bytes.extend_from_slice(&digest);
-        }
+        let bytes = if is_framed {
+            let mut writer = frames::Writer::new(&chunk::KIND);
+            let mut bytes = chunk::KIND.magic.to_vec();
+            for frame in frames::read(&chunk::KIND, good).0.frames {
+                bytes.extend(writer.append(&damaged(frame.record, &damages)));
+            }
+            bytes
+        } else {
+            damaged(good, &damages)
+        };
         let _ = chunk::parse(plan, 0, &bytes, "c".as_ref());
     }
 }

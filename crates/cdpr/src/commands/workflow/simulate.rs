@@ -426,7 +426,7 @@ impl<'a> Simulation<'a> {
         self.chains.register(&mut registry, &self.limits, world)?;
         let job = job(&self.don, &(index as u64).to_be_bytes(), now);
         let execution = subscriptions
-            .fire(&self.don, &workflow, trigger, &job, &mut registry, &mut [])
+            .fire(&self.don, &workflow, trigger, &job, &mut registry, &[])
             .map_err(|error| refused(&error))?;
         let outcome = outcome(&execution);
         let notes = self.chains.take_notes();
@@ -517,7 +517,7 @@ fn subscribe_to(
     job: &Job,
     limits: &Limits,
 ) -> Result<Subscriptions, Failure> {
-    let subscribed = subscribe(don, workflow, job, &mut Registry::default(), &mut [])
+    let subscribed = subscribe(don, workflow, job, &mut Registry::default(), &[])
         .map_err(|error| refused(&error))?;
     for subscription in &subscribed.triggers {
         trigger::parse(subscription, limits)?;
