@@ -4,14 +4,13 @@
 //! "CDPRCHK1" │ u32 len │ header, JSON │ rows × columns × f64 │ SHA-256 of all before     little-endian
 //! ```
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::plan::Plan;
-use crate::{folder, model};
+use crate::{folder, model, reading};
 
 pub(crate) const MAGIC: &[u8; 8] = b"CDPRCHK1";
 
@@ -122,7 +121,7 @@ pub fn keep(plan: &Plan, index: u64, rows: &[Vec<f64>], folder: &Path) -> Result
 /// [`Error::Place`].
 pub fn remove(plan: &Plan, folder: &Path) -> Result<(), Error> {
     folder::remove(folder, |path| {
-        fs::read(path).is_ok_and(|bytes| {
+        reading::read(path, len_max(plan)).is_ok_and(|bytes| {
             decode(&bytes).is_some_and(|(header, _)| {
                 header.config == plan.config() && path == self::path(folder, header.index)
             })
@@ -149,15 +148,28 @@ pub fn encode(plan: &Plan, index: u64, rows: &[Vec<f64>]) -> Vec<u8> {
     bytes
 }
 
+/// Most bytes of a file that is looked at: the first chunk is as long as any, and another study's, which is told as such, may
+/// be longer.
+fn len_max(plan: &Plan) -> u64 {
+    const OTHERS: u64 = 64 << 20;
+    let rows = plan.block(0).map_or(0, |block| block.to - block.from);
+    let columns = model::columns(plan.spec().model).len() as u64;
+    rows * plan.policies().len() as u64 * columns * 8 + OTHERS
+}
+
 /// Reads a chunk; none when it is not there.
 ///
 /// # Errors
 /// [`Error`] when it is damaged or another study's.
 pub fn read(plan: &Plan, index: u64, folder: &Path) -> Result<Option<Vec<Vec<f64>>>, Error> {
     let path = path(folder, index);
-    let bytes = match fs::read(&path) {
+    let bytes = match reading::read(&path, len_max(plan)) {
         Ok(bytes) => bytes,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        // Something that no chunk can be.
+        Err(cause) if cause.kind() == std::io::ErrorKind::InvalidInput => {
+            return Err(Error::Damaged { path });
+        }
         Err(cause) => return Err(Error::File { path, cause }),
     };
     parse(plan, index, &bytes, &path).map(Some)
