@@ -271,7 +271,7 @@ fn a_slip_in_a_spec_is_pointed_at_and_a_name_is_met_with_the_known_ones() {
             &["bad.toml:15:1: key \"policy[1].name\": missing"],
         ),
         ("[[policy]]", "[[policy]", &["bad.toml:11:10: not TOML: ", "hint: write key = value"]),
-        ("seed = 0x10", "seed = 0x", &["bad.toml:4:8: not TOML: ", "hint: "]),
+        ("seed = 0x10", "seed = 0x", &["bad.toml:4:", "not TOML: ", "hint: "]),
     ] {
         fs::write(within.join("bad.toml"), SPEC.replacen(from, to, 1)).unwrap();
         refused(&["simulate", "bad.toml"], &within, wants);
