@@ -157,7 +157,7 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
     let messages = "cd conformance/npm && npm ci --ignore-scripts && npm run messages";
     steps.push(Step::with_node("messages", messages, may_skip, conformance::messages));
     let engines = "cd conformance/npm && node build.mjs && CDPR_BUILD_PROJECTS=1 cargo test \
-                   --features cdpr/compiler --test abi --test standard --test typescript --test workflow";
+                   --features cdpr/compiler --test abi --test standard --test surroundings --test typescript --test workflow";
     steps.push(Step::with_node("engines", engines, may_skip, conformance::engines));
     let temporal = Call::new("cargo test -p temporal --features sdk --locked");
     let inputs = ["Cargo.lock", "crates/temporal", "crates/study", "crates/risk"];

@@ -7,13 +7,12 @@ pub(crate) mod simulate;
 pub(crate) mod verify;
 pub(crate) mod workflow;
 
-use std::io::Read as _;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow};
 use primitives::Timestamp;
-use study::folder;
+use study::{folder, reading};
 
 use crate::Failure;
 
@@ -27,16 +26,35 @@ fn text(path: &Path) -> Result<String, Failure> {
     })
 }
 
-/// Reads at most so many bytes, whatever the file is: a device may never end.
+/// Reads a file of at most so many bytes. Of one that is not there, the nearest name that is beside it is told.
 fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
-        .map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > most {
-        return Err(format!("larger than {} MiB", most >> 20));
+    reading::read(path, most).map_err(|error| {
+        let is_absent = error.kind() == std::io::ErrorKind::NotFound;
+        format!("{error}{}", if is_absent { meant(path) } else { String::new() })
+    })
+}
+
+/// Names in a folder that are looked at.
+const NAMES_MAX: usize = 10_000;
+
+/// Which file or folder may have been meant by one that is not there; nothing where none is near.
+fn meant(path: &Path) -> String {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return String::new();
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return format!(": there is no folder {}", folder.display());
+    };
+    let names: Vec<String> = entries
+        .take(NAMES_MAX)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    match study::spec::nearest(&name.to_string_lossy(), &names) {
+        Some(nearest) => format!(": did you mean {:?}?", path.with_file_name(nearest)),
+        None => String::new(),
     }
-    Ok(bytes)
 }
 
 /// Reads UTF-8 of at most so many bytes.
@@ -62,6 +80,18 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 fn unwritten(error: folder::Error) -> Failure {
     let is_input = error.is_input();
     ended("nothing was written", error.hint(), is_input, error.into())
+}
+
+/// The known words, after the one that may have been meant.
+fn known_words(found: &str, known: &[&str]) -> String {
+    let meant = study::spec::nearest(found, known);
+    let meant = meant.map(|meant| format!("did you mean {meant:?}? ")).unwrap_or_default();
+    format!("{meant}Known: {}", known.join(", "))
+}
+
+/// Bad input: what is wrong, and what to do about it.
+fn refuse(what: impl std::fmt::Display, hint: impl std::fmt::Display) -> Failure {
+    Failure::Input(anyhow!("{what}\n  hint: {hint}"))
 }
 
 /// An error with what to do about it.

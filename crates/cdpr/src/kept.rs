@@ -7,25 +7,29 @@ use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::anyhow;
 use primitives::frames::Kind;
 use sim::Stores;
 use store::{FileStorage, Storage};
 
-use crate::Failure;
+use crate::{Failure, terminal};
 
 /// The files of a run.
 #[derive(Debug)]
 pub(crate) struct Kept<'a> {
     journal: Option<&'a Path>,
-    /// Made by this process.
-    made: Vec<PathBuf>,
+    /// Made by this process; shared with whoever ends it when it is interrupted.
+    made: Arc<Mutex<Vec<PathBuf>>>,
 }
 
 impl<'a> Kept<'a> {
-    pub(crate) const fn at(journal: Option<&'a Path>) -> Self {
-        Self { journal, made: Vec::new() }
+    pub(crate) fn at(journal: Option<&'a Path>) -> Self {
+        let made = Arc::default();
+        let (path, left) = (journal.map(Path::to_owned), Arc::clone(&made));
+        terminal::when_interrupted(move || sweep(path.as_deref(), &left));
+        Self { journal, made }
     }
 
     fn beside(journal: &Path) -> [PathBuf; 2] {
@@ -38,7 +42,7 @@ impl<'a> Kept<'a> {
     }
 
     /// Opens all of them, or memory when nothing is kept.
-    pub(crate) fn open(&mut self) -> Result<Stores, Failure> {
+    pub(crate) fn open(&self) -> Result<Stores, Failure> {
         let Some(journal) = self.journal else {
             return Ok(Stores::memory());
         };
@@ -54,20 +58,20 @@ impl<'a> Kept<'a> {
         })
     }
 
-    fn open_file(&mut self, path: &Path) -> Result<Box<dyn Storage>, Failure> {
-        let is_new = !path.exists();
+    fn open_file(&self, path: &Path) -> Result<Box<dyn Storage>, Failure> {
+        if !path.exists() {
+            // Before it is made, so that there is no moment in which nobody would remove it.
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+        }
         let file = FileStorage::open(path).map_err(|error| {
             refuse(path, &error, "give a file this user may write, used by no other run")
         })?;
-        if is_new {
-            self.made.push(path.to_owned());
-        }
         Ok(Box::new(file))
     }
 
     /// The run is over: what outlived a crash has served. The journal stays.
-    pub(crate) fn finish(mut self) {
-        self.made.clear();
+    pub(crate) fn finish(self) {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
         for path in self.journal.iter().flat_map(|journal| Self::beside(journal)) {
             let _ = fs::remove_file(path);
         }
@@ -75,14 +79,19 @@ impl<'a> Kept<'a> {
 }
 
 impl Drop for Kept<'_> {
-    /// Without a word in the journal there is nothing to go on with, and chain and enclave are of no use.
     fn drop(&mut self) {
-        let is_empty = |path: &Path| fs::metadata(path).is_ok_and(|file| file.len() == 0);
-        let says_nothing = self.journal.is_some_and(is_empty);
-        for path in &self.made {
-            if says_nothing || is_empty(path) {
-                let _ = fs::remove_file(path);
-            }
+        sweep(self.journal, &self.made);
+    }
+}
+
+/// Removes what was made for nothing: without a word in the journal there is nothing to go on with, and chain and enclave
+/// are of no use.
+fn sweep(journal: Option<&Path>, made: &Mutex<Vec<PathBuf>>) {
+    let is_empty = |path: &Path| fs::metadata(path).is_ok_and(|file| file.len() == 0);
+    let says_nothing = journal.is_some_and(is_empty);
+    for path in made.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        if says_nothing || is_empty(path) {
+            let _ = fs::remove_file(path);
         }
     }
 }

@@ -4,28 +4,27 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use circuits::keys::{Keys, Step};
-use indicatif::{HumanDuration, ProgressBar};
 use primitives::sha256;
-use study::folder;
+use study::{folder, reading};
 
 use crate::terminal::{Progress, note};
+
+/// Most bytes of a file that could be them.
+const LEN_MAX: u64 = 1 << 30;
 
 /// The clearing circuit's development keys, as bytes. Made under a progress bar the first time, some
 /// seconds; read from the user's cache afterwards. A damaged cache is made again.
 pub(crate) fn development(chain_id: u64) -> anyhow::Result<Vec<u8>> {
     let pin = sim::proving_key_pin();
     let path = cache_file(&pin);
-    if let Some(bytes) =
-        path.as_ref().and_then(|path| std::fs::read(path).ok()).filter(|b| sha256(&[b]) == pin)
+    if let Some(bytes) = path
+        .as_ref()
+        .and_then(|path| reading::read(path, LEN_MAX).ok())
+        .filter(|b| sha256(&[b]) == pin)
     {
         return Ok(bytes);
     }
-    let progress = Progress::new(
-        ProgressBar::new_spinner()
-            .with_message("deriving development keys for the clearing circuit, once"),
-        "{spinner} {msg} ({elapsed})",
-        |bar| format!("{}, {}", bar.message(), HumanDuration(bar.elapsed())),
-    );
+    let progress = Progress::working("deriving development keys for the clearing circuit, once");
     let keys = Keys::development(chain_id, |step| {
         progress.bar.set_message(match step {
             Step::Circuit => "development keys, once: synthesising the clearing circuit",
@@ -46,9 +45,9 @@ pub(crate) fn development(chain_id: u64) -> anyhow::Result<Vec<u8>> {
         );
         return Ok(bytes);
     };
-    let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-    let kept = kept.map_err(anyhow::Error::from);
-    if let Err(error) = kept.and_then(|()| Ok(folder::write_over(&path, &bytes)?)) {
+    let kept = path.parent().map_or(Ok(()), folder::make);
+    if let Err(error) = kept.and_then(|()| folder::write_over(&path, &bytes)) {
+        let error = anyhow::Error::from(error);
         note(format_args!("note: keys are not cached at {}: {error:#}", path.display()));
     }
     Ok(bytes)

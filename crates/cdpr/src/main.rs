@@ -8,6 +8,8 @@ mod damage;
 mod kept;
 mod keys;
 #[cfg(test)]
+mod options;
+#[cfg(test)]
 mod readers;
 #[cfg(test)]
 mod shown;
@@ -114,7 +116,19 @@ fn main() -> ExitCode {
     for cause in error.chain().skip(1) {
         terminal::note(format_args!("  because: {cause}"));
     }
+    if let Some(hint) = hint(&error) {
+        terminal::note(format_args!("  hint: {hint}"));
+    }
     ExitCode::from(code)
+}
+
+/// What helps against a full disk, wherever it was met, unless that was said.
+fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    if error.chain().any(|cause| cause.to_string().contains("hint: ")) {
+        return None;
+    }
+    let causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    causes.filter(|cause| study::folder::is_full(cause)).find_map(study::folder::hint)
 }
 
 fn run(command: Command) -> Result<Ending, Failure> {

@@ -14,6 +14,10 @@ use crate::damage::{damaged, damaged_text, damages};
 
 const SETTINGS: &str = "a: &x { b: [1, \"1\", 0x01] }\nc: *x\nstaging-settings:\n  rpcs:\n    - chain-name: e\n      url: \
                         http://${A}/x # why\n  - ~\n";
+const PROJECT: &str = "staging-settings:\n  rpcs:\n    - { chain-name: ethereum-testnet-sepolia, url: \"https://x/${A}\" }\n  \
+                       experimental-chains:\n    - { chain-selector: 7, rpc-url: http://y, forwarder: \"0x01\" }\n  \
+                       user-workflow: { workflow-name: w }\n  workflow-artifacts: { workflow-path: w.wasm }\nsecretsNames:\n  \
+                       KEY: [A, C]\n  OTHER:\n    - C\n";
 const ENVIRONMENT: &str = "# why\nexport A='b c'\nC=\"d\"\n\nE==f\n";
 const DOCUMENT: &[u8] = include_bytes!("../../attestation/tests/vectors/aws-eu-central-1.cose");
 
@@ -44,6 +48,13 @@ proptest! {
         let _ = project::read_yaml(&damaged_text(SETTINGS, &damages));
         let environment = project::Environment::parse(&damaged_text(ENVIRONMENT, &damages));
         let _ = environment.expand(&damaged_text("https://x/${CDPR_A}/${CDPR_C}", &damages));
+    }
+
+    #[test]
+    fn project_workflow_and_secrets_of_any_bytes_are_read_or_refused(damages in damages(1..6)) {
+        if let Ok(settings) = project::read_yaml(&damaged_text(PROJECT, &damages)) {
+            project::read_all(&settings, &project::Environment::parse(ENVIRONMENT));
+        }
     }
 
     #[test]
@@ -93,6 +104,9 @@ proptest! {
 #[test]
 fn what_is_damaged_here_is_good_before() {
     assert!(project::read_yaml("a: &x { b: [1] }\nc: *x\n").is_ok());
+    let (settings, environment) =
+        (project::read_yaml(PROJECT).unwrap(), project::Environment::parse(ENVIRONMENT));
+    assert!(project::secrets("s.yaml".as_ref(), &settings, &environment).is_ok());
     assert!(limits::parse(&limits::json(&engine::Limits::simulator()).to_string()).is_ok());
     let (journal, flaw) = Journal::read(&log(&journal::KIND));
     // Its frames are whole, and its records are no journal's.

@@ -3,20 +3,26 @@
 //! Answers go to stdout, everything else to stderr. A reader that has left has had enough, so a closed pipe is no error;
 //! a device that is full is one. What cannot be said on stderr is not said.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Failure;
 
 /// Between two lines about work that goes on, where nobody sees a bar.
 const PERIOD: Duration = Duration::from_secs(5);
+
+/// The same while only the clock is waited for, which may be for days.
+const PERIOD_OF_WAITING: Duration = Duration::from_mins(1);
 
 /// What a shell reports of a process that Ctrl-C ended: 128 and the signal's number.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -75,6 +81,32 @@ impl Progress {
         template: &str,
         words: impl Fn(&ProgressBar) -> String + Send + 'static,
     ) -> Self {
+        Self::telling(PERIOD, bar, template, words)
+    }
+
+    /// Of work that does not count its steps, in words.
+    pub(crate) fn working(words: impl Into<Cow<'static, str>>) -> Self {
+        Self::spinning(PERIOD, words)
+    }
+
+    /// Of a wait for the clock.
+    pub(crate) fn waiting(words: impl Into<Cow<'static, str>>) -> Self {
+        Self::spinning(PERIOD_OF_WAITING, words)
+    }
+
+    fn spinning(period: Duration, words: impl Into<Cow<'static, str>>) -> Self {
+        let bar = ProgressBar::new_spinner().with_message(words);
+        Self::telling(period, bar, "{spinner} {msg} ({elapsed})", |bar| {
+            format!("{}, {}", bar.message(), HumanDuration(bar.elapsed()))
+        })
+    }
+
+    fn telling(
+        period: Duration,
+        bar: ProgressBar,
+        template: &str,
+        words: impl Fn(&ProgressBar) -> String + Send + 'static,
+    ) -> Self {
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = bar.with_style(style);
@@ -83,7 +115,7 @@ impl Progress {
             None
         } else {
             let told = bar.clone();
-            Some(Telling::start(PERIOD, move || note(words(&told))))
+            Some(Telling::start(period, move || note(words(&told))))
         };
         Self { bar, telling }
     }
@@ -125,9 +157,32 @@ impl Drop for Telling {
     }
 }
 
-/// Says how to go on when Ctrl-C or SIGTERM comes. The first time `stop` may end the work by itself, which it says by
-/// returning true; otherwise, and the second time, the process ends.
+/// What is still to be done when the process ends from within, where nothing is dropped.
+static LAST: Mutex<Vec<Box<dyn FnOnce() + Send>>> = Mutex::new(Vec::new());
+
+/// Has something done should the process be interrupted: what a guard would do when it is dropped.
+pub(crate) fn when_interrupted(act: impl FnOnce() + Send + 'static) {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(act));
+}
+
+/// The same of a folder of nobody else's.
+pub(crate) fn remove_when_interrupted(folder: &Path) {
+    let folder = folder.to_owned();
+    when_interrupted(move || drop(std::fs::remove_dir_all(folder)));
+}
+
+/// Ends the process as a shell expects of one that was interrupted, and leaves nothing half done.
+fn end() -> ! {
+    let last = std::mem::take(&mut *LAST.lock().unwrap_or_else(PoisonError::into_inner));
+    last.into_iter().for_each(|act| act());
+    study::folder::remove_half();
+    std::process::exit(INTERRUPTED.into())
+}
+
+/// Says how to go on when Ctrl-C or SIGTERM comes, from the moment that this returns. The first time `stop` may end the work
+/// by itself, which it says by returning true; otherwise, and the second time, the process ends.
 pub(crate) fn on_interrupt(words: String, stop: impl Fn() -> bool + Send + 'static) {
+    let (listens, listening) = mpsc::channel();
     // Without a thread or signals, the process ends without a word, as it would have.
     let _ = std::thread::Builder::new().spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -138,6 +193,7 @@ pub(crate) fn on_interrupt(words: String, stop: impl Fn() -> bool + Send + 'stat
             else {
                 return;
             };
+            let _ = listens.send(());
             for time in 0.. {
                 tokio::select! {
                     _ = interrupt.recv() => {}
@@ -147,11 +203,12 @@ pub(crate) fn on_interrupt(words: String, stop: impl Fn() -> bool + Send + 'stat
                     note(format_args!("\n{words}"));
                 }
                 if time > 0 || !stop() {
-                    std::process::exit(INTERRUPTED.into());
+                    end();
                 }
             }
         });
     });
+    let _ = listening.recv();
 }
 
 #[cfg(test)]

@@ -373,7 +373,7 @@ fn limits_are_shown_exported_and_applied() {
     std::os::unix::fs::symlink("elsewhere", &link).unwrap();
     refused(&["limits", "export", &link.display().to_string()], &["not there yet"]);
     let nowhere = folder.join("nowhere/limits.json").display().to_string();
-    refused(&["limits", "export", &nowhere], &["nowhere", "a folder you may write"]);
+    refused(&["limits", "export", &nowhere], &["nowhere", "make its folder first"]);
     refused(&["limits", "export", &format!("{file}2"), "--profile", "huge"], &["huge"]);
     assert_eq!(cdpr(&["simulate", RECOVERY, "--limits", &file]).status.code(), Some(0));
     assert_eq!(cdpr(&["simulate", RECOVERY, "--limits", "none"]).status.code(), Some(0));
@@ -383,6 +383,8 @@ fn limits_are_shown_exported_and_applied() {
         ("{\"memory_size_max\": 65536}", "memory"),
         ("{\"wasm_sise_max\": 1}", "wasm_sise_max"),
         ("{\"wasm_size_max\": \"1 MB\"}", "1 MB"),
+        ("{\"wasm_size_max\": 0}", "\"wasm_size_max\": 0 is outside 1 to 4,294,967,296"),
+        ("{\"call_time_max_ms\": 1e12}", "is outside 1 to 86,400,000, in whole numbers"),
         ("[]", "limits.json"),
     ] {
         fs::write(&file, limits).unwrap();

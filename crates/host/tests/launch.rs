@@ -23,6 +23,8 @@ use protocol::{
     wire::{Answer, Command, Configuration, Reply},
 };
 
+use rustix::process::{Pid, Resource, Rlimit, Signal};
+
 /// 2023-03-11T02:00:00Z, in milliseconds.
 const NOW: u64 = 1_678_500_000_000;
 
@@ -179,16 +181,93 @@ fn child_has_neither_environment_nor_arguments_nor_its_own_image_open() {
 fn killed_enclave_is_a_typed_error_from_then_on() {
     let mut enclave = launch(image::ENCLAVE.elf, options());
     configure(&mut enclave);
-    rustix::process::kill_process(
-        rustix::process::Pid::from_raw(i32::try_from(enclave.id()).unwrap()).unwrap(),
-        rustix::process::Signal::KILL,
-    )
-    .unwrap();
+    rustix::process::kill_process(process(&enclave), Signal::KILL).unwrap();
     for _ in 0..2 {
         let error = enclave.call(b"anyone there?").unwrap_err();
         assert!(matches!(error, Error::Died { .. }), "{error:?}");
         assert!(error.to_string().contains("signal: 9"), "{error}");
     }
+}
+
+/// Told to whoever started it, in development: what it died of, and nothing that it was told, given or has drawn.
+#[test]
+fn dying_words_hold_nothing_that_the_enclave_knows() {
+    const TOLD: &[u8] = b"a planted order of 123456789 coins";
+    let ways: [(&str, fn(&Enclave)); 9] = [
+        ("ABRT", |enclave| signal(enclave, Signal::ABORT)),
+        ("BUS", |enclave| signal(enclave, Signal::BUS)),
+        ("ILL", |enclave| signal(enclave, Signal::ILL)),
+        ("SEGV", |enclave| signal(enclave, Signal::SEGV)),
+        ("SYS", |enclave| signal(enclave, Signal::SYS)),
+        ("TERM", |enclave| signal(enclave, Signal::TERM)),
+        ("no memory", |enclave| limit(enclave, Resource::As, 1 << 20)),
+        ("no stack", |enclave| limit(enclave, Resource::Stack, 1)),
+        ("no time", |enclave| limit(enclave, Resource::Cpu, 0)),
+    ];
+    for (way, kill) in ways {
+        let (tap, wires) = recorder();
+        let entropy =
+            Entropy { seed: *b"a planted seed of 32 bytes: 7777", party: "enclave".into() };
+        let options = Options {
+            tap: Some(tap),
+            ..Options::new(DEVELOPMENT_CHAIN_ID, entropy, Clock::new(NOW))
+        };
+        let mut enclave = launch(image::ENCLAVE.elf, options);
+        configure(&mut enclave);
+        attest(&mut enclave, TOLD);
+        for command in [Command::Order(TOLD.to_vec()), Command::Brief(TOLD.to_vec())] {
+            let _ = call(&mut enclave, &command);
+        }
+        kill(&enclave);
+        // Larger than what it has, so that it asks for memory.
+        let large = encode(&Command::ProvingKey(TOLD.repeat(20_000)));
+        let mut died = enclave.call(&large);
+        if died.is_ok() {
+            enclave.kill();
+            died = enclave.call(b"");
+        }
+        let Err(Error::Died { words, .. }) = &died else { panic!("{way}: {died:?}") };
+        assert!(way != "no memory" || words.contains("socket failed"), "{way}: {words:?}");
+        let wires = wires.lock().unwrap();
+        let known = [&wires.host_in[..], &wires.nsm_in, TOLD].concat();
+        assert!(contains(&known, &sealing_key(enclave.measurements())), "the module gave it");
+        assert!(!leaks(words, &known), "{way}: {words:?}");
+    }
+    let hex: String = TOLD.iter().map(|byte| format!("{byte:02x}")).collect();
+    for words in [format!("x{}", str::from_utf8(TOLD).unwrap()), hex, format!("{TOLD:?}")] {
+        assert!(leaks(&words, TOLD), "it would have been found: {words}");
+    }
+}
+
+fn process(enclave: &Enclave) -> Pid {
+    Pid::from_raw(i32::try_from(enclave.id()).unwrap()).unwrap()
+}
+
+fn signal(enclave: &Enclave, signal: Signal) {
+    // Twice: the first segmentation fault of a Rust program only gives up its handler.
+    for _ in 0..2 {
+        let _ = rustix::process::kill_process(process(enclave), signal);
+    }
+}
+
+fn limit(enclave: &Enclave, resource: Resource, most: u64) {
+    let limit = Rlimit { current: Some(most), maximum: Some(most) };
+    rustix::process::prlimit(Some(process(enclave)), resource, limit).unwrap();
+}
+
+/// Whether words hold eight bytes of what is known: as they are, in hexadecimal, or as a list of numbers.
+fn leaks(words: &str, known: &[u8]) -> bool {
+    let hex = |digits: &[u8]| -> Option<Vec<u8>> {
+        let pairs = digits.chunks(2).map(|pair| str::from_utf8(pair).ok());
+        pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
+    };
+    let numbers: Vec<u8> = words
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    words.as_bytes().windows(8).any(|window| contains(known, window))
+        || words.as_bytes().windows(16).filter_map(hex).any(|window| contains(known, &window))
+        || numbers.windows(8).any(|window| contains(known, window))
 }
 
 #[test]

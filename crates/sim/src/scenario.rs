@@ -85,7 +85,9 @@ pub enum Error {
     Syntax {
         /// The file.
         file: String,
-        /// The parser's words, with line and column.
+        /// The byte at which it is wrong, where that is one.
+        at: Option<usize>,
+        /// The parser's words.
         message: String,
     },
     /// A value that cannot be.
@@ -93,8 +95,8 @@ pub enum Error {
     Value {
         /// The file.
         file: String,
-        /// The key.
-        key: &'static str,
+        /// The key; of a table in a list as `list[0].key`.
+        key: String,
         /// Why not.
         reason: String,
         /// What would do.
@@ -172,11 +174,16 @@ impl Scenario {
     /// # Errors
     /// [`Error`], naming the file, the key and a way out.
     pub fn parse(source: &str, file: &str) -> Result<Self, Error> {
-        let raw: Raw = toml::from_str(source)
-            .map_err(|error| Error::Syntax { file: file.to_owned(), message: error.to_string() })?;
-        let refuse =
-            |key, reason: String, hint| Error::Value { file: file.to_owned(), key, reason, hint };
-        let instant = |key, text: &str| {
+        let raw: Raw = toml::from_str(source).map_err(|error: toml::de::Error| Error::Syntax {
+            file: file.to_owned(),
+            at: error.span().map(|span| span.start),
+            message: error.message().to_owned(),
+        })?;
+        let refuse = |key: &str, reason: String, hint| {
+            let (file, key) = (file.to_owned(), key.to_owned());
+            Error::Value { file, key, reason, hint }
+        };
+        let instant = |key: &str, text: &str| {
             timestamp(text).ok_or_else(|| {
                 refuse(
                     key,
@@ -185,7 +192,7 @@ impl Scenario {
                 )
             })
         };
-        let percent = |key, text: &str| {
+        let percent = |key: &str, text: &str| {
             millionths(text.strip_suffix('%').unwrap_or("")).map(|m| m / 100).ok_or_else(|| {
                 refuse(
                     key,
@@ -195,8 +202,8 @@ impl Scenario {
             })
         };
         #[expect(clippy::cast_precision_loss, reason = "percentages are far below 2^53 millionths")]
-        let fraction = |key, text: &str| percent(key, text).map(|m| m as f64 / 1e6);
-        let pair = |key, texts: &[String; 2]| -> Result<[f64; 2], Error> {
+        let fraction = |key: &str, text: &str| percent(key, text).map(|m| m as f64 / 1e6);
+        let pair = |key: &str, texts: &[String; 2]| -> Result<[f64; 2], Error> {
             let [from, to] = [fraction(key, &texts[0])?, fraction(key, &texts[1])?];
             if from > to || to >= 1.0 {
                 return Err(refuse(
@@ -226,8 +233,9 @@ impl Scenario {
             }
         }
         let mut supply = Vec::new();
-        for point in &raw.supply {
-            supply.push((instant("supply.at", &point.at)?, Amount::from_tokens(point.tokens)));
+        for (index, point) in raw.supply.iter().enumerate() {
+            let at = instant(&format!("supply[{index}].at"), &point.at)?;
+            supply.push((at, Amount::from_tokens(point.tokens)));
         }
         if supply.is_empty() || !supply.is_sorted_by(|a, b| a.0 < b.0) || supply[0].0 > start {
             let reason = "it does not cover the start in ascending order".to_owned();
@@ -238,18 +246,19 @@ impl Scenario {
             ));
         }
         let mut shocks = Vec::new();
-        for shock in &raw.shock {
-            let haircut = percent("shock.haircut", &shock.haircut)?;
+        for (index, shock) in raw.shock.iter().enumerate() {
+            let key = format!("shock[{index}].haircut");
+            let haircut = percent(&key, &shock.haircut)?;
             let haircut = u16::try_from(haircut / 100)
                 .ok()
                 .filter(|bps| *bps <= 10_000)
                 .and_then(Premium::new);
             shocks.push(Shock {
-                at: instant("shock.at", &shock.at)?,
+                at: instant(&format!("shock[{index}].at"), &shock.at)?,
                 amount: Amount::from_tokens(shock.tokens),
                 haircut: haircut.ok_or_else(|| {
                     refuse(
-                        "shock.haircut",
+                        &key,
                         format!("{} is outside 0% to 100%", shock.haircut),
                         "what of the unit stops counting",
                     )
@@ -291,7 +300,7 @@ impl Scenario {
                 return Err(refuse(key, reason, "of pairs, the lower bound comes first"));
             }
         }
-        let share = |key, text: &str| {
+        let share = |key: &str, text: &str| {
             let hint = "a share of the supply, or of the price, for each maker";
             let share = fraction(key, text)?;
             let reason = format!("\"{text}\" is outside 0% to 100%");
@@ -492,8 +501,9 @@ mod tests {
         check("start = \"2023-03-10T15:55:00Z\"", "start = \"today\"", "time.start");
         check("guarantee = \"2023-03-12", "guarantee = \"2023-03-09", "time.guarantee");
         check("ticks_max = 144", "ticks_max = 0", "time.ticks_max");
+        check("at = \"2023-03-12T00", "at = \"2023-02-30T00", "supply[2].at");
         check("makers = 12", "makers = 0", "panel.makers");
-        check("haircut = \"100%\"", "haircut = \"101%\"", "shock.haircut");
+        check("haircut = \"100%\"", "haircut = \"101%\"", "shock[0].haircut");
         check("tokens = 3_300_000_000", "tokens = 99_300_000_000", "shock.tokens");
         check("ratio = \"1.025\"", "ratio = \"lots\"", "reserves.ratio");
         check("failure = [\"3%\", \"7%\"]", "failure = [\"7%\", \"3%\"]", "panel.pricing.failure");

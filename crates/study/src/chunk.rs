@@ -3,14 +3,13 @@
 //! Two records, framed as every log is ([`primitives::frames`]): the header, JSON, and rows × columns × f64,
 //! little-endian. No writer is interrupted within a chunk, so one that stops early is damaged as well.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use primitives::frames::{self, Flaw, Frame, Kind};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
-use crate::{folder, model};
+use crate::{folder, model, reading};
 
 /// How a chunk begins, and what its frames are hashed under.
 pub const KIND: Kind = Kind { magic: b"CDPRCHK2", domain: "cdpr/chunk/v2" };
@@ -132,7 +131,7 @@ pub fn keep(plan: &Plan, index: u64, rows: &[Vec<f64>], folder: &Path) -> Result
 /// [`Error::Place`].
 pub fn remove(plan: &Plan, folder: &Path) -> Result<(), Error> {
     folder::remove(folder, |path| {
-        fs::read(path).is_ok_and(|bytes| {
+        reading::read(path, len_max(plan)).is_ok_and(|bytes| {
             decode(&bytes).is_ok_and(|(header, _)| {
                 header.config == plan.config() && path == self::path(folder, header.index)
             })
@@ -151,15 +150,28 @@ pub fn encode(plan: &Plan, index: u64, rows: &[Vec<f64>]) -> Vec<u8> {
     [&KIND.magic[..], &writer.append(&header), &writer.append(&values)].concat()
 }
 
+/// Most bytes of a file that is looked at: the first chunk is as long as any, and another study's, which is told as such, may
+/// be longer.
+fn len_max(plan: &Plan) -> u64 {
+    const OTHERS: u64 = 64 << 20;
+    let rows = plan.block(0).map_or(0, |block| block.to - block.from);
+    let columns = model::columns(plan.spec().model).len() as u64;
+    rows * plan.policies().len() as u64 * columns * 8 + OTHERS
+}
+
 /// Reads a chunk; none when it is not there.
 ///
 /// # Errors
 /// [`Error`] when it is damaged or another study's.
 pub fn read(plan: &Plan, index: u64, folder: &Path) -> Result<Option<Vec<Vec<f64>>>, Error> {
     let path = path(folder, index);
-    let bytes = match fs::read(&path) {
+    let bytes = match reading::read(&path, len_max(plan)) {
         Ok(bytes) => bytes,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        // Something that no chunk can be.
+        Err(cause) if cause.kind() == std::io::ErrorKind::InvalidInput => {
+            return Err(Error::Damaged { path });
+        }
         Err(cause) => return Err(Error::File { path, cause }),
     };
     parse(plan, index, &bytes, &path).map(Some)

@@ -6,11 +6,13 @@
 //! Files appear whole, by a rename; until then they carry a random name that ends in [`PARTIAL`], which is unique over
 //! machines that share a folder. What a killed process left under such a name goes when the next one claims the folder.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
@@ -128,11 +130,21 @@ pub fn is_input(cause: &io::Error) -> bool {
     kinds.contains(&cause.kind())
 }
 
-/// What to do about an error of the file system.
+/// Whether there was no room: on the disk, in a quota, or under `ulimit -f`.
+pub fn is_full(cause: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(cause.kind(), Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge)
+}
+
+/// What to do about an error of the file system, met in writing.
 pub fn hint(cause: &io::Error) -> Option<&'static str> {
     use io::ErrorKind as Kind;
-    if matches!(cause.kind(), Kind::StorageFull | Kind::QuotaExceeded) {
-        Some("make room and run again: what was done is kept")
+    if is_full(cause) {
+        Some("make room, then run the same again")
+    } else if cause.kind() == Kind::NotFound {
+        Some("make its folder first, or give a place in one that is there")
+    } else if matches!(cause.kind(), Kind::AlreadyExists | Kind::NotADirectory) {
+        Some("a file is where a folder has to be: give another place")
     } else if is_input(cause) {
         Some("give a place that this user may write")
     } else {
@@ -198,6 +210,28 @@ pub fn check(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Makes a folder, and those above it.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn make(folder: &Path) -> Result<(), Error> {
+    fs::create_dir_all(folder).map_err(Error::file(folder))
+}
+
+/// Files of this process that are not whole yet.
+static HALF: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn half() -> std::sync::MutexGuard<'static, BTreeSet<PathBuf>> {
+    HALF.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes what is not whole yet: for a process that ends from within, where nothing is dropped.
+pub fn remove_half() {
+    for path in std::mem::take(&mut *half()) {
+        let _ = fs::remove_file(path);
+    }
+}
+
 /// A file that is being written: removed unless it is [kept](Partial::keep).
 #[derive(Debug)]
 pub struct Partial {
@@ -232,6 +266,7 @@ impl Partial {
             .tempfile_in(folder.unwrap_or(Path::new(".")));
         // The error names the temporary file, which means nothing to anybody.
         let file = made.map_err(|cause| cause.kind().into()).map_err(Error::file(&path))?;
+        half().insert(file.path().to_owned());
         Ok(Self { file, path })
     }
 
@@ -249,8 +284,11 @@ impl Partial {
     /// [`Error::File`].
     pub fn keep(self) -> Result<(), Error> {
         let Self { file, path } = self;
+        let part = file.path().to_owned();
         file.as_file().sync_all().map_err(Error::file(&path))?;
-        file.persist(&path).map(drop).map_err(|error| Error::file(&path)(error.error))
+        file.persist(&path).map_err(|error| Error::file(&path)(error.error))?;
+        half().remove(&part);
+        Ok(())
     }
 }
 
@@ -346,7 +384,7 @@ impl Claim {
         let is_new = !folder.exists();
         let path = folder.join(MARK.0);
         for attempt in 0..PATIENCE.0 {
-            fs::create_dir_all(folder).map_err(Error::file(folder))?;
+            make(folder)?;
             check_folder(folder)?;
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false);
@@ -532,8 +570,16 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "<p>mine</p>");
         drop(Partial::new(&root.path().join("results.csv")).unwrap());
         assert_eq!(names(root.path()), ["plain", "report.html"]);
+        // What would be removed; it is not, because other tests write at the same time.
+        let partial = Partial::new(&root.path().join("results.csv")).unwrap();
+        let part = partial.file.path().to_owned();
+        assert!(half().contains(&part));
+        partial.keep().unwrap();
+        assert!(!half().contains(&part));
         let nowhere = root.path().join("no/such/folder");
         assert!(write(&nowhere, b"x").unwrap_err().is_input());
         assert!(write(&path.join("below"), b"x").unwrap_err().is_input());
+        assert!(write(&nowhere, b"x").unwrap_err().hint().unwrap().contains("make its folder"));
+        assert!(make(&path).unwrap_err().hint().unwrap().contains("a folder has to be"));
     }
 }

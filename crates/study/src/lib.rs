@@ -24,6 +24,7 @@ pub mod output;
 pub mod places;
 pub mod quantity;
 pub mod random;
+pub mod reading;
 pub mod report;
 pub mod stats;
 

@@ -21,6 +21,15 @@ impl fmt::Display for Place {
     }
 }
 
+impl Place {
+    /// Of a byte of a file; of its end for what is not in it.
+    pub fn of(source: &str, offset: usize) -> Self {
+        let before = source.get(..offset).unwrap_or(source);
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self { line: before.matches('\n').count() + 1, column: before[start..].chars().count() + 1 }
+    }
+}
+
 /// Keys of a file by their dotted path; those of a table in a list as `list[0].key` and, if the table has a name, also as
 /// `list.NAME.key`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,12 +79,7 @@ impl Places {
     }
 
     fn put(&mut self, source: &str, paths: &[String], offset: usize) {
-        let before = source.get(..offset).unwrap_or(source);
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let place = Place {
-            line: before.matches('\n').count() + 1,
-            column: before[start..].chars().count() + 1,
-        };
+        let place = Place::of(source, offset);
         for path in paths {
             self.0.entry(path.clone()).or_insert(place);
         }

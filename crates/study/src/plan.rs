@@ -151,10 +151,10 @@ impl Plan {
                 };
                 plan.models(point)?;
             }
-        } else if !plan.spec.scenario.is_empty() || !plan.spec.sweep.axes.is_empty() {
-            let message = "the benchmark has one world: the book, simulator 12".to_owned();
-            let hint = Some("leave [scenario] and [sweep] out, or use model = \"recovery\"".into());
-            return Err(("scenario".into(), Reason::Model { message, hint }));
+        } else if let Some(key) = plan.spec.unused_by_benchmark() {
+            let message = "the benchmark has one world and one policy: the book, simulator 12";
+            let hint = Some("leave it out, or use model = \"recovery\"".into());
+            return Err((key.into(), Reason::Model { message: message.to_owned(), hint }));
         }
         Ok(plan)
     }

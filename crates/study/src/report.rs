@@ -49,6 +49,22 @@ pub fn figures(summary: &Summary) -> (Vec<Figure>, Vec<LeftOut>) {
     figures::all(summary)
 }
 
+/// What tells studies apart in anchors and file names: their names, with a number from the second of a name on.
+fn ids(studies: &[Summary]) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::with_capacity(studies.len());
+    for summary in studies {
+        let name = &summary.card.study;
+        let is_taken = |id: &String| {
+            // Nor one that a later study has by itself.
+            ids.contains(id) || id != name && studies.iter().any(|other| other.card.study == *id)
+        };
+        let numbered = (2_u64..).map(|number| format!("{name}-{number}"));
+        let id = std::iter::once(name.clone()).chain(numbered).find(|id| !is_taken(id));
+        ids.push(id.expect("numbers do not end"));
+    }
+    ids
+}
+
 /// One self-contained HTML file over one or more studies. Needs no network, no script and no other file.
 pub fn html(studies: &[Summary]) -> String {
     html::page(studies)
@@ -56,12 +72,14 @@ pub fn html(studies: &[Summary]) -> String {
 
 /// The same numbers for programs: one object a study.
 pub fn json(studies: &[Summary]) -> serde_json::Value {
-    let studies: Vec<serde_json::Value> = studies
-        .iter()
-        .map(|summary| {
+    let studies: Vec<serde_json::Value> = ids(studies)
+        .into_iter()
+        .zip(studies)
+        .map(|(id, summary)| {
             let (figures, left_out) = figures(summary);
             serde_json::json!({
                 "study": summary.card.study,
+                "id": id,
                 "question": summary.question,
                 "conclusion": summary.conclusion,
                 "card": summary.card,
@@ -74,15 +92,15 @@ pub fn json(studies: &[Summary]) -> serde_json::Value {
     serde_json::json!({ "studies": studies })
 }
 
-/// Every plot as a file of its own: name and text.
+/// Every plot as a file of its own: name, which no other has, and text.
 pub fn svgs(studies: &[Summary]) -> Vec<(String, String)> {
-    studies
-        .iter()
-        .flat_map(|summary| {
-            let study = summary.card.study.clone();
+    ids(studies)
+        .into_iter()
+        .zip(studies)
+        .flat_map(|(id, summary)| {
             figures(summary).0.into_iter().filter_map(move |figure| {
                 let svg = plot::standalone(&figure.svg?);
-                Some((format!("{study}-{}.svg", figure.id), svg))
+                Some((format!("{id}-{}.svg", figure.id), svg))
             })
         })
         .collect()

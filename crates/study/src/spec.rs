@@ -75,7 +75,7 @@ pub enum Reason {
     /// Not TOML.
     #[error("not TOML: {message}")]
     Syntax {
-        /// The parser's words, with line and column.
+        /// The parser's words.
         message: String,
     },
     /// A key nobody reads.
@@ -195,7 +195,8 @@ impl Reason {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreadable { .. } => "give a readable UTF-8 file".into(),
-            Self::Syntax { .. } | Self::NotA { .. } | Self::Outside { .. } => return None,
+            Self::Syntax { .. } => SYNTAX_HINT.into(),
+            Self::NotA { .. } | Self::Outside { .. } => return None,
             Self::TooMuch { .. } => "fewer points, or fewer replications: an interval narrows with their root".into(),
             Self::Unknown { nearest: Some(nearest) } => format!("did you mean \"{nearest}\"?"),
             Self::Unknown { nearest: None } => {
@@ -433,7 +434,26 @@ impl Spec {
     /// [`Error`] with the first thing that is wrong. What only the model can judge is judged by [`crate::plan::Plan`].
     pub fn parse(source: &str, file: &str) -> Result<Self, Error> {
         let places = Places::of(source);
-        Self::read(source, &places).map_err(|wrong| places.error(file, wrong))
+        let top = source.parse::<Table>().map_err(|error| Error {
+            file: file.to_owned(),
+            place: error.span().map(|span| Place::of(source, span.start)),
+            key: String::new(),
+            reason: Box::new(Reason::Syntax { message: one_line(error.message()) }),
+        })?;
+        Self::read(top, &places).map_err(|wrong| places.error(file, wrong))
+    }
+
+    /// The first key that says something of what the benchmark does not have.
+    pub(crate) fn unused_by_benchmark(&self) -> Option<&'static str> {
+        let keys = [
+            ("scenario", !self.scenario.is_empty()),
+            ("policy", !self.policies.is_empty()),
+            ("sweep", !self.sweep.axes.is_empty()),
+            ("paths", self.paths > 0),
+            ("rare", self.rare.is_some()),
+            ("data", self.data.is_some()),
+        ];
+        keys.into_iter().find_map(|(key, is_given)| is_given.then_some(key))
     }
 
     /// What is wrong with a key of this spec.
@@ -441,10 +461,7 @@ impl Spec {
         self.places.error(file, wrong)
     }
 
-    fn read(source: &str, places: &Places) -> Result<Self, (String, Reason)> {
-        let mut top: Table = source.parse().map_err(|error: toml::de::Error| {
-            (String::new(), Reason::Syntax { message: error.to_string().trim_end().to_owned() })
-        })?;
+    fn read(mut top: Table, places: &Places) -> Result<Self, (String, Reason)> {
         known(&top, TOP, "")?;
         let mut study = table(&mut top, "study")?.ok_or_else(|| {
             ("study".to_owned(), Reason::Missing { example: "[study] with name and replications" })
@@ -888,6 +905,15 @@ pub fn set(table: &mut Table, path: &[&str], value: Value) -> Result<(), String>
         | Value::Datetime(_)
         | Value::Array(_) => Err((*first).to_owned()),
     }
+}
+
+/// What to do about a file that is not TOML.
+pub const SYNTAX_HINT: &str =
+    "write key = value under [table]; text stands in quotes, lists in brackets";
+
+/// A parser's words, which may be several lines, in one.
+pub fn one_line(message: &str) -> String {
+    message.lines().map(str::trim).collect::<Vec<_>>().join(", ")
 }
 
 /// The known word nearest to `word`, if it is near enough to be a slip.

@@ -1,6 +1,5 @@
 //! A study from plan to files.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -13,7 +12,13 @@ use crate::output::{RunCard, Tables};
 use crate::plan::Plan;
 use crate::spec::Design;
 use crate::summary::{self, PointSums, Summary};
-use crate::{chunk, folder};
+use crate::{chunk, folder, reading};
+
+/// Most bytes of a run card: it has a name for each policy.
+const CARD_LEN_MAX: u64 = 16 << 20;
+
+/// Most bytes of a summary: [`summary::DETAIL_MAX`] points have curves, the others means only.
+const SUMMARY_LEN_MAX: u64 = 2 << 30;
 
 /// Why a study ended without results.
 #[derive(Debug, thiserror::Error)]
@@ -146,10 +151,12 @@ pub fn run_by(
 /// The summary of a finished study with this plan's words; none when it is not finished.
 fn finished(plan: &Plan, out: &Path) -> Result<Option<Summary>, Error> {
     let card_path = out.join("run-card.json");
-    let Ok(card) = fs::read(&card_path) else {
-        return Ok(None);
-    };
     let occupied = || Error::Occupied { path: out.to_owned() };
+    let card = match reading::read(&card_path, CARD_LEN_MAX) {
+        Ok(card) => card,
+        Err(cause) if cause.kind() == std::io::ErrorKind::InvalidInput => return Err(occupied()),
+        Err(_) => return Ok(None),
+    };
     let card: RunCard = serde_json::from_slice(&card).map_err(|_| occupied())?;
     if card.config_sha256 != plan.config() {
         return Err(occupied());
@@ -168,8 +175,8 @@ fn finished(plan: &Plan, out: &Path) -> Result<Option<Summary>, Error> {
 /// [`Error::File`] when it is not there or not a summary.
 pub fn read(out: &Path) -> Result<Summary, Error> {
     let path = out.join("summary.json");
-    let read =
-        fs::read(&path).and_then(|bytes| Summary::parse(&bytes).map_err(std::io::Error::other));
+    let read = reading::read(&path, SUMMARY_LEN_MAX)
+        .and_then(|bytes| Summary::parse(&bytes).map_err(std::io::Error::other));
     read.map_err(|cause| Error::File { path, cause })
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use clap::{Args, Command};
 use clap_complete::Shell;
 use study::folder;
@@ -37,8 +37,7 @@ pub(crate) fn completions(arguments: &Completions, mut cdpr: Command) -> Result<
 pub(crate) fn pages(arguments: &Pages, mut cdpr: Command) -> Result<Ending, Failure> {
     cdpr.build();
     if let Some(out) = &arguments.out {
-        std::fs::create_dir_all(out)
-            .map_err(|error| Failure::Input(anyhow!("{}: {error}", out.display())))?;
+        folder::make(out).map_err(super::unwritten)?;
         let mut told = String::new();
         let mut left = vec![&cdpr];
         while let Some(command) = left.pop() {
@@ -54,7 +53,7 @@ pub(crate) fn pages(arguments: &Pages, mut cdpr: Command) -> Result<Ending, Fail
     for word in &arguments.command {
         found = found.find_subcommand(word).ok_or_else(|| {
             let names: Vec<&str> = found.get_subcommands().map(Command::get_name).collect();
-            Failure::Input(anyhow!("there is no command {word:?}\n  hint: {}", names.join(", ")))
+            super::refuse(format!("there is no command {word:?}"), super::known_words(word, &names))
         })?;
     }
     say(page(found)?)?;

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
+use study::folder;
 use study::summary::Summary;
 
-use super::write;
-use crate::terminal::say;
+use super::{meant, unwritten, write};
+use crate::terminal::{self, Progress, say};
 use crate::{Ending, Failure};
 
 #[derive(Debug, Args)]
@@ -35,16 +36,18 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
+    let words = "interrupted; no file is half written: run it again";
+    terminal::on_interrupt(words.to_owned(), || false);
+    let working = Progress::working("reading and drawing");
     let summaries: Vec<Summary> = arguments
         .studies
         .iter()
         .map(|folder| {
             study::study::read(folder).map_err(|error| {
                 let hint = "hint: give folders that `cdpr simulate` finished";
-                Failure::Input(
-                    anyhow::Error::from(error)
-                        .context(format!("{} holds no finished study\n  {hint}", folder.display())),
-                )
+                let meant = if folder.exists() { String::new() } else { meant(folder) };
+                let what = format!("{} holds no finished study{meant}", folder.display());
+                Failure::Input(anyhow::Error::from(error).context(format!("{what}\n  {hint}")))
             })
         })
         .collect::<Result<_, _>>()?;
@@ -54,6 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     match arguments.format {
         Format::Html => {
             let page = study::report::html(&summaries);
+            drop(working);
             match out {
                 Some(_) if is_stdout => say(page)?,
                 Some(path) => written(path, &page)?,
@@ -62,6 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         }
         Format::Json => {
             let json = format!("{:#}\n", study::report::json(&summaries));
+            drop(working);
             match out {
                 Some(path) if !is_stdout => written(path, &json)?,
                 Some(_) | None => say(json)?,
@@ -75,16 +80,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         }
         Format::Svg => {
             let folder = out.map_or_else(|| beside("plots"), Path::to_owned);
-            std::fs::create_dir_all(&folder).map_err(|error| {
-                let hint = "give a folder that this user may write";
-                Failure::Input(anyhow!("{}: {error}\n  hint: {hint}", folder.display()))
-            })?;
+            folder::make(&folder).map_err(unwritten)?;
             let mut paths = String::new();
             for (name, svg) in study::report::svgs(&summaries) {
                 let path = folder.join(name);
                 write(&path, svg.as_bytes())?;
                 paths.push_str(&format!("{}\n", path.display()));
             }
+            drop(working);
             say(paths)?;
         }
     }

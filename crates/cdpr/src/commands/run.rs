@@ -8,7 +8,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use indicatif::{HumanDuration, ProgressBar};
 use recovery::{Deployment, DisclosureMode};
 use sim::{Faults, Inputs, Plug, Point, Scenario};
-use study::places::{self, Places};
+use study::places::{self, Place, Places};
+use study::spec::{SYNTAX_HINT, one_line};
 
 use super::text;
 use crate::kept::Kept;
@@ -62,13 +63,13 @@ fn disclosures() -> impl TypedValueParser<Value = DisclosureMode> {
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let mut inputs = inputs(arguments)?;
     inputs.faults.plug = arguments.crash_at.as_deref().map(parse_crash).transpose()?.map(killing);
-    let mut kept = Kept::at(arguments.journal.as_deref());
-    let stores = kept.open()?;
+    let kept = Kept::at(arguments.journal.as_deref());
     let words = match &arguments.journal {
         Some(_) => "interrupted; run the same again to go on where it stopped",
         None => "interrupted; nothing was kept: --journal FILE keeps a run, so that it can go on",
     };
     terminal::on_interrupt(words.to_owned(), || false);
+    let stores = kept.open()?;
     inputs.proving_key = keys::development(inputs.deployment.chain_id)?;
     let progress = progress(inputs.scenario.ticks_max);
     let report = sim::run(inputs, stores, &mut |tick, _| progress.bar.set_position(tick.into()));
@@ -137,7 +138,8 @@ pub(crate) fn scenario(path: &Path) -> Result<Scenario, Failure> {
         None if is_word(path) && !path.exists() => return Err(no_scenario(path)),
         None => (text(path)?, path.display().to_string()),
     };
-    let parsed = Scenario::parse(&places::dates_as_text(&source), &name);
+    let as_text = places::dates_as_text(&source);
+    let parsed = Scenario::parse(&as_text, &name);
     // What a run commits to is the file as it is.
     let hash = primitives::sha256(&[source.as_bytes()]);
     parsed.map(|scenario| Scenario { hash, ..scenario }).map_err(|mut error| {
@@ -147,18 +149,37 @@ pub(crate) fn scenario(path: &Path) -> Result<Scenario, Failure> {
                     file.push_str(&format!(":{place}"));
                 }
             }
-            sim::ScenarioError::Syntax { message, .. } => {
-                // The parser lists the keys that it knows, in backticks, after the one that it does not.
-                let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-                if let [found, known @ ..] = words.as_slice()
-                    && let Some(nearest) = study::spec::nearest(found, known)
-                {
-                    *message = format!("{}\n  hint: did you mean {nearest:?}?", message.trim_end());
+            sim::ScenarioError::Syntax { file, at, message } => {
+                if let Some(at) = at {
+                    file.push_str(&format!(":{}", Place::of(&as_text, *at)));
                 }
+                let words = one_line(message);
+                *message = format!("{words}\n  hint: {}", what_parser_wants(&words));
             }
         }
         bad(error)
     })
+}
+
+/// What to do about a scenario that its parser refuses, by what it says of keys: it names those that it knows, in backticks,
+/// after the one that it does not.
+fn what_parser_wants(message: &str) -> String {
+    let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match words.as_slice() {
+        [found, known @ ..] if message.starts_with("unknown ") => {
+            match study::spec::nearest(found, known) {
+                Some(nearest) => format!("did you mean {nearest:?}?"),
+                None => "leave it out".to_owned(),
+            }
+        }
+        [missing] if message.starts_with("missing ") => {
+            format!("write {missing} = … here; scenarios/usdc-2023-03.toml shows every key")
+        }
+        _ if message.starts_with("invalid ") => {
+            "scenarios/usdc-2023-03.toml shows how it is written".to_owned()
+        }
+        _ => SYNTAX_HINT.to_owned(),
+    }
 }
 
 fn bad(error: impl Into<anyhow::Error>) -> Failure {

@@ -51,13 +51,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDRESS")]
     workers: Option<String>,
     /// Check the spec, say how much it is and how long it may take, write nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["out", "chunks", "workers"])]
     dry_run: bool,
     /// List every key a spec may have; with a word, those whose name has it.
-    #[arg(long, value_name = "WORD", num_args = 0..=1, default_missing_value = "")]
+    #[arg(long, value_name = "WORD", num_args = 0..=1, default_missing_value = "", exclusive = true)]
     explain: Option<String>,
     /// One JSON object on stdout instead of the table, of --dry-run too.
-    #[arg(long, conflicts_with = "explain")]
+    #[arg(long)]
     json: bool,
 }
 
@@ -160,7 +160,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     })?;
     let jobs = threads(arguments.jobs);
     if arguments.dry_run {
+        terminal::on_interrupt("interrupted; nothing was written".to_owned(), || false);
+        let working = Progress::working("a short sample of it");
         let estimate = Estimate::of(&plan, jobs)?;
+        drop(working);
         say(if arguments.json { estimate.json(&plan, jobs) } else { estimate.words(&plan, jobs) })?;
         return Ok(Ending::Done);
     }
@@ -318,10 +321,13 @@ fn one_chunk(arguments: &Chunk) -> Result<Ending, Failure> {
             plan.chunks() - 1
         )));
     }
+    let words = "interrupted; a chunk is there whole or not at all: run the same again";
+    terminal::on_interrupt(words.to_owned(), || false);
     let together = Claim::together(&arguments.out).map_err(|error| failure(error.into()))?;
+    let working = Progress::working(format!("{}: chunk {}", plan.spec().name, arguments.index));
     let rows = study::chunk::make(&plan, arguments.index, &arguments.out)
         .map_err(|error| failure(study::study::Error::Chunk(error)))?;
-    drop(together);
+    drop((working, together));
     let path = study::chunk::path(&arguments.out, arguments.index);
     say(format!("{}: {} runs\n", path.display(), rows.len()))?;
     Ok(Ending::Done)
@@ -339,11 +345,10 @@ impl Folder {
             Some(path) => Ok(Self::Kept(path.to_owned())),
             None if is_bench => {
                 let scratch = tempfile::Builder::new().prefix("cdpr-bench-").tempdir();
-                Ok(Self::Scratch(
-                    scratch.map_err(|error| {
-                        bad(anyhow!("{error}\n  hint: set TMPDIR, or give --out"))
-                    })?,
-                ))
+                let scratch = scratch
+                    .map_err(|error| bad(anyhow!("{error}\n  hint: set TMPDIR, or give --out")))?;
+                terminal::remove_when_interrupted(scratch.path());
+                Ok(Self::Scratch(scratch))
             }
             None => Ok(Self::Kept(Path::new("runs").join(&plan.spec().name))),
         }

@@ -11,7 +11,7 @@ use serde_json::json;
 use sim::audit::{Audit, BLIND_SPOTS, Finding, audit, reveals};
 
 use super::bytes;
-use crate::terminal::say;
+use crate::terminal::{self, Progress, say};
 use crate::{Ending, Failure, counts};
 
 /// Most bytes of a journal: far more than any run leaves.
@@ -38,6 +38,9 @@ pub(crate) fn journal(arguments: &Arguments) -> Result<Ending, Failure> {
     if bytes.is_empty() {
         return Err(bad("it is empty: no run has written to it".to_owned(), MADE_BY));
     }
+    let interrupted = "interrupted; nothing was changed: run it again";
+    terminal::on_interrupt(interrupted.to_owned(), || false);
+    let working = Progress::working(format!("running {name} again"));
     let audit = audit(&bytes).map_err(|finding| {
         let hint = match &finding {
             Finding::Flaw(Flaw::Damaged { offset: 0, .. }) => {
@@ -58,6 +61,7 @@ pub(crate) fn journal(arguments: &Arguments) -> Result<Ending, Failure> {
         };
         bad(finding.to_string(), hint)
     })?;
+    drop(working);
     let revealed = arguments
         .reveal
         .map(|seed| reveals(&audit.opening, seed))

@@ -22,6 +22,7 @@ pub(crate) mod trigger;
 
 use clap::Subcommand;
 
+use super::{known_words, refuse};
 use crate::{Ending, Failure};
 
 #[derive(Debug, Subcommand)]
@@ -46,16 +47,4 @@ pub(crate) fn run(command: &Workflow) -> Result<Ending, Failure> {
         Workflow::Run(arguments) => simulate::run(arguments),
         Workflow::Limits(arguments) => limits::run(arguments),
     }
-}
-
-/// The known words, after the one that may have been meant.
-fn known_words(found: &str, known: &[&str]) -> String {
-    let meant = study::spec::nearest(found, known);
-    let meant = meant.map(|meant| format!("did you mean {meant:?}? ")).unwrap_or_default();
-    format!("{meant}Known: {}", known.join(", "))
-}
-
-/// Bad input: what is wrong, and what to do about it.
-fn refuse(what: impl std::fmt::Display, hint: impl std::fmt::Display) -> Failure {
-    Failure::Input(anyhow::anyhow!("{what}\n  hint: {hint}"))
 }

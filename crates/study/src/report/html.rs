@@ -53,28 +53,22 @@ pub(super) fn page(studies: &[Summary]) -> String {
     );
     if let [_, _, ..] = studies {
         page.push_str("<nav><ol>");
-        for study in studies {
+        for (id, study) in super::ids(studies).iter().zip(studies) {
             let words = if study.question.is_empty() { &study.card.study } else { &study.question };
-            let _ = write!(
-                page,
-                "<li><a href=\"#{0}\">{1}</a></li>",
-                escape(&study.card.study),
-                escape(words)
-            );
+            let _ = write!(page, "<li><a href=\"#{0}\">{1}</a></li>", escape(id), escape(words));
         }
         page.push_str("</ol></nav>");
     }
     page.push_str("</header>\n<main>\n");
-    for summary in studies {
-        study(&mut page, summary, studies.len() == 1);
+    for (id, summary) in super::ids(studies).iter().zip(studies) {
+        study(&mut page, &escape(id), summary, studies.len() == 1);
     }
     page.push_str("</main>\n<footer><p>Simulated, not observed: every number above follows from the assumptions listed with it. Two runs of one spec by one version give the same bytes; the run card says which.</p></footer>\n</body>\n</html>\n");
     page
 }
 
-fn study(page: &mut String, summary: &Summary, is_only: bool) {
+fn study(page: &mut String, id: &str, summary: &Summary, is_only: bool) {
     let card = &summary.card;
-    let id = escape(&card.study);
     if is_only {
         let _ = writeln!(page, "<section id=\"{id}\">");
     } else {
@@ -103,7 +97,7 @@ fn study(page: &mut String, summary: &Summary, is_only: bool) {
     page.push_str("</ul>\n");
     let (figures, left_out) = super::figures(summary);
     for (index, one) in figures.iter().enumerate() {
-        figure(page, index + 1, &id, one);
+        figure(page, index + 1, id, one);
     }
     if !left_out.is_empty() {
         page.push_str("<h3>Left out</h3>\n<ul class=\"soft\">");

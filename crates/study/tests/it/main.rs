@@ -7,6 +7,7 @@
 )]
 
 mod damage;
+mod examples;
 mod execution;
 mod folders;
 mod levels;

@@ -1,19 +1,18 @@
 //! `cdpr workflow build`: cargo for the one target on which a workflow cannot reach a clock or a file, and
 //! a node's checks of what comes out.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args;
 use engine::{Limits, Module};
 use serde_json::Value;
+use study::{folder, reading};
 
 use super::{program, refuse, tool};
 use crate::commands::unwritten;
-use crate::terminal::say;
+use crate::terminal::{self, say};
 use crate::{Ending, Failure};
 
 /// No clock, entropy, environment or file can be imported here.
@@ -47,9 +46,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
                     TypeScript needs no building";
         return Err(refuse(format!("{}: no Cargo.toml here", folder.display()), hint));
     }
+    let words = "interrupted; run it again: cargo goes on where it stopped";
+    terminal::on_interrupt(words.to_owned(), || false);
     require_target(folder)?;
     let built = compile(folder, &arguments.profile)?;
-    let wasm = fs::read(&built).with_context(|| format!("reading {}", built.display()))?;
+    let wasm = program::read(&built)?;
     let limits = Limits::production();
     let module = Module::compile(&wasm, &limits)
         .map_err(|error| refuse(format!("{}: {error}", built.display()), program::hint(&error)))?;
@@ -92,14 +93,13 @@ fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
         true => found.is_empty() || found.starts_with(MODULE),
         false => found.iter().all(is_base64),
     };
-    if fs::read(file).is_ok_and(|found| !is_module(&found)) {
+    let found = reading::read(file, program::LEN_MAX);
+    if file.exists() && !found.is_ok_and(|found| is_module(&found)) {
         let what = format!("{}: there already, and not a module", file.display());
         return Err(refuse(what, "move it away"));
     }
-    let folder = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)
-        .map_err(|error| refuse(format!("{}: {error}", folder.display()), "make it writable"))?;
-    study::folder::write_over(file, bytes).map_err(unwritten)
+    folder::make(file.parent().unwrap_or(Path::new("."))).map_err(unwritten)?;
+    folder::write_over(file, bytes).map_err(unwritten)
 }
 
 /// Refuses early what cargo would refuse with a page of errors.

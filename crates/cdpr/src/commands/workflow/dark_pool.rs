@@ -10,6 +10,7 @@ use sim::{Embedded, Faults, Guest, Inputs, Scenario};
 
 use super::refuse;
 use crate::commands::run::{EMBEDDED, scenario};
+use crate::terminal::Progress;
 use crate::{Failure, keys};
 
 /// What everything random in the world comes from, and so where its contracts are: one number, so that a
@@ -62,6 +63,7 @@ impl DarkPool {
             proving_key,
             faults: Faults::default(),
         };
+        let _working = Progress::working("starting chain, contracts and enclave");
         let world =
             Embedded::open(guest, inputs).map_err(|error| Failure::Internal(error.into()))?;
         Ok(Self { world, scenario })

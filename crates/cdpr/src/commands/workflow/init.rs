@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::refuse;
+use crate::commands::unwritten;
 use crate::terminal::say;
 use crate::{Ending, Failure};
 
@@ -57,7 +58,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         if let Err(error) = write(&folder.join(file), &content.replace("@CRE@", &cre)) {
             // Half a project would be in the way of the next try.
             unmake(folder, is_new);
-            return Err(refuse(format!("{name}/{file}: {error}"), "give a folder you may write"));
+            let path = folder.join(file);
+            return Err(unwritten(study::folder::Error::File { path, cause: error }));
         }
     }
     let cre_note = if arguments.cre.is_some() {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use engine::Limits;
 use serde_json::{Map, Value, json};
+use study::spec::thousands;
 
 use super::{known_words, refuse};
-use crate::commands::{TEXT_MAX, read_to};
+use crate::commands::{TEXT_MAX, read_to, write};
 use crate::terminal::say;
 use crate::{Ending, Failure};
 
@@ -57,8 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
                 let what = format!("{} is there already", file.display());
                 return Err(refuse(what, "name a file that is not there yet"));
             }
-            study::folder::write(file, text.as_bytes())
-                .map_err(|error| refuse(error, "name a file in a folder you may write"))?;
+            write(file, text.as_bytes())?;
             format!("{profile}'s limits are in {}\n", file.display())
         }
         None if arguments.json => {
@@ -117,13 +117,25 @@ pub(crate) fn parse(text: &str) -> Result<Limits, Refused> {
             let what = format!("{key:?} is not a limit");
             return Err(Refused { what, hint: Some(known_words(&key, &known)) });
         };
-        let number = if value.is_null() {
-            None
-        } else {
-            Some(value.as_u64().ok_or_else(|| bad(format!("{key:?}: {value} is no count")))?)
+        let (least, most) = field.ends;
+        let ends = format!("{} to {}", thousands(least), thousands(most));
+        let number = match &value {
+            Value::Null => None,
+            Value::Number(number) => {
+                let within = number.as_u64().filter(|number| (least..=most).contains(number));
+                let outside =
+                    || bad(format!("{key:?}: {number} is outside {ends}, in whole numbers"));
+                Some(within.ok_or_else(outside)?)
+            }
+            other @ (Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => {
+                let what = format!(
+                    "{key:?}: {other} is not a whole number from {ends}, or null for no limit"
+                );
+                return Err(bad(what));
+            }
         };
         if !(field.set)(&mut limits, number) {
-            return Err(bad(format!("{key:?}: {value} is too large")));
+            return Err(bad(format!("{key:?}: {value} is too large for this machine")));
         }
     }
     Ok(limits)
@@ -178,15 +190,35 @@ impl<T: Quantity> Quantity for Option<T> {
 
 struct Field {
     key: &'static str,
+    /// The smallest number that makes sense, and the largest; `null` is no limit.
+    ends: (u64, u64),
     get: fn(&Limits) -> Option<u64>,
     set: fn(&mut Limits, Option<u64>) -> bool,
 }
 
+/// Bytes: up to what a module of 32 bits can address.
+const SIZE: (u64, u64) = (1, 1 << 32);
+/// Milliseconds: up to a day.
+const TIME: (u64, u64) = (1, 86_400_000);
+/// Milliseconds between two fires, which may be none.
+const INTERVAL: (u64, u64) = (0, TIME.1);
+/// Of one execution; none forbids it.
+const COUNT: (u64, u64) = (0, 1_000_000);
+/// Of what is there at once; with none nothing would go on.
+const AT_ONCE: (u64, u64) = (1, 1_000_000);
+/// Instructions: some hours of them.
+const FUEL: (u64, u64) = (1, 1_000_000_000_000_000);
+/// Gas: a transaction takes 21,000, and no chain's block has more than the most.
+const GAS: (u64, u64) = (21_000, 1_000_000_000_000);
+/// Blocks of a query.
+const BLOCKS: (u64, u64) = (1, 1_000_000_000);
+
 /// A key is a field's path; a time says in which unit.
 macro_rules! fields {
-    ($($key:literal = $($path:ident).+;)*) => {
+    ($($key:literal = $($path:ident).+, $ends:ident;)*) => {
         const FIELDS: &[Field] = &[$(Field {
             key: $key,
+            ends: $ends,
             get: |limits| limits.$($path).+.read(),
             set: |limits, number| {
                 Quantity::written(number).map(|value| limits.$($path).+ = value).is_some()
@@ -196,44 +228,44 @@ macro_rules! fields {
 }
 
 fields! {
-    "wasm_size_max" = wasm_size_max;
-    "wasm_compressed_size_max" = wasm_compressed_size_max;
-    "config_size_max" = config_size_max;
-    "memory_size_max" = memory_size_max;
-    "execution_time_max_ms" = execution_time_max;
-    "pre_hook_time_max_ms" = pre_hook_time_max;
-    "fuel_max" = fuel_max;
-    "response_size_max" = response_size_max;
-    "callback_ids_max" = callback_ids_max;
-    "calls_in_flight_max" = calls_in_flight_max;
-    "poll_subscriptions_max" = poll_subscriptions_max;
-    "log_lines_max" = log_lines_max;
-    "log_line_size_max" = log_line_size_max;
-    "secrets_calls_max" = secrets_calls_max;
-    "secrets_per_call_max" = secrets_per_call_max;
-    "secrets_size_max" = secrets_size_max;
-    "call_time_max_ms" = call_time_max;
-    "triggers_max" = triggers_max;
-    "cron_interval_min_ms" = cron_interval_min;
-    "log_trigger_addresses_max" = log_trigger_addresses_max;
-    "log_trigger_topics_per_slot_max" = log_trigger_topics_per_slot_max;
-    "log_trigger_event_size_max" = log_trigger_event_size_max;
-    "http.calls_max" = http.calls_max;
-    "http.request_size_max" = http.request_size_max;
-    "http.response_size_max" = http.response_size_max;
-    "http.connect_time_max_ms" = http.connect_time_max;
-    "confidential_http.calls_max" = confidential_http.calls_max;
-    "confidential_http.request_size_max" = confidential_http.request_size_max;
-    "confidential_http.response_size_max" = confidential_http.response_size_max;
-    "confidential_http.connect_time_max_ms" = confidential_http.connect_time_max;
-    "evm_reads_max" = evm_reads_max;
-    "evm_log_query_blocks_max" = evm_log_query_blocks_max;
-    "evm_read_size_max" = evm_read_size_max;
-    "evm_writes_max" = evm_writes_max;
-    "report_size_max" = report_size_max;
-    "evm_write_gas_max" = evm_write_gas_max;
-    "consensus_calls_max" = consensus_calls_max;
-    "consensus_observation_size_max" = consensus_observation_size_max;
+    "wasm_size_max" = wasm_size_max, SIZE;
+    "wasm_compressed_size_max" = wasm_compressed_size_max, SIZE;
+    "config_size_max" = config_size_max, SIZE;
+    "memory_size_max" = memory_size_max, SIZE;
+    "execution_time_max_ms" = execution_time_max, TIME;
+    "pre_hook_time_max_ms" = pre_hook_time_max, TIME;
+    "fuel_max" = fuel_max, FUEL;
+    "response_size_max" = response_size_max, SIZE;
+    "callback_ids_max" = callback_ids_max, AT_ONCE;
+    "calls_in_flight_max" = calls_in_flight_max, AT_ONCE;
+    "poll_subscriptions_max" = poll_subscriptions_max, AT_ONCE;
+    "log_lines_max" = log_lines_max, COUNT;
+    "log_line_size_max" = log_line_size_max, SIZE;
+    "secrets_calls_max" = secrets_calls_max, COUNT;
+    "secrets_per_call_max" = secrets_per_call_max, COUNT;
+    "secrets_size_max" = secrets_size_max, SIZE;
+    "call_time_max_ms" = call_time_max, TIME;
+    "triggers_max" = triggers_max, COUNT;
+    "cron_interval_min_ms" = cron_interval_min, INTERVAL;
+    "log_trigger_addresses_max" = log_trigger_addresses_max, COUNT;
+    "log_trigger_topics_per_slot_max" = log_trigger_topics_per_slot_max, COUNT;
+    "log_trigger_event_size_max" = log_trigger_event_size_max, SIZE;
+    "http.calls_max" = http.calls_max, COUNT;
+    "http.request_size_max" = http.request_size_max, SIZE;
+    "http.response_size_max" = http.response_size_max, SIZE;
+    "http.connect_time_max_ms" = http.connect_time_max, TIME;
+    "confidential_http.calls_max" = confidential_http.calls_max, COUNT;
+    "confidential_http.request_size_max" = confidential_http.request_size_max, SIZE;
+    "confidential_http.response_size_max" = confidential_http.response_size_max, SIZE;
+    "confidential_http.connect_time_max_ms" = confidential_http.connect_time_max, TIME;
+    "evm_reads_max" = evm_reads_max, COUNT;
+    "evm_log_query_blocks_max" = evm_log_query_blocks_max, BLOCKS;
+    "evm_read_size_max" = evm_read_size_max, SIZE;
+    "evm_writes_max" = evm_writes_max, COUNT;
+    "report_size_max" = report_size_max, SIZE;
+    "evm_write_gas_max" = evm_write_gas_max, GAS;
+    "consensus_calls_max" = consensus_calls_max, COUNT;
+    "consensus_observation_size_max" = consensus_observation_size_max, SIZE;
 }
 
 pub(crate) fn json(limits: &Limits) -> Value {
@@ -275,6 +307,25 @@ mod tests {
                 assert!((field.set)(&mut read, (field.get)(limits)), "{}", field.key);
             }
             assert_eq!(json(&read), json(limits), "{name}");
+            assert!(parse(&json(limits).to_string()).is_ok(), "{name} is within its ends");
+        }
+    }
+
+    #[test]
+    fn every_limit_has_two_ends_and_both_are_told() {
+        for Field { key, ends: (least, most), .. } in FIELDS {
+            let read = |number: &str| parse(&format!("{{\"{key}\": {number}}}"));
+            for within in [least.to_string(), most.to_string(), "null".to_owned()] {
+                assert!(read(&within).is_ok(), "{key}: {within}");
+            }
+            let ends = format!("{} to {}", thousands(*least), thousands(*most));
+            let beyond =
+                [format!("{}", most + 1), "-1".to_owned(), "1.5".to_owned(), "\"1\"".to_owned()];
+            let below = least.checked_sub(1).map(|below| below.to_string());
+            for bad in beyond.into_iter().chain(below) {
+                let Refused { what, .. } = read(&bad).expect_err(key);
+                assert!(what.contains(key) && what.contains(&ends), "{bad}: {what}");
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::Failure;
 use crate::commands::bytes;
 
 /// Most bytes of a module or a bundle that are read: limits are below, and say so in their own words.
-const LEN_MAX: u64 = 1 << 30;
+pub(super) const LEN_MAX: u64 = 1 << 30;
 
 /// A workflow's code, ready to run.
 pub(crate) struct Loaded {

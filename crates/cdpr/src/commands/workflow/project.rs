@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::refuse;
 use crate::Failure;
-use crate::commands::{TEXT_MAX, read_to};
+use crate::commands::{TEXT_MAX, meant, read_to};
 
 /// The target of a project that has several, when none is asked for.
 const TARGET: &str = "staging-settings";
@@ -110,10 +110,8 @@ impl Project {
     pub(crate) fn read(path: &Path, target: Option<&str>) -> Result<Self, Failure> {
         if !path.exists() {
             let hint = "give a workflow's folder (`cdpr workflow init` makes one), a .wasm, a .ts or a .js";
-            return Err(refuse(
-                format!("{}: there is no such file or folder", path.display()),
-                hint,
-            ));
+            let what = format!("{}: there is no such file or folder", path.display());
+            return Err(refuse(format!("{what}{}", meant(path)), hint));
         }
         if path.is_dir() {
             return Self::of_folder(path, target);
@@ -162,27 +160,36 @@ impl Project {
 
     /// The secrets that secrets.yaml names, from the environment.
     pub(crate) fn read_secrets(&self) -> Result<Secrets, Failure> {
-        let mut secrets = Secrets::new("");
-        let Some(file) = &self.secrets else { return Ok(secrets) };
-        let listed: SecretsFile = parse(file, &yaml(file)?)?;
-        for (id, variables) in listed.names {
-            let value = variables.iter().find_map(|name| self.environment.get(name));
-            let Some(value) = value else {
-                let hint = format!(
-                    "export {0}=…, or write it into the project's .env",
-                    variables.first().map_or("the variable", String::as_str)
-                );
-                let names = variables.join(", ");
-                let what = format!(
-                    "{}: secret {id} is not set: no {names} in the environment",
-                    file.display()
-                );
-                return Err(refuse(what, hint));
-            };
-            secrets.insert("", id, value);
-        }
-        Ok(secrets)
+        let Some(file) = &self.secrets else { return Ok(Secrets::new("")) };
+        secrets(file, &yaml(file)?, &self.environment)
     }
+}
+
+/// What a file names, from the environment.
+pub(crate) fn secrets(
+    file: &Path,
+    listed: &Value,
+    environment: &Environment,
+) -> Result<Secrets, Failure> {
+    let mut secrets = Secrets::new("");
+    let listed: SecretsFile = parse(file, listed)?;
+    for (id, variables) in listed.names {
+        let value = variables.iter().find_map(|name| environment.get(name));
+        let Some(value) = value else {
+            let hint = format!(
+                "export {0}=…, or write it into the project's .env",
+                variables.first().map_or("the variable", String::as_str)
+            );
+            let names = variables.join(", ");
+            let what = format!(
+                "{}: secret {id} is not set: no {names} in the environment",
+                file.display()
+            );
+            return Err(refuse(what, hint));
+        };
+        secrets.insert("", id, value);
+    }
+    Ok(secrets)
 }
 
 impl ProjectFile {
@@ -284,8 +291,16 @@ impl Environment {
 
 /// The settings of one target in a file of several.
 fn settings<T: DeserializeOwned>(file: &Path, asked: Option<&str>) -> Result<(String, T), Failure> {
+    settings_of(file, yaml(file)?, asked)
+}
+
+fn settings_of<T: DeserializeOwned>(
+    file: &Path,
+    settings: Value,
+    asked: Option<&str>,
+) -> Result<(String, T), Failure> {
     let name = file.display();
-    let Value::Object(mut targets) = yaml(file)? else {
+    let Value::Object(mut targets) = settings else {
         return Err(refuse(format!("{name}: no targets here"), "begin with \"staging-settings:\""));
     };
     // Chainlink's own files may carry keys of no target, such as `cre-cli`; a target is a mapping.
@@ -318,6 +333,16 @@ fn yaml(file: &Path) -> Result<Value, Failure> {
         .map_err(|why| refuse(format!("{name}: {why}"), "give a readable UTF-8 file"))?;
     read_yaml(&source)
         .map_err(|what| refuse(format!("{name}: {what}"), "check indentation, quotes and colons"))
+}
+
+/// What is read of a project's three files once each is YAML, for tests that have none on a disk.
+#[cfg(test)]
+pub(crate) fn read_all(settings: &Value, environment: &Environment) {
+    let file = Path::new("x.yaml");
+    let _ = settings_of::<WorkflowFile>(file, settings.clone(), None);
+    let project = settings_of::<ProjectFile>(file, settings.clone(), None);
+    let _ = project.map(|(_, project)| project.chains(environment));
+    let _ = secrets(file, settings, environment);
 }
 
 /// A collection whose end has not come yet.

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::program::{Loaded, names_dark_pool, read, refused};
 use super::{refuse, tool};
-use crate::Failure;
+use crate::{Failure, terminal};
 
 /// What npm has to bring.
 const NPM: &str = "npm install @chainlink/cre-sdk @chainlink/cre-sdk-javy-plugin bun typescript";
@@ -116,5 +116,7 @@ fn absolute(path: &Path) -> PathBuf {
 /// A folder of nobody else's that is gone when dropped.
 fn scratch() -> Result<TempDir, Failure> {
     let made = tempfile::Builder::new().prefix("cdpr-bundle-").tempdir();
-    made.map_err(|error| refuse(error, "set TMPDIR to a folder you may write"))
+    let made = made.map_err(|error| refuse(error, "set TMPDIR to a folder you may write"))?;
+    terminal::remove_when_interrupted(made.path());
+    Ok(made)
 }

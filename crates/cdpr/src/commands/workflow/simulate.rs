@@ -30,7 +30,7 @@ use super::program::{self, CONFIGURATION, Loaded, ROOM, Tee, load};
 use super::project::Project;
 use super::trigger::{self, Choice, list, schedule};
 use super::{limits, refuse, show};
-use crate::terminal::say;
+use crate::terminal::{self, Progress, say};
 use crate::{Ending, Failure, commands, counts};
 
 const NS_PER_S: u64 = 1_000_000_000;
@@ -91,16 +91,16 @@ struct Common {
     /// What the workflow may use: default, none, or a file (see `cdpr workflow limits export`).
     #[arg(long, value_name = "default|none|FILE", default_value = "default")]
     limits: String,
-    /// Also show what the nodes ask of the DON, and what each of them logs.
-    #[arg(short = 'g', long)]
+    /// Also show what the nodes ask of the DON, and what each of them logs; --json always has both.
+    #[arg(short = 'g', long, conflicts_with = "json")]
     engine_logs: bool,
     /// Send what the workflow writes, from the account of CRE_ETH_PRIVATE_KEY; otherwise the receiver is
     /// only asked whether it would take it.
     #[arg(long)]
     broadcast: bool,
-    /// How long a chain's node may take for one answer, seconds, tries included where it is busy.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
-    rpc_timeout: u64,
+    /// How long a chain's node may take for one answer, seconds, tries included where it is busy; 30 by default.
+    #[arg(long, value_name = "SECONDS", value_parser = counts::from_to::<u64>(1, 600))]
+    rpc_timeout: Option<u64>,
     /// What happens to the reserves, where the workflow calls darkpool@1.0.0: a file, or a scenario that ships
     /// with the program (usdc-2023-03, by default, healthy, thin-panel).
     #[arg(long, value_name = "FILE")]
@@ -117,6 +117,12 @@ struct Common {
 }
 
 pub(crate) fn simulate(arguments: &Arguments) -> Result<Ending, Failure> {
+    let words = if arguments.common.broadcast {
+        "interrupted; what was sent stays sent: look at the account's last transactions before you run it again"
+    } else {
+        "interrupted; nothing was sent: run it again"
+    };
+    terminal::on_interrupt(words.to_owned(), || false);
     let choice = &arguments.choice;
     let (simulation, prepared) =
         Simulation::open(&arguments.common, arguments.now, |triggers, limits| {
@@ -126,12 +132,20 @@ pub(crate) fn simulate(arguments: &Arguments) -> Result<Ending, Failure> {
     let index = prepared.index;
     let subscription = subscriptions.triggers.get(index).context("a trigger is gone")?;
     let now = simulation.instant(arguments.now, subscription)?;
+    let working = Progress::working("asking the chain for the event");
     let trigger = choice.event(prepared, &subscription.id, &simulation.chains, now)?;
+    drop(working);
     simulation.introduce(&subscriptions)?;
     simulation.fire(&subscriptions, index, trigger, now)
 }
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<Ending, Failure> {
+    let words = if arguments.common.broadcast {
+        "stopped; what was sent stays sent, and the same again goes on with the next time that is due"
+    } else {
+        "stopped; the same again goes on with the next time that is due"
+    };
+    terminal::on_interrupt(words.to_owned(), || false);
     let (simulation, (index, plan)) =
         Simulation::open(&arguments.common, None, |triggers, limits| {
             scheduled(triggers, limits, arguments.trigger_index)
@@ -148,11 +162,13 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Ending, Failure> {
             Some(_) => {}
             None => {
                 simulation.say(&format!("next at {next}"))?;
+                let waiting = Progress::waiting(format!("waiting until {next}"));
                 // A machine that slept finds the time past and goes on at once, with one execution, not with
                 // all that it missed.
                 while commands::now()? < next {
                     std::thread::sleep(Duration::from_millis(200));
                 }
+                drop(waiting);
                 now = next.max(commands::now()?);
             }
         }
@@ -225,6 +241,33 @@ impl<'a> Simulation<'a> {
         }
         let limits = limits::read(&arguments.limits)?;
         let project = Project::read(&arguments.path, arguments.target.as_deref())?;
+        for (flag, is_given, is_used, why, hint) in [
+            (
+                "--target",
+                arguments.target.is_some(),
+                project.target.is_some(),
+                "a file by itself has no settings",
+                "leave it out, or give the workflow's folder",
+            ),
+            (
+                "--wasm",
+                arguments.wasm.is_some(),
+                project.target.is_some(),
+                "a file that runs is given already",
+                "leave it out, or give the workflow's folder",
+            ),
+            (
+                "--rpc-timeout",
+                arguments.rpc_timeout.is_some(),
+                !project.chains.is_empty(),
+                "no chain is named, so no node is asked",
+                "leave it out, or name the chain's JSON-RPC under rpcs in project.yaml",
+            ),
+        ] {
+            if is_given && !is_used {
+                return Err(refuse(format!("{flag}: {why}"), hint));
+            }
+        }
         if arguments.broadcast && project.chains.is_empty() {
             let hint = "name its JSON-RPC under rpcs in project.yaml";
             return Err(refuse("--broadcast needs a chain to send to", hint));
@@ -275,10 +318,14 @@ impl<'a> Simulation<'a> {
             None => now.map_or_else(commands::now, Ok)?,
         };
         let world = dark_pool.as_ref().map(|dark_pool| &dark_pool.world);
-        let in_all = Duration::from_secs(arguments.rpc_timeout);
-        let patience = Patience { in_all, ..Patience::ANSWER };
+        let patience = match arguments.rpc_timeout {
+            Some(seconds) => Patience { in_all: Duration::from_secs(seconds), ..Patience::ANSWER },
+            None => Patience::ANSWER,
+        };
         let sends = arguments.broadcast;
+        let working = Progress::working("asking the project's chains");
         let chains = Chains::open(&project, &config, opened, (sends, patience), world)?;
+        drop(working);
         let don = world.map_or(plain, |world| world.don());
         let sockets = || Sockets::new(Loopback::Allowed);
         let http = RefCell::new(HttpAction::new(sockets(), limits.http));
@@ -318,6 +365,7 @@ impl<'a> Simulation<'a> {
                 _ => confidential::Limits::Unlimited,
             };
             let clock = self.runner_clock.clone();
+            let _working = Progress::working("starting a measured runner");
             let runner = confidential::launch(&self.don, wasm, limits, RUNNER_SEED, clock)
                 .context("starting the runner of confidential workflows")?;
             let _ = self.runner.set(runner);
@@ -425,9 +473,11 @@ impl<'a> Simulation<'a> {
         }
         self.chains.register(&mut registry, &self.limits, world)?;
         let job = job(&self.don, &(index as u64).to_be_bytes(), now);
+        let working = Progress::working("the DON runs the workflow");
         let execution = subscriptions
             .fire(&self.don, &workflow, trigger, &job, &mut registry, &[])
             .map_err(|error| refused(&error))?;
+        drop(working);
         let outcome = outcome(&execution);
         let notes = self.chains.take_notes();
         let text = if self.arguments.json {

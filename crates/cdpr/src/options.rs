@@ -1,0 +1,172 @@
+//! What a command does not use, it refuses. Here is every option of every command, so that a new one has to say which of the
+//! three it is.
+
+use std::collections::BTreeSet;
+
+use clap::error::ErrorKind;
+use clap::{Command, CommandFactory as _, Parser as _};
+
+use crate::Cli;
+
+enum Use {
+    /// There is no way to give it in vain.
+    Always,
+    /// Refused with what leaves it without use, before anything is read.
+    Refused(&'static [&'static str]),
+    /// Refused once it is known what the file is: `tests/inputs.rs` has them.
+    Later,
+}
+use Use::{Always, Later, Refused};
+
+const OPTIONS: &[(&str, &str, Use)] = &[
+    ("run", "workflow", Always),
+    ("run", "scenario", Always),
+    ("run", "deployment", Always),
+    ("run", "disclosure", Always),
+    ("run", "seed", Always),
+    ("run", "json", Always),
+    ("run", "journal", Always),
+    ("run", "crash_at", Always),
+    ("simulate", "spec", Refused(&["simulate s.toml --explain", "simulate s.toml --spec t.toml"])),
+    ("simulate", "named", Refused(&["simulate --spec s.toml --explain"])),
+    (
+        "simulate",
+        "out",
+        Refused(&["simulate s.toml --dry-run --out o", "simulate --explain --out o"]),
+    ),
+    (
+        "simulate",
+        "chunks",
+        Refused(&["simulate s.toml --dry-run --chunks c", "simulate --explain --chunks c"]),
+    ),
+    (
+        "simulate",
+        "level",
+        Refused(&[
+            "simulate s.toml --level stack --workers temporal://h:1",
+            "simulate --explain --level model",
+        ]),
+    ),
+    (
+        "simulate",
+        "runs",
+        Refused(&[
+            "simulate s.toml --runs 1 --workers temporal://h:1",
+            "simulate --explain --runs 1",
+        ]),
+    ),
+    ("simulate", "jobs", Refused(&["simulate --explain --jobs 1"])),
+    (
+        "simulate",
+        "workers",
+        Refused(&[
+            "simulate s.toml --dry-run --workers temporal://h:1",
+            "simulate --explain --workers temporal://h:1",
+        ]),
+    ),
+    ("simulate", "dry_run", Refused(&["simulate --explain --dry-run"])),
+    ("simulate", "explain", Refused(&["simulate --explain cost --json"])),
+    ("simulate", "json", Refused(&["simulate --explain --json"])),
+    ("simulate chunk", "spec", Refused(&["simulate chunk s.toml --spec t.toml --index 0 --out o"])),
+    ("simulate chunk", "named", Always),
+    ("simulate chunk", "index", Always),
+    ("simulate chunk", "out", Refused(&["simulate --out o chunk s.toml --index 0 --out o"])),
+    ("simulate worker", "workers", Always),
+    ("simulate worker", "jobs", Always),
+    ("report", "studies", Always),
+    ("report", "out", Always),
+    ("report", "format", Always),
+    ("verify journal", "journal", Always),
+    ("verify journal", "reveal", Always),
+    ("verify journal", "json", Always),
+    ("verify attestation", "document", Always),
+    ("verify attestation", "at", Always),
+    ("verify attestation", "pcr0", Always),
+    ("verify attestation", "json", Always),
+    ("workflow init", "folder", Always),
+    ("workflow init", "cre", Always),
+    ("workflow build", "folder", Always),
+    ("workflow build", "profile", Always),
+    ("workflow build", "deploy", Always),
+    ("workflow simulate", "path", Always),
+    ("workflow simulate", "target", Later),
+    ("workflow simulate", "config", Refused(&["workflow simulate . --config c --no-config"])),
+    ("workflow simulate", "no_config", Always),
+    ("workflow simulate", "wasm", Later),
+    ("workflow simulate", "limits", Always),
+    ("workflow simulate", "engine_logs", Refused(&["workflow simulate . -g --json"])),
+    ("workflow simulate", "broadcast", Later),
+    ("workflow simulate", "rpc_timeout", Later),
+    ("workflow simulate", "scenario", Later),
+    ("workflow simulate", "nodes", Always),
+    ("workflow simulate", "faults", Always),
+    ("workflow simulate", "json", Always),
+    ("workflow simulate", "trigger_index", Always),
+    ("workflow simulate", "non_interactive", Always),
+    ("workflow simulate", "http_payload", Later),
+    ("workflow simulate", "evm_tx_hash", Later),
+    ("workflow simulate", "evm_event_index", Later),
+    ("workflow simulate", "fill", Later),
+    ("workflow simulate", "now", Later),
+    ("workflow run", "path", Always),
+    ("workflow run", "target", Later),
+    ("workflow run", "config", Refused(&["workflow run . --config c --no-config"])),
+    ("workflow run", "no_config", Always),
+    ("workflow run", "wasm", Later),
+    ("workflow run", "limits", Always),
+    ("workflow run", "engine_logs", Refused(&["workflow run . -g --json"])),
+    ("workflow run", "broadcast", Later),
+    ("workflow run", "rpc_timeout", Later),
+    ("workflow run", "scenario", Later),
+    ("workflow run", "nodes", Always),
+    ("workflow run", "faults", Always),
+    ("workflow run", "json", Always),
+    ("workflow run", "trigger_index", Always),
+    ("workflow run", "count", Always),
+    ("workflow limits", "json", Refused(&["workflow limits --json export f"])),
+    ("workflow limits export", "file", Always),
+    ("workflow limits export", "profile", Always),
+    ("completions", "shell", Always),
+    ("man", "command", Refused(&["man run --out d"])),
+    ("man", "out", Always),
+];
+
+fn given(prefix: &str, command: &Command, found: &mut BTreeSet<(String, String)>) {
+    for argument in command.get_arguments() {
+        let id = argument.get_id().as_str();
+        if !["help", "version"].contains(&id) {
+            found.insert((prefix.to_owned(), id.to_owned()));
+        }
+    }
+    for inner in command.get_subcommands() {
+        let name = format!("{prefix} {}", inner.get_name());
+        given(name.trim_start(), inner, found);
+    }
+}
+
+#[test]
+fn every_option_of_every_command_stands_here() {
+    let mut found = BTreeSet::new();
+    given("", &Cli::command(), &mut found);
+    let listed = OPTIONS.iter().map(|(command, id, _)| ((*command).to_owned(), (*id).to_owned()));
+    let listed: BTreeSet<_> = listed.collect();
+    assert_eq!(found, listed);
+}
+
+#[test]
+fn what_a_command_has_no_use_for_is_refused_before_anything_is_read() {
+    for (command, id, how) in OPTIONS {
+        let lines = match how {
+            Refused(lines) => *lines,
+            Always | Later => &[],
+        };
+        for line in lines {
+            assert!(
+                line.starts_with(command) || line.contains(command.rsplit(' ').next().unwrap())
+            );
+            let words = std::iter::once("cdpr").chain(line.split_whitespace());
+            let error = Cli::try_parse_from(words).map(drop).expect_err(line);
+            assert_eq!(error.kind(), ErrorKind::ArgumentConflict, "{id}: {line}: {error}");
+        }
+    }
+}

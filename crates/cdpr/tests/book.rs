@@ -1,0 +1,153 @@
+//! What the book shows of commands is what they print.
+//!
+//! An output is a `text` block after a `console` block, and above it stands a comment: `printed`, and then it is compared, or
+//! `not compared: WHY`. In what is shown, `…` stands for anything, and there may be more before and after it.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// A fenced block of a page.
+struct Block<'a> {
+    kind: &'a str,
+    text: &'a str,
+    /// The comment right above it.
+    mark: Option<&'a str>,
+}
+
+fn blocks(page: &str) -> Vec<Block<'_>> {
+    let parts: Vec<&str> = page.split("```").collect();
+    let pairs = parts.chunks_exact(2);
+    pairs
+        .map(|pair| {
+            let (kind, text) = pair[1].split_once('\n').unwrap_or((pair[1], ""));
+            let above = pair[0].trim_end().strip_suffix("-->");
+            let mark =
+                above.and_then(|above| above.rsplit_once("<!--")).map(|(_, mark)| mark.trim());
+            Block { kind: kind.trim(), text, mark }
+        })
+        .collect()
+}
+
+/// Outputs of a page that are compared, each with the commands before it on the page, and what is wrong with marks.
+fn shown(page: &str) -> (Vec<(String, &str)>, Vec<String>) {
+    let (mut commands, mut last) = (String::new(), "");
+    let (mut compared, mut wrong) = (Vec::new(), Vec::new());
+    for block in blocks(page) {
+        match (block.kind, last) {
+            ("console", _) => {
+                for line in block.text.lines() {
+                    commands.push_str(line.strip_prefix("$ ").unwrap_or(line));
+                    commands.push('\n');
+                }
+            }
+            ("text", "console") => match block.mark {
+                Some("printed") => {
+                    compared.push((std::mem::take(&mut commands), block.text));
+                }
+                Some(mark) if mark.starts_with("not compared: ") => commands.clear(),
+                _ => wrong.push(format!("an output without a mark:\n{}", block.text)),
+            },
+            _ => {}
+        }
+        last = block.kind;
+    }
+    (compared, wrong)
+}
+
+/// Whether a line is as shown.
+fn is_like(line: &str, shown: &str) -> bool {
+    let mut parts = shown.trim_end().split('…');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = line.trim_end().strip_prefix(first) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    let Some((end, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(end)
+}
+
+fn is_in(printed: &str, shown: &str) -> bool {
+    let (printed, shown): (Vec<_>, Vec<_>) = (printed.lines().collect(), shown.lines().collect());
+    let is_here =
+        |lines: &[&str]| lines.iter().zip(&shown).all(|(line, shown)| is_like(line, shown));
+    printed.windows(shown.len()).any(is_here)
+}
+
+fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            pages(&path, found);
+        } else if path.extension().is_some_and(|kind| kind == "md") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn what_the_book_shows_is_what_is_printed() {
+    let mut found = vec![Path::new(ROOT).join("README.md")];
+    pages(&Path::new(ROOT).join("book/src"), &mut found);
+    let mut n_compared = 0;
+    for path in found {
+        let page = fs::read_to_string(&path).unwrap();
+        let (compared, wrong) = shown(&page);
+        assert!(wrong.is_empty(), "{}: {}", path.display(), wrong.join("\n"));
+        if compared.is_empty() {
+            continue;
+        }
+        // As in a clone, where nothing of it can be spoiled.
+        let name = path.file_stem().unwrap();
+        let within = Path::new(env!("CARGO_TARGET_TMPDIR")).join("book").join(name);
+        let _ = fs::remove_dir_all(&within);
+        fs::create_dir_all(&within).unwrap();
+        for given in ["crates", "deployments", "examples", "scenarios", "workflows"] {
+            std::os::unix::fs::symlink(Path::new(ROOT).join(given), within.join(given)).unwrap();
+        }
+        for (commands, shown) in compared {
+            let script =
+                format!("cdpr() {{ {:?} \"$@\"; }}\n{commands}", env!("CARGO_BIN_EXE_cdpr"));
+            let script = script.replace("cargo run -- ", "cdpr ");
+            let output = Command::new("sh")
+                .args(["-c", &format!("{{ {script}}} 2>&1")])
+                .current_dir(&within)
+                .env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
+                .env("COLUMNS", "80")
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            let printed = String::from_utf8(output.stdout).unwrap();
+            let name = path.display();
+            assert!(is_in(&printed, shown), "{name}: shown is\n{shown}\nprinted is\n{printed}");
+            n_compared += 1;
+        }
+    }
+    assert!(n_compared >= 3, "only {n_compared} outputs were compared: are they still marked?");
+}
+
+#[test]
+fn an_output_that_differs_and_one_without_a_mark_are_found() {
+    let page = "```console\n$ a\n```\n<!-- printed -->\n\n```text\nx … z\n```\n```console\n$ b\n```\n```text\ny\n```\n\
+                ```console\n$ c\n```\n<!-- not compared: the time is in it -->\n```text\nw\n```\n```text\nno output\n```\n";
+    let (compared, wrong) = shown(page);
+    assert_eq!(compared.len(), 1);
+    assert_eq!((compared[0].0.as_str(), wrong.len()), ("a\n", 1), "{wrong:?}");
+    for (printed, is_printed) in [
+        ("first\nx y z\nlast", true),
+        ("x  z\n", true),
+        ("x z\n", false),
+        ("x y z.\n", false),
+        (" x y z\n", false),
+        ("", false),
+    ] {
+        assert_eq!(is_in(printed, compared[0].1), is_printed, "{printed:?}");
+    }
+    assert!(is_like("a b c d", "a … c …") && !is_like("a b d", "a … c …"));
+}
