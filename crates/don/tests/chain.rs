@@ -261,6 +261,19 @@ fn contract_that_does_not_say_it_takes_reports_is_none_that_does() {
 }
 
 #[test]
+fn addresses_of_chains_have_their_checksums() {
+    for chain in &cre::chains::CHAINS {
+        for address in chain.forwarder.iter().chain(&chain.mock_forwarder) {
+            assert!(Address::parse_checksummed(address, None).is_ok(), "{}: {address}", chain.name);
+        }
+    }
+    assert_eq!(
+        chain::id(cre::chains::selector("ethereum-mainnet")),
+        "evm:ChainSelector:5009297550715157269@1.0.0"
+    );
+}
+
+#[test]
 fn logs_are_filtered_within_a_hundred_blocks() {
     let mut world = World::new();
     world.write(RECEIVER, world.report(1), 0).unwrap();
