@@ -301,7 +301,15 @@ const fn hint(error: &TriggerError) -> &'static str {
         | TriggerError::LogTooLong { .. } => {
             "mend the workflow or its configuration, or lift the limit: --limits none"
         }
-        TriggerError::TimeZone { .. } => "write the schedule in UTC",
+        TriggerError::TimeZone { .. } => {
+            "names are those of the IANA's database, as America/New_York; without one, a schedule is in UTC"
+        }
+        TriggerError::Text { is_hex: true, .. } => {
+            "hexToBase64(\"0x…\") of Chainlink's TypeScript SDK makes base64 of it, common.HexToAddress(\"0x…\").Bytes() in Go bytes"
+        }
+        TriggerError::Text { is_hex: false, .. } => {
+            "put the contract's address there, or the topic's 32 bytes"
+        }
         TriggerError::Unknown { .. }
         | TriggerError::Config { .. }
         | TriggerError::FieldCount { .. }
