@@ -244,6 +244,10 @@ impl Choice {
     ) -> Result<Any, Failure> {
         let provider = chains.provider(chain_selector);
         let Some(provider) = provider else {
+            if let Some(chain) = chains.unusable(id) {
+                let what = format!("{id}: project.yaml: {}: {}", chain.name, chain.why);
+                return Err(refuse(what, &chain.hint));
+            }
             let hint = "name its JSON-RPC under rpcs or experimental-chains in project.yaml";
             return Err(refuse(format!("the project has no chain for {id}"), hint));
         };
