@@ -61,6 +61,8 @@ proptest! {
     fn limits_of_any_bytes_are_read_or_refused(damages in damages(1..6)) {
         let good = limits::json(&engine::Limits::simulator()).to_string();
         let _ = limits::parse(&damaged_text(&good, &damages));
+        let good = limits::as_chainlink_has_it(&engine::Limits::simulator()).to_string();
+        let _ = limits::parse(&damaged_text(&good, &damages));
     }
 
     #[test]

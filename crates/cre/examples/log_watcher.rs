@@ -2,7 +2,7 @@
 
 use cre::{Error, Runtime, Value, Workflow, evm};
 
-const SEPOLIA: u64 = 16_015_286_601_757_825_753;
+const SEPOLIA: u64 = cre::chains::selector("ethereum-testnet-sepolia");
 const TOKEN: [u8; 20] = [0x22; 20];
 /// Keccak-256 of `Transfer(address,address,uint256)`.
 const TRANSFER: [u8; 32] = [

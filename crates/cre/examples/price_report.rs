@@ -7,7 +7,7 @@
 use cre::{Consensus, Error, NodeRuntime, Runtime, Workflow, cron, evm, http};
 
 /// Ethereum Sepolia, in Chainlink's list of chain selectors.
-const SEPOLIA: u64 = 16_015_286_601_757_825_753;
+const SEPOLIA: u64 = cre::chains::selector("ethereum-testnet-sepolia");
 const RECEIVER: [u8; 20] = [0x11; 20];
 const GAS_LIMIT: u64 = 300_000;
 

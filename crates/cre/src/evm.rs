@@ -17,7 +17,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// The chain with this selector (not chain id) in Chainlink's list.
+    /// The chain with this selector (not chain id) in Chainlink's list;
+    /// [`chains::selector`](crate::chains::selector) has it by name.
     pub fn new(chain_selector: u64) -> Self {
         Self { id: format!("evm:ChainSelector:{chain_selector}@1.0.0") }
     }

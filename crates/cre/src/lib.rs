@@ -7,6 +7,7 @@
 //! [`Promise`] (a call that has started) and [`Value`] (what comes out). [`messages`] are the wire, byte for byte what
 //! Chainlink's own SDKs and hosts speak; [`host::Host`] is the guest ABI as a trait.
 
+pub mod chains;
 pub mod confidential_http;
 pub mod consensus;
 pub mod cron;

@@ -27,6 +27,7 @@ use evm::alloy::rpc::types::{
 };
 use evm::alloy::transports::{RpcError, TransportError};
 use evm::report::{Reason, SignedReport, outcome, refusal};
+use evm::revert::Errors;
 use evm::{Call as TransactionCall, Fees, SendError, Wallet, send};
 
 use crate::usage::within;
@@ -135,6 +136,7 @@ pub struct Chain<T> {
     runtime: Runtime,
     transmitter: T,
     limits: Limits,
+    errors: Errors,
     /// Of the transactions that this value delivered: known here before a provider that lags says so.
     delivered: BTreeMap<B256, TransactionReceipt>,
 }
@@ -157,8 +159,15 @@ impl<T: Transmitter> Chain<T> {
             runtime: Runtime::new()?,
             transmitter,
             limits,
+            errors: Errors::default(),
             delivered: BTreeMap::new(),
         })
+    }
+
+    /// Has what reverts told by the names of these errors too.
+    #[must_use]
+    pub fn with_errors(self, errors: Errors) -> Self {
+        Self { errors, ..self }
     }
 
     fn call_contract(
@@ -353,7 +362,7 @@ impl<T: Transmitter> Chain<T> {
             // The forwarder does not say why.
             let asked = refusal(&self.provider, forwarder, receiver, &signed.raw);
             if let Ok(Some(reason)) = self.runtime.wait(asked) {
-                let reason = Reason(reason.to_vec());
+                let reason = Reason(reason.to_vec()).words(&self.errors);
                 reply.error_message = Some(format!("the receiver refused the report: {reason}"));
             }
         }
@@ -369,8 +378,12 @@ impl<T: Transmitter> Chain<T> {
         self.runtime.wait(question.into_future()).map_err(|error| match error {
             // The node answered that it cannot: a revert, a block it does not have.
             RpcError::ErrorResp(payload) => {
-                let data = payload.as_revert_data().map(|data| format!(" {data}"));
-                let message = format!("{what}: {}{}", payload.message, data.unwrap_or_default());
+                let data = payload.as_revert_data().filter(|data| !data.is_empty());
+                let why = match data {
+                    Some(data) => format!("execution reverted: {}", self.errors.words(&data)),
+                    None => payload.message.to_string(),
+                };
+                let message = format!("{what}: {why}");
                 CapabilityError::user(Code::FailedPrecondition, message)
             }
             error @ (RpcError::NullResp

@@ -2,11 +2,14 @@
 //! subscription is read and held to its limits once; after that it says when it fires and with which payload. Nothing here waits or listens:
 //! whoever runs the DON brings the time, the requests and the logs, and counts how often they come.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cre::messages::evm::{ConfidenceLevel, FilterLogTriggerRequest, Log};
 use cre::messages::http::{AuthorizedKey, Config as HttpConfig, KeyType, Payload};
 use cre::messages::sdk::TriggerSubscription;
 use cre::messages::{Any, UnpackError, cron, darkpool, pack, unpack};
 use engine::Limits;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use primitives::Timestamp;
 use prost::{Message as _, Name};
 use protocol::workflow::{Cron, CronError};
@@ -23,6 +26,11 @@ const TOPICS_MAX: usize = 4;
 /// Firings looked at to find a schedule's shortest period: a week of every second minute, and the same days
 /// in the years that have a 29 February among them.
 const FIRINGS_LOOKED_AT: usize = 10_000;
+
+/// Changes of a zone's clock across which firings are looked at: a hundred years of daylight saving, from when
+/// Chainlink's own check of a schedule begins, 1 January 2026.
+const CHANGES_LOOKED_AT: usize = 200;
+const CHANGES_LOOKED_AT_SINCE: i64 = 1_767_225_600;
 
 /// A subscription that can fire.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,8 +114,8 @@ pub enum TriggerError {
         /// How many there are.
         found: usize,
     },
-    /// A schedule is in a time zone other than UTC.
-    #[error("a schedule in time zone {zone:?} is not implemented, only in UTC")]
+    /// A schedule is in a time zone that there is not.
+    #[error("there is no time zone {zone:?}")]
     TimeZone {
         /// As written.
         zone: String,
@@ -183,6 +191,21 @@ pub enum TriggerError {
         /// What it should be, bytes.
         expected: usize,
     },
+    /// Bytes that are text, or text taken for base64, where an address or a topic is due.
+    #[error(
+        "{what} is {written:?}{}: {expected} bytes are due, in base64 where the configuration is JSON",
+        if *is_hex { ", which is hexadecimal" } else { "" }
+    )]
+    Text {
+        /// Which.
+        what: &'static str,
+        /// As its author may have written it.
+        written: String,
+        /// Whether that is hexadecimal.
+        is_hex: bool,
+        /// How many bytes it should be.
+        expected: usize,
+    },
     /// More topics than logs have.
     #[error("a log trigger of {found} topics, a log has at most 4")]
     Topics {
@@ -215,49 +238,77 @@ pub enum TriggerError {
     },
 }
 
-/// When a workflow is due, in UTC: a [`Cron`], whose dialect is that of Chainlink's nodes, and the seconds of
-/// its minutes.
+/// When a workflow is due: a [`Cron`], whose dialect is that of Chainlink's nodes, the seconds of its minutes, and the
+/// zone whose clock it reads.
+///
+/// It is due at every instant at which that clock shows a time that fits. So a time that daylight saving skips is not
+/// due that day, and one that it repeats is due twice. Source: `robfig/cron` v3, by which `gocron` and so Chainlink's
+/// cron capability goes (`smartcontractkit/capabilities`, `cron/trigger/trigger.go`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     minutes: Cron,
     /// Bit `n` for second `n`; at least one of 60.
     seconds: u64,
+    /// `None` is UTC.
+    zone: Option<TimeZone>,
 }
 
 impl Schedule {
-    /// Reads five fields, due when the minute begins, or six, the seconds first. `TZ=UTC` or `CRON_TZ=UTC`
-    /// may stand before them.
+    /// Reads five fields, due when the minute begins, or six, the seconds first. `TZ=` or `CRON_TZ=` and a name of the
+    /// IANA's time zone database may stand before them; without, it is UTC. The database is this program's own, the same
+    /// on every machine.
     ///
     /// # Errors
     /// [`TriggerError`] of the fields, or if two firings are less than `limits.cron_interval_min` apart.
     pub fn parse(config: &cron::Config, limits: &Limits) -> Result<Self, TriggerError> {
         let mut fields: Vec<&str> = config.schedule.split_ascii_whitespace().collect();
-        let zone = fields
+        let named = fields
             .first()
             .and_then(|first| first.strip_prefix("CRON_TZ=").or_else(|| first.strip_prefix("TZ=")));
-        if let Some(zone) = zone {
-            if !matches!(zone, "UTC" | "Etc/UTC") {
-                return Err(TriggerError::TimeZone { zone: zone.to_owned() });
+        let zone = match named {
+            None => None,
+            Some(name) => {
+                fields.remove(0);
+                zone(name)?
             }
-            fields.remove(0);
-        }
+        };
         let (seconds, minutes) = match fields.as_slice() {
             [_, _, _, _, _] => (1, fields.as_slice()),
             [first, rest @ ..] if rest.len() == 5 => (seconds(first)?, rest),
             _ => return Err(TriggerError::FieldCount { found: fields.len() }),
         };
         let minutes: Cron = minutes.join(" ").parse().map_err(TriggerError::Schedule)?;
-        let schedule = Self { minutes, seconds };
+        let schedule = Self { minutes, seconds, zone };
         let period_min_s = limits.cron_interval_min.as_secs();
-        match schedule.period_below(period_min_s) {
+        let below = schedule.period_below(period_min_s);
+        match below.or_else(|| schedule.period_across_changes_below(period_min_s)) {
             Some(period_s) => Err(TriggerError::TooFast { period_s, period_min_s }),
             None => Ok(schedule),
         }
     }
 
-    /// When it is due next, later than `instant`; `None` if not before the year 10000.
+    /// When it is due next, later than `instant`; `None` if not before the year 10000, or before its last two days in a
+    /// zone.
     #[must_use]
     pub fn next_after(&self, instant: Timestamp) -> Option<Timestamp> {
+        let Some(zone) = &self.zone else { return self.shown_after(instant) };
+        let mut from = i64::try_from(instant.0).ok()?.checked_add(1)?;
+        loop {
+            // Until the zone's next change its clock is that of UTC, moved.
+            let at = jiff::Timestamp::from_second(from).ok()?;
+            let offset = i64::from(zone.to_offset(at).seconds());
+            let before = u64::try_from(from + offset - 1).unwrap_or_default();
+            let Timestamp(shown) = self.shown_after(Timestamp(before))?;
+            let due = i64::try_from(shown).ok()? - offset;
+            match zone.following(at).next().map(|change| change.timestamp().as_second()) {
+                Some(change) if due >= change => from = change,
+                _ => return u64::try_from(due).ok().map(Timestamp),
+            }
+        }
+    }
+
+    /// What its clock shows when it is due next, later than when it shows `instant`, on a clock that is never changed.
+    fn shown_after(&self, instant: Timestamp) -> Option<Timestamp> {
         let Timestamp(instant_s) = instant;
         let minute = instant_s - instant_s % 60;
         let before = minute.checked_sub(1).map(Timestamp);
@@ -279,7 +330,26 @@ impl Schedule {
         pack(&cron::Payload { scheduled_execution_time: Some(due) })
     }
 
-    /// A period shorter than `period_min_s`, if there is one among the firings looked at.
+    /// A period shorter than `period_min_s` across a change of the clock, which brings times together that were apart.
+    fn period_across_changes_below(&self, period_min_s: u64) -> Option<u64> {
+        let zone = self.zone.as_ref()?;
+        let since = jiff::Timestamp::from_second(CHANGES_LOOKED_AT_SINCE).ok()?;
+        let periods = zone.following(since).take(CHANGES_LOOKED_AT).filter_map(|change| {
+            let change = u64::try_from(change.timestamp().as_second()).ok()?;
+            let (mut before, mut next) = (None, Timestamp(change.saturating_sub(period_min_s + 1)));
+            while next.0 < change {
+                next = self.next_after(next)?;
+                if next.0 < change {
+                    before = Some(next);
+                }
+            }
+            Some(next.0 - before?.0)
+        });
+        periods.min().filter(|period| *period < period_min_s)
+    }
+
+    /// A period shorter than `period_min_s`, if there is one among the firings looked at, on a clock that is never
+    /// changed.
     fn period_below(&self, period_min_s: u64) -> Option<u64> {
         let seconds: Vec<u64> = (0..60).filter(|second| self.seconds >> second & 1 == 1).collect();
         let inside = seconds.windows(2).map(|pair| pair[1] - pair[0]).min();
@@ -304,6 +374,17 @@ impl Schedule {
         }
         shortest.filter(|period| *period < period_min_s)
     }
+}
+
+/// A zone of the database; `None` is UTC.
+fn zone(name: &str) -> Result<Option<TimeZone>, TriggerError> {
+    if matches!(name, "UTC" | "Etc/UTC") {
+        return Ok(None);
+    }
+    // Nodes look names up as files, and so as they are written.
+    let is_named = |zone: &TimeZone| zone.iana_name() == Some(name) && !zone.is_unknown();
+    let zone = TimeZoneDatabase::bundled().get(name).ok().filter(is_named);
+    zone.map(Some).ok_or_else(|| TriggerError::TimeZone { zone: name.to_owned() })
 }
 
 /// Seconds are written as minutes are, so they are read as the minutes of a schedule.
@@ -457,5 +538,37 @@ fn config<M: prost::Message + Name + Default>(
 
 fn exactly<const LEN: usize>(bytes: &[u8], what: &'static str) -> Result<[u8; LEN], TriggerError> {
     let found = bytes.len();
-    bytes.try_into().map_err(|_| TriggerError::Length { what, found, expected: LEN })
+    bytes.try_into().map_err(|_| match written(bytes) {
+        Some((written, is_hex)) => TriggerError::Text { what, written, is_hex, expected: LEN },
+        None => TriggerError::Length { what, found, expected: LEN },
+    })
+}
+
+/// The text that somebody wrote where these bytes came out, if it is plain that it was text: hexadecimal digits or a
+/// placeholder, as bytes of their own or taken for base64. Whether it is hexadecimal.
+fn written(bytes: &[u8]) -> Option<(String, bool)> {
+    /// Longest text that is repeated: hexadecimal digits of a word, and room.
+    const TEXT_MAX: usize = 80;
+    let is_hex = |text: &str| {
+        let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+        // Of the last digit base64 may have lost some bits.
+        let digits = digits.or_else(|| matches!(text.len(), 40 | 64).then_some(text))?;
+        let known = digits.get(..digits.len().checked_sub(1)?)?;
+        known.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(())
+    };
+    let is_text = bytes.len() >= 4 && bytes.iter().all(u8::is_ascii_graphic);
+    if let (true, Ok(text)) = (is_text && bytes.len() <= TEXT_MAX, std::str::from_utf8(bytes)) {
+        return Some((text.to_owned(), is_hex(text).is_some()));
+    }
+    // The alphabet of URLs has the underscores of placeholders.
+    let text = URL_SAFE_NO_PAD.encode(bytes);
+    if text.len() > TEXT_MAX {
+        return None;
+    }
+    if is_hex(&text).is_some() {
+        return Some((text, true));
+    }
+    let lower = text.to_ascii_lowercase();
+    let is_placeholder = ["address", "your", "contract", "replace", "placeholder", "todo"];
+    is_placeholder.iter().any(|word| lower.contains(word)).then_some((text, false))
 }

@@ -7,13 +7,17 @@ use cre::messages::sdk::ReportResponse;
 use cre::messages::values::BigInt;
 use cre::messages::{pack, unpack};
 use devchain::{Genesis, LocalChain};
-use don::chain::{self, Chain, WalletTransmitter};
+use don::chain::{self, Chain, Transmitter, WalletTransmitter};
 use don::{Agreement, Call, Caller, CapabilityError, Code, Don, Registry, WorkflowIdentity};
 use engine::Limits;
 use evm::abi::{ConfidentialPoR, KeystoneForwarder};
 use evm::alloy::primitives::{Address, B256, Bytes, TxKind, U256, bytes, keccak256};
-use evm::alloy::sol_types::{SolCall as _, SolError as _};
-use evm::{Call as Transaction, Fees, Wallet, development_wallets};
+use evm::alloy::rpc::types::TransactionReceipt;
+use evm::alloy::sol_types::{Panic, Revert, SolCall as _, SolError as _};
+use evm::report::SignedReport;
+use evm::revert::Errors;
+use evm::trial::{is_receiver, receiver_gas};
+use evm::{Call as Transaction, Fees, SendError, Wallet, development_wallets};
 use k256::ecdsa::SigningKey;
 use primitives::Timestamp;
 use prost::{Message, Name};
@@ -172,6 +176,104 @@ fn contract_is_called_at_the_latest_block_or_a_given_one() {
 }
 
 #[test]
+fn what_a_call_reverts_with_is_told_in_words() {
+    let mut world = World::new();
+    let at = Address::repeat_byte(0x61);
+    let mut ask = |data: &[u8], abi: &str| {
+        world.chain.request("anvil_setCode", json!([at, reverting(data)])).unwrap();
+        world.transmit_from(development_wallets(31337)[1].clone());
+        if !abi.is_empty() {
+            let mut errors = Errors::default();
+            errors.add(abi).unwrap();
+            let provider = world.chain.connect();
+            let nobody = Nobody;
+            let chain = Chain::new(provider, nobody, Limits::production()).unwrap();
+            world.registry.register(chain::id(SELECTOR), chain.with_errors(errors));
+        }
+        let call = wire::CallMsg { to: at.to_vec(), ..wire::CallMsg::default() };
+        let asked = wire::CallContractRequest { call: Some(call), block_number: None };
+        world.ask::<wire::CallContractReply>("CallContract", &asked).unwrap_err().message
+    };
+    let reverted = |why: &str| format!("eth_call: execution reverted: {why}");
+    assert_eq!(ask(&Revert::from("closed").abi_encode(), ""), reverted("Error(\"closed\")"));
+    let overflow = Panic { code: U256::from(0x11) }.abi_encode();
+    assert_eq!(ask(&overflow, ""), reverted("Panic(0x11), arithmetic underflow or overflow"));
+    let custom = [&keccak256("TooOld(uint256)")[..4], &U256::from(90).to_be_bytes::<32>()].concat();
+    let hex = Bytes::from(custom.clone()).to_string();
+    assert_eq!(ask(&custom, ""), reverted(&hex), "nobody knows it");
+    let abi = r#"[{ "type": "error", "name": "TooOld", "inputs": [{ "name": "age", "type": "uint256" }] }]"#;
+    assert_eq!(ask(&custom, abi), reverted("TooOld(age: 90)"));
+    assert!(ask(&[], "").starts_with("eth_call: execution reverted"));
+}
+
+#[test]
+fn gas_that_the_forwarder_leaves_a_receiver_is_foretold() {
+    let mut world = World::new();
+    // Logs the gas it has.
+    let meter = Address::repeat_byte(0x62);
+    world.receive(meter, &bytes!("5b5a5f5260205fa000"));
+    let success = wire::TxStatus::Success as i32;
+    for (sequence, (len, gas_limit)) in (1..).zip([
+        (7, 250_000),
+        (7, 1_000_000),
+        (1_000, 500_000),
+        (4_800, 400_000),
+        (4_800, 5_000_000),
+    ]) {
+        let agreement = Agreement { value: vec![0xab; len], voters: vec![0, 2, 3] };
+        let report =
+            world.don.sign(&agreement, &world.don.stamp(sequence, Timestamp(1_000))).response();
+        let foretold = receiver_gas(&chain::signed_report(&report), meter, gas_limit).unwrap();
+        let reply = world.write(meter, report, gas_limit).unwrap();
+        assert_eq!(reply.tx_status, success, "{len} {gas_limit}");
+        let hash = B256::from_slice(&reply.tx_hash.unwrap());
+        let logs = world.logs(hash);
+        let found = U256::from_be_slice(&logs[0].data).to::<u64>();
+        assert!(
+            foretold <= found && found - foretold < 8_000,
+            "{len} {gas_limit}: {foretold} of {found}"
+        );
+    }
+    let report = world.report(99);
+    let least = (150_000..300_000).step_by(1_000).find(|gas_limit| {
+        receiver_gas(&chain::signed_report(&report), meter, *gas_limit).is_some()
+    });
+    let least = least.unwrap();
+    let reply = world.write(meter, report.clone(), least - 8_000).unwrap();
+    assert_eq!(reply.tx_status, wire::TxStatus::Reverted as i32, "not routed below {least}");
+    assert_eq!(world.write(meter, report, least).unwrap().tx_status, success);
+    assert_eq!(receiver_gas(&chain::signed_report(&world.report(100)), meter, 20_000), None);
+}
+
+#[test]
+fn contract_that_does_not_say_it_takes_reports_is_none_that_does() {
+    let world = World::new();
+    let says = |at| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(is_receiver(&world.chain.connect(), at)).unwrap()
+    };
+    assert!(says(RECEIVER) && says(REFUSER));
+    assert!(!says(world.forwarder), "a contract of another interface");
+    // One that answers everything with yes, and one that has no code.
+    let yes = Address::repeat_byte(0x63);
+    world.chain.request("anvil_setCode", json!([yes, "0x60015f5260205ff3"])).unwrap();
+    assert!(!says(yes) && !says(Address::repeat_byte(0x64)));
+}
+
+#[test]
+fn addresses_of_chains_have_their_checksums() {
+    for chain in &cre::chains::CHAINS {
+        for address in chain.forwarder.iter().chain(&chain.mock_forwarder) {
+            assert!(Address::parse_checksummed(address, None).is_ok(), "{}: {address}", chain.name);
+        }
+    }
+    assert_eq!(
+        chain::id(cre::chains::selector("ethereum-mainnet")),
+        "evm:ChainSelector:5009297550715157269@1.0.0"
+    );
+}
+
+#[test]
 fn logs_are_filtered_within_a_hundred_blocks() {
     let mut world = World::new();
     world.write(RECEIVER, world.report(1), 0).unwrap();
@@ -223,6 +325,25 @@ fn balances_gas_and_headers_are_the_chains() {
     assert_eq!(error.code, Code::NotFound);
     let error = world.ask::<wire::BalanceAtReply>("Mint", &account).unwrap_err();
     assert_eq!(error.code, Code::Unimplemented);
+}
+
+/// A contract that reverts with `data`, at most 255 bytes.
+fn reverting(data: &[u8]) -> Bytes {
+    let len = u8::try_from(data.len()).unwrap();
+    [&[0x60, len, 0x60, 0x0a, 0x5f, 0x39, 0x60, len, 0x5f, 0xfd][..], data].concat().into()
+}
+
+struct Nobody;
+
+impl Transmitter for Nobody {
+    fn deliver(
+        &mut self,
+        _: Address,
+        _: &SignedReport,
+        _: u64,
+    ) -> Result<TransactionReceipt, SendError> {
+        panic!("nothing is written here")
+    }
 }
 
 struct World {
@@ -303,6 +424,13 @@ impl World {
                 .unwrap();
         let chain = Chain::new(provider, transmitter, Limits::production()).unwrap();
         self.registry.register(chain::id(SELECTOR), chain);
+    }
+
+    fn logs(&mut self, hash: B256) -> Vec<wire::Log> {
+        let asked = wire::GetTransactionReceiptRequest { hash: hash.to_vec() };
+        let found: wire::GetTransactionReceiptReply =
+            self.ask("GetTransactionReceipt", &asked).unwrap();
+        found.receipt.unwrap().logs
     }
 
     fn report(&self, sequence: u64) -> ReportResponse {

@@ -60,10 +60,99 @@ fn schedule_that_does_not_parse_is_refused() {
     for text in ["60 * * * * *", "x * * * * *", "30-0 * * * * *"] {
         assert!(matches!(scheduled(text), Err(TriggerError::Seconds { .. })), "{text}");
     }
+    for zone in ["Europe/Bielefeld", "europe/berlin", "Local", "", "+01:00", "Etc/Unknown"] {
+        assert_eq!(
+            scheduled(&format!("TZ={zone} 0 9 * * *")),
+            Err(TriggerError::TimeZone { zone: zone.to_owned() })
+        );
+    }
+}
+
+/// Firings of a schedule from an instant on, as far as wanted; instants in RFC 3339.
+fn firings(text: &str, from: &str, n: usize) -> Vec<String> {
+    let schedule = scheduled(text).unwrap();
+    let mut at = from.parse::<jiff::Timestamp>().unwrap();
+    (0..n)
+        .map(|_| {
+            let after = Timestamp(at.as_second().try_into().unwrap());
+            let next = schedule.next_after(after).unwrap();
+            at = jiff::Timestamp::from_second(next.0.try_into().unwrap()).unwrap();
+            assert_eq!(schedule.next_after(Timestamp(next.0 - 1)), Some(next), "{text}");
+            at.to_string()
+        })
+        .collect()
+}
+
+#[test]
+fn schedule_reads_the_clock_of_its_zone_in_summer_and_in_winter() {
+    // 2026-03-08 is the day when New York's clocks go forward.
     assert_eq!(
-        scheduled("TZ=Europe/Berlin 0 9 * * *").unwrap_err().to_string(),
-        "a schedule in time zone \"Europe/Berlin\" is not implemented, only in UTC"
+        firings("TZ=America/New_York 0 9 * * *", "2026-03-06T20:00:00Z", 3),
+        ["2026-03-07T14:00:00Z", "2026-03-08T13:00:00Z", "2026-03-09T13:00:00Z"]
     );
+    assert_eq!(
+        firings("CRON_TZ=Asia/Kathmandu 30 0 0 1 * *", "2026-01-01T00:00:00Z", 2),
+        ["2026-01-31T18:15:30Z", "2026-02-28T18:15:30Z"],
+        "5:45 ahead, so that a month begins on another day"
+    );
+    assert_eq!(
+        firings("TZ=Europe/London 0 9 * * 1-5", "2026-03-27T10:00:00Z", 2),
+        ["2026-03-30T08:00:00Z", "2026-03-31T08:00:00Z"]
+    );
+    let rare = firings("TZ=America/New_York 0 0 29 2 *", "2026-01-01T00:00:00Z", 2);
+    assert_eq!(rare, ["2028-02-29T05:00:00Z", "2032-02-29T05:00:00Z"], "across many changes");
+}
+
+#[test]
+fn time_that_daylight_saving_skips_is_not_due_and_one_that_it_repeats_is_due_twice() {
+    // What robfig/cron's own tests expect, of other years: 2:30 on 11 March 2012 is skipped, 1:30 on 4 November comes twice.
+    assert_eq!(
+        firings("TZ=America/New_York 30 2 * * *", "2012-03-10T08:00:00Z", 2),
+        ["2012-03-12T06:30:00Z", "2012-03-13T06:30:00Z"]
+    );
+    assert_eq!(
+        firings("TZ=America/New_York 0 30 2 11 3 *", "2012-03-11T05:00:00Z", 1),
+        ["2013-03-11T06:30:00Z"]
+    );
+    assert_eq!(
+        firings("TZ=America/New_York 30 1 * * *", "2012-11-03T12:00:00Z", 3),
+        ["2012-11-04T05:30:00Z", "2012-11-04T06:30:00Z", "2012-11-05T06:30:00Z"]
+    );
+    assert_eq!(
+        firings("TZ=America/New_York 0 * * * *", "2012-11-04T04:30:00Z", 4),
+        [
+            "2012-11-04T05:00:00Z",
+            "2012-11-04T06:00:00Z",
+            "2012-11-04T07:00:00Z",
+            "2012-11-04T08:00:00Z"
+        ]
+    );
+    assert_eq!(
+        firings("TZ=America/New_York 0 * * * *", "2012-03-11T06:30:00Z", 2),
+        ["2012-03-11T07:00:00Z", "2012-03-11T08:00:00Z"],
+        "no hour is left out, though 2:00 is"
+    );
+    // Half an hour on Lord Howe, and a midnight that is skipped in Beirut.
+    assert_eq!(
+        firings("TZ=Australia/Lord_Howe 45 1 * * *", "2026-04-03T20:00:00Z", 3),
+        ["2026-04-04T14:45:00Z", "2026-04-04T15:15:00Z", "2026-04-05T15:15:00Z"]
+    );
+    assert_eq!(
+        firings("TZ=Asia/Beirut 0 0 * * *", "2026-03-27T23:00:00Z", 2),
+        ["2026-03-29T21:00:00Z", "2026-03-30T21:00:00Z"]
+    );
+}
+
+#[test]
+fn times_that_a_change_of_the_clock_brings_together_are_held_to_the_limit() {
+    // 1:59:59 and 3:00:00 are an hour apart, and on one night of the year a second.
+    let at_night = "0,59 0,59 1,3 * * *";
+    assert_eq!(
+        scheduled(&format!("TZ=America/New_York {at_night}")),
+        Err(TriggerError::TooFast { period_s: 1, period_min_s: 30 })
+    );
+    assert_eq!(scheduled(at_night).map(drop), Ok(()));
+    assert_eq!(scheduled(&format!("TZ=Asia/Tokyo {at_night}")).map(drop), Ok(()), "never changed");
 }
 
 #[test]
@@ -192,6 +281,17 @@ fn log_filter_over_its_limits_or_malformed_is_refused() {
     let long = TopicValues { values: vec![vec![0; 33]] };
     let long = FilterLogTriggerRequest { topics: vec![long], ..watching(1) };
     assert_eq!(error(&long).to_string(), "a topic of 33 bytes, it has 32");
+    // What comes of an address that is not in base64, in a configuration that is read as if it were.
+    let hex = "0x15fC6ae953E024d975e77382eEeC56A9101f9F88";
+    for (given, what) in [
+        (unbase64(hex), format!("an address is \"{}\", which is hexadecimal: 20 bytes are due, in base64 where the configuration is JSON", "0x15fC6ae953E024d975e77382eEeC56A9101f9F8w")),
+        (hex.as_bytes().to_vec(), format!("an address is {hex:?}, which is hexadecimal: 20 bytes are due, in base64 where the configuration is JSON")),
+        (unbase64(&hex[2..]), format!("an address is {:?}, which is hexadecimal: 20 bytes are due, in base64 where the configuration is JSON", &hex[2..])),
+        (unbase64("YOUR_CONTRACT_ADDRESSES_"), "an address is \"YOUR_CONTRACT_ADDRESSES_\": 20 bytes are due, in base64 where the configuration is JSON".to_owned()),
+    ] {
+        let asked = FilterLogTriggerRequest { addresses: vec![given], ..watching(1) };
+        assert_eq!(error(&asked).to_string(), what);
+    }
     let odd = FilterLogTriggerRequest { confidence: 3, ..watching(1) };
     assert_eq!(error(&odd), TriggerError::Confidence { found: 3 });
 }
@@ -240,6 +340,22 @@ fn subscription_is_known_by_id_and_method() {
         let error = parse(CRON_ID, "Trigger", payload).unwrap_err();
         assert!(matches!(error, TriggerError::Config { .. }), "{error}");
     }
+}
+
+/// What a reader of base64 makes of text, the bits of a last half byte dropped.
+fn unbase64(text: &str) -> Vec<u8> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let (mut bits, mut n_bits, mut bytes) = (0_u32, 0, Vec::new());
+    for digit in text.bytes() {
+        let digit = DIGITS.iter().position(|known| *known == digit).unwrap();
+        bits = bits << 6 | u32::try_from(digit).unwrap();
+        n_bits += 6;
+        if n_bits >= 8 {
+            n_bits -= 8;
+            bytes.push(u8::try_from(bits >> n_bits & 0xff).unwrap());
+        }
+    }
+    bytes
 }
 
 fn scheduled(text: &str) -> Result<Schedule, TriggerError> {

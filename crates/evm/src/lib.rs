@@ -3,7 +3,9 @@
 //!
 //! - [`Wallet`] makes raw transactions, [`send()`] delivers one, once, to whatever chain.
 //! - [`report::SignedReport`] is how the workflow acts on contracts, [`settlement::ZkProof`] what it brings.
+//! - [`revert::Errors`] says what a contract reverted with.
 //! - [`rpc::connect`] speaks to a chain out there, through whatever carries its bytes.
+//! - [`trial`] asks a receiver whether it would take a report.
 //! - [`mission`] translates the core's calls and facts.
 //! - [`deploy::plan`] is the whole system as a list of transactions.
 
@@ -12,9 +14,11 @@ pub mod artifacts;
 pub mod deploy;
 pub mod mission;
 pub mod report;
+pub mod revert;
 pub mod rpc;
 mod send;
 pub mod settlement;
+pub mod trial;
 mod wallet;
 
 /// The chain id on which development keys, verifiers and enclaves are accepted, and no other.

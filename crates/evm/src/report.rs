@@ -12,15 +12,17 @@
 use core::fmt;
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256, Bytes, Signature, U256, hex, keccak256};
+use alloy::primitives::{Address, B256, Bytes, Signature, U256, keccak256};
 use alloy::providers::Provider;
-use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
+use alloy::rpc::types::TransactionReceipt;
 use alloy::sol;
-use alloy::sol_types::{SolCall as _, SolError as _, SolInterface as _, SolType};
-use alloy::transports::{RpcError, TransportError};
+use alloy::sol_types::{SolCall as _, SolError as _, SolType};
+use alloy::transports::TransportError;
 
-use crate::abi::{ConfidentialPoR, DarkPool, KeystoneForwarder};
+use crate::abi::{ConfidentialPoR, KeystoneForwarder};
 use crate::decoding;
+use crate::revert::Errors;
+use crate::trial::{Trial, trial};
 
 /// Bytes of a raw report before its payload.
 pub const HEADER_LEN: usize = 109;
@@ -29,7 +31,7 @@ pub const HEADER_LEN: usize = 109;
 pub const SIGNATURE_LEN: usize = 65;
 
 /// The header's bytes that a receiver is shown: workflow id, name, owner, report id.
-const METADATA: std::ops::Range<usize> = 45..109;
+pub(crate) const METADATA: std::ops::Range<usize> = 45..109;
 
 sol! {
     interface IReceiver {
@@ -308,11 +310,24 @@ pub fn carries_out(
     })
 }
 
-/// What a receiver reverted with: by its name where it is a dark pool's, else in hexadecimal.
+/// What a receiver reverted with: by its name where that is known, else in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(pub Vec<u8>);
 
 impl Reason {
+    /// In words, with the errors of contracts that are known besides.
+    #[must_use]
+    pub fn words(&self, known: &Errors) -> String {
+        let mut words = known.words(&self.0);
+        if let Some(ahead) = self.ahead_of_block() {
+            words.push_str(&format!(
+                "; the report rests on an instant {} s after the block: set the DON's clock",
+                ahead.as_secs()
+            ));
+        }
+        words
+    }
+
     /// How long before the instant that the report rests on the receiver's block was, if it was refused for that.
     #[must_use]
     pub fn ahead_of_block(&self) -> Option<Duration> {
@@ -324,24 +339,12 @@ impl Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match DarkPool::IDarkPoolErrors::abi_decode(&self.0) {
-            Ok(error) => write!(f, "{error:?}")?,
-            Err(_) => f.write_str(&hex::encode_prefixed(&self.0))?,
-        }
-        match self.ahead_of_block() {
-            Some(ahead) => write!(
-                f,
-                "; the report rests on an instant {} s after the block: set the DON's clock",
-                ahead.as_secs()
-            ),
-            None => Ok(()),
-        }
+        f.write_str(&self.words(&Errors::default()))
     }
 }
 
-/// Asks why a receiver refuses a report, which the forwarder does not say: calls `onReport` as the
-/// forwarder would, without a transaction, on the latest block. `None` if it would be carried out, else what it reverts
-/// with.
+/// Asks why a receiver refuses a report, which the forwarder does not say. `None` if it would be carried out, else what
+/// it reverts with, which is nothing where it runs out of gas.
 ///
 /// # Errors
 /// If the chain cannot be asked.
@@ -351,24 +354,11 @@ pub async fn refusal(
     receiver: Address,
     raw: &[u8],
 ) -> Result<Option<Bytes>, TransportError> {
-    let (metadata, report) = match raw.split_at_checked(HEADER_LEN) {
-        Some((header, payload)) => (&header[METADATA], payload),
-        None => (&raw[..0], raw),
-    };
-    let call = IReceiver::onReportCall {
-        metadata: Bytes::copy_from_slice(metadata),
-        report: Bytes::copy_from_slice(report),
-    };
-    let request =
-        TransactionRequest::default().from(forwarder).to(receiver).input(call.abi_encode().into());
-    match provider.call(request).await {
-        Ok(_) => Ok(None),
-        Err(RpcError::ErrorResp(payload)) => match payload.as_revert_data() {
-            Some(data) => Ok(Some(data)),
-            None => Err(RpcError::ErrorResp(payload)),
-        },
-        Err(error) => Err(error),
-    }
+    Ok(match trial(provider, forwarder, receiver, raw, None).await? {
+        Trial::Taken => None,
+        Trial::Refused(data) => Some(data),
+        Trial::OutOfGas => Some(Bytes::new()),
+    })
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {

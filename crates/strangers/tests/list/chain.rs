@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use evm::abi::{ConfidentialPoR, DarkPool, KeystoneForwarder, RecoveryGuard, ShieldedPool};
-use evm::alloy::primitives::{Address, B256, Bytes, FixedBytes, LogData, U256};
+use evm::alloy::primitives::{Address, B256, Bytes, FixedBytes, LogData, U256, keccak256};
 use evm::alloy::providers::Provider as _;
 use evm::alloy::rpc::types::{Filter, TransactionRequest};
-use evm::alloy::sol_types::SolEvent as _;
+use evm::alloy::sol_types::{Revert, SolError as _, SolEvent as _, SolValue as _};
 use evm::mission::{Emitters, delivery};
 use evm::report::{Payload, Report, SignedReport, Workflow};
+use evm::revert::Errors;
 use evm::rpc;
 use evm::settlement::{CIPHERTEXTS, ZkProof};
 use serde_json::{Value, json};
@@ -81,6 +82,19 @@ pub(crate) const CHAIN: &[Decoder] = &[
         .concat();
         vec![[head, many_in_one_place(1_500)].concat()]
     }),
+    Decoder::new(
+        "chain/reverts",
+        |bytes| {
+            let words = known_errors().words(bytes);
+            words.starts_with("TooOld(") || words.starts_with("Error(")
+        },
+        || vec![reverts(), Revert::from("closed").abi_encode()],
+    )
+    .bad(|| {
+        // Its selector, then one argument: so many byte strings that all stand in one place.
+        let head = [&reverts()[..4], &U256::from(32).to_be_bytes::<32>()].concat();
+        vec![[head, many_in_one_place(1_500)].concat()]
+    }),
     Decoder::new("chain/answers", answers, || {
         let answer = |result: Value| json!({ "jsonrpc": "2.0", "id": 0, "result": result });
         let log = |data: LogData, address| log(&data, address);
@@ -110,6 +124,19 @@ pub(crate) const CHAIN: &[Decoder] = &[
     .bad(|| vec![b"[".repeat(10_000), b"{\"a\":".repeat(10_000)])
     .slow(10),
 ];
+
+/// An error whose interface is known, with an argument that can name more than there is.
+fn known_errors() -> Errors {
+    let abi = r#"[{ "type": "error", "name": "TooOld", "inputs": [{ "name": "proofs", "type": "bytes[]" }] }]"#;
+    let mut errors = Errors::default();
+    errors.add(abi).unwrap();
+    errors
+}
+
+fn reverts() -> Vec<u8> {
+    let proofs = vec![Bytes::from(vec![1; 40]), Bytes::new()];
+    [&keccak256("TooOld(bytes[])")[..4], &(proofs,).abi_encode_params()].concat()
+}
 
 /// `bytes[]` of `count` elements whose offsets all name the same 8 KiB.
 fn many_in_one_place(count: usize) -> Vec<u8> {

@@ -248,7 +248,9 @@ fn subscriptions() -> Vec<TriggerSubscription> {
         addresses: vec![vec![1; 20]],
         ..evm::FilterLogTriggerRequest::default()
     };
+    let zone = cron::Config { schedule: "TZ=America/New_York 0 9 * * 1".to_owned() };
     vec![
+        of("cron-trigger@1.0.0", "Trigger", pack(&zone)),
         of("cron-trigger@1.0.0", "Trigger", pack(&cron)),
         of("http-trigger@1.0.0-alpha", "Trigger", pack(&http::Config::default())),
         of("evm:ChainSelector:7@1.0.0", "LogTrigger", pack(&logs)),

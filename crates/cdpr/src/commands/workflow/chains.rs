@@ -1,13 +1,19 @@
 //! The chains of a simulation: those that the project names, over JSON-RPC, or one in this process. Unless
-//! told to broadcast, nothing is sent: a write asks the receiver whether it would take the report.
+//! told to broadcast, nothing is sent: a write asks the receiver whether it would take the report from the chain's
+//! forwarder, with the gas that the forwarder would leave it.
+//!
+//! What is wrong with a chain is a warning, and an error of the workflow that uses it.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::time::Duration;
 
+use cre::chains;
+use cre::messages::Any;
 use devchain::{Genesis, LocalChain};
 use don::chain::{Chain, DEVELOPMENT_SELECTOR, Transmitter, WalletTransmitter, id};
-use don::{Call, Capability as _, Registry};
+use don::{Call, Capability as _, CapabilityError, Code, Registry};
 use engine::Limits;
 use evm::abi::KeystoneForwarder;
 use evm::alloy::primitives::{Address, B256, Bytes};
@@ -15,101 +21,21 @@ use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::alloy::sol_types::SolEvent as _;
 use evm::alloy::transports::{TransportError, TransportErrorKind};
-use evm::report::{Report, SignedReport, refusal};
+use evm::report::{Reason, Report, SignedReport};
+use evm::revert::Errors;
+use evm::trial::{Trial, is_receiver, receiver_gas, trial};
 use evm::{Fees, Patience, SendError, Wallet};
 use primitives::Timestamp;
 use serde_json::json;
 use sim::Embedded;
 
-use super::project::{ChainSettings, Project};
+use super::project::{ChainSettings, Project, Unusable};
 use super::refuse;
 use crate::Failure;
+use crate::terminal::note;
 
-/// Chains that CRE knows, by name. Source: `@chainlink/cre-sdk` 1.21.1, its EVM client's table.
-const SELECTORS: &[(&str, u64)] = &[
-    ("adi-mainnet", 4_059_281_736_450_291_836),
-    ("adi-testnet", 9_418_205_736_192_840_573),
-    ("apechain-testnet-curtis", 9_900_119_385_908_781_505),
-    ("arc-testnet", 3_034_092_155_422_581_607),
-    ("avalanche-mainnet", 6_433_500_567_565_415_381),
-    ("avalanche-testnet-fuji", 14_767_482_510_784_806_043),
-    ("binance_smart_chain-mainnet", 11_344_663_589_394_136_015),
-    ("binance_smart_chain-testnet", 13_264_668_187_771_770_619),
-    ("celo-mainnet", 1_346_049_177_634_351_622),
-    ("celo-sepolia", 3_761_762_704_474_186_180),
-    ("cronos-testnet", 2_995_292_832_068_775_165),
-    ("dtcc-mainnet-appchain", 13_879_014_182_901_017_172),
-    ("dtcc-testnet-andesite", 15_513_093_881_969_820_114),
-    ("ethereum-mainnet", 5_009_297_550_715_157_269),
-    ("ethereum-mainnet-arbitrum-1", 4_949_039_107_694_359_620),
-    ("ethereum-mainnet-base-1", 15_971_525_489_660_198_786),
-    ("ethereum-mainnet-ink-1", 3_461_204_551_265_785_888),
-    ("ethereum-mainnet-linea-1", 4_627_098_889_531_055_414),
-    ("ethereum-mainnet-mantle-1", 1_556_008_542_357_238_666),
-    ("ethereum-mainnet-optimism-1", 3_734_403_246_176_062_136),
-    ("ethereum-mainnet-scroll-1", 13_204_309_965_629_103_672),
-    ("ethereum-mainnet-worldchain-1", 2_049_429_975_587_534_727),
-    ("ethereum-mainnet-xlayer-1", 3_016_212_468_291_539_606),
-    ("ethereum-mainnet-zksync-1", 1_562_403_441_176_082_196),
-    ("ethereum-testnet-sepolia", 16_015_286_601_757_825_753),
-    ("ethereum-testnet-sepolia-arbitrum-1", 3_478_487_238_524_512_106),
-    ("ethereum-testnet-sepolia-base-1", 10_344_971_235_874_465_080),
-    ("ethereum-testnet-sepolia-linea-1", 5_719_461_335_882_077_547),
-    ("ethereum-testnet-sepolia-mantle-1", 8_236_463_271_206_331_221),
-    ("ethereum-testnet-sepolia-optimism-1", 5_224_473_277_236_331_295),
-    ("ethereum-testnet-sepolia-scroll-1", 2_279_865_765_895_943_307),
-    ("ethereum-testnet-sepolia-unichain-1", 14_135_854_469_784_514_356),
-    ("ethereum-testnet-sepolia-worldchain-1", 5_299_555_114_858_065_850),
-    ("ethereum-testnet-sepolia-zksync-1", 6_898_391_096_552_792_247),
-    ("gnosis_chain-mainnet", 465_200_170_687_744_372),
-    ("gnosis_chain-testnet-chiado", 8_871_595_565_390_010_547),
-    ("hyperliquid-mainnet", 2_442_541_497_099_098_535),
-    ("hyperliquid-testnet", 4_286_062_357_653_186_312),
-    ("ink-testnet-sepolia", 9_763_904_284_804_119_144),
-    ("jovay-mainnet", 1_523_760_397_290_643_893),
-    ("jovay-testnet", 945_045_181_441_419_236),
-    ("megaeth-mainnet", 6_093_540_873_831_549_674),
-    ("megaeth-testnet-2", 18_241_817_625_092_392_675),
-    ("monad-mainnet", 8_481_857_512_324_358_265),
-    ("monad-testnet", 2_183_018_362_218_727_504),
-    ("pharos-atlantic-testnet", 16_098_325_658_947_243_212),
-    ("pharos-mainnet", 7_801_139_999_541_420_232),
-    ("plasma-mainnet", 9_335_212_494_177_455_608),
-    ("plasma-testnet", 3_967_220_077_692_964_309),
-    ("polygon-mainnet", 4_051_577_828_743_386_545),
-    ("polygon-testnet-amoy", 16_281_711_391_670_634_445),
-    ("private-testnet-andesite", 6_915_682_381_028_791_124),
-    ("private-testnet-basalt", 18_362_000_170_840_307_455),
-    ("private-testnet-pumice", 1_564_738_277_398_880_633),
-    ("private-testnet-quartzite", 4_175_996_748_267_305_081),
-    ("private-testnet-rhyolite", 604_447_335_222_770_945),
-    ("robinhood-testnet", 2_032_988_798_112_970_440),
-    ("sonic-mainnet", 1_673_871_237_479_749_969),
-    ("sonic-testnet", 1_763_698_235_108_410_440),
-    ("stable-testnet", 11_793_402_411_494_852_765),
-    ("t-rex-testnet", 17_611_928_792_452_358_269),
-    ("tac-testnet", 9_488_606_126_177_218_005),
-    ("tempo-testnet-moderato", 8_457_817_439_310_187_923),
-    ("xlayer-testnet", 10_212_741_611_335_999_305),
-];
-
-/// Forwarders that take reports of any signers, where simulations of CRE write to. Source: CRE's forwarder
-/// directory, August 2026.
-const MOCK_FORWARDERS: [(u64, &str); 2] = [
-    (16_015_286_601_757_825_753, "0x15fC6ae953E024d975e77382eEeC56A9101f9F88"),
-    (5_009_297_550_715_157_269, "0xa3d1ad4ac559a6575a114998affb2fb2ec97a7d9"),
-];
-
-/// The selector of a chain's name.
-pub(crate) fn selector(name: &str) -> Option<u64> {
-    SELECTORS.iter().find(|(known, _)| *known == name).map(|(_, selector)| *selector)
-}
-
-/// The chain's name that may have been meant.
-pub(crate) fn nearest(name: &str) -> Option<String> {
-    let known: Vec<&str> = SELECTORS.iter().map(|(known, _)| *known).collect();
-    study::spec::nearest(name, &known)
-}
+/// How long a chain's node may take to say which chain it is, at most. Source: Chainlink's simulator.
+const HEALTH_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// What is told of writes, once the execution is over.
 pub(crate) type Notes = Rc<RefCell<Vec<String>>>;
@@ -118,7 +44,9 @@ pub(crate) type Notes = Rc<RefCell<Vec<String>>>;
 #[derive(Debug)]
 pub(crate) struct Chains {
     connected: Vec<Connected>,
+    unusable: Vec<Unusable>,
     is_local: bool,
+    errors: Errors,
     notes: Notes,
 }
 
@@ -128,8 +56,19 @@ struct Connected {
     name: String,
     provider: DynProvider,
     /// `None` where nothing is sent.
-    sends: Option<(Address, Wallet, Fees)>,
+    sends: Option<Sends>,
+    /// Of simulations; zero where none is known.
     forwarder: Address,
+    /// Of deployed workflows, where it is another.
+    deployed: Option<Address>,
+}
+
+/// Where a broadcast goes to.
+#[derive(Debug)]
+enum Sends {
+    To(Address, Wallet, Fees),
+    /// Nowhere, and why.
+    Nowhere(String),
 }
 
 impl Chains {
@@ -143,18 +82,28 @@ impl Chains {
         (broadcast, patience): (bool, Patience),
         dark_pool: Option<&Embedded>,
     ) -> Result<Self, Failure> {
-        let mut connected = Vec::new();
+        let (mut connected, mut unusable) = (Vec::new(), project.unusable.clone());
+        let key = if broadcast { Some(key(project)?) } else { None };
         for chain in &project.chains {
-            connected.push(connect(chain, project, broadcast, patience)?);
+            match connect(chain, key.as_ref(), patience) {
+                Ok(chain) => connected.push(chain),
+                Err(chain) => unusable.push(chain),
+            }
         }
-        let is_local = connected.is_empty();
+        for Unusable { name, why, hint, .. } in &unusable {
+            note(format_args!("warning: project.yaml: {name}: {why}\n  hint: {hint}"));
+        }
+        if !broadcast {
+            check_health(&project.chains, patience);
+        }
+        let is_local = !project.names_chains();
         if is_local {
             let text = String::from_utf8_lossy(config);
             let numbers =
                 text.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() > 3);
             let mut selectors: BTreeSet<u64> =
                 numbers.filter_map(|digits| digits.parse().ok()).collect();
-            selectors.extend(SELECTORS.iter().map(|(_, selector)| *selector));
+            selectors.extend(chains::CHAINS.iter().map(|chain| chain.selector));
             selectors.insert(DEVELOPMENT_SELECTOR);
             connected.push(Connected {
                 selectors: selectors.into_iter().collect(),
@@ -165,15 +114,17 @@ impl Chains {
                 ),
                 sends: None,
                 forwarder: Address::ZERO,
+                deployed: None,
             });
         }
-        Ok(Self { connected, is_local, notes: Notes::default() })
+        let (errors, notes) = (project.errors.clone(), Notes::default());
+        Ok(Self { connected, unusable, is_local, errors, notes })
     }
 
     /// Names of the chains, for people.
     pub(crate) fn names(&self) -> String {
         let names: Vec<_> = self.connected.iter().map(|chain| chain.name.as_str()).collect();
-        names.join(", ")
+        if names.is_empty() { "none that can be used".to_owned() } else { names.join(", ") }
     }
 
     /// Whether they are only in this process.
@@ -184,6 +135,11 @@ impl Chains {
     /// What became of the writes since this was last asked.
     pub(crate) fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut self.notes.borrow_mut())
+    }
+
+    /// Why the project's chain of this capability cannot be used.
+    pub(crate) fn unusable(&self, id: &str) -> Option<&Unusable> {
+        self.unusable.iter().find(|chain| chain.id.as_deref() == Some(id))
     }
 
     /// The connection of a chain.
@@ -200,92 +156,138 @@ impl Chains {
         dark_pool: Option<&'a Embedded>,
     ) -> anyhow::Result<()> {
         for chain in &self.connected {
-            let Connected { provider, name, sends, forwarder, .. } = chain;
+            let Connected { provider, name, sends, forwarder, deployed, .. } = chain;
             let transmitter = match (sends, dark_pool) {
                 (None, Some(world)) => Sender::Embedded(Box::new(world.transmitter())),
-                (Some((forwarder, wallet, fees)), _) => Sender::Wallet(WalletTransmitter::new(
-                    provider.clone(),
-                    *forwarder,
-                    wallet.clone(),
-                    *fees,
-                )?),
+                (Some(Sends::To(forwarder, wallet, fees)), _) => Sender::Wallet(
+                    WalletTransmitter::new(provider.clone(), *forwarder, wallet.clone(), *fees)?,
+                ),
+                (Some(Sends::Nowhere(why)), _) => Sender::Nowhere(why.clone()),
                 (None, None) => Sender::DryRun(DryRun {
                     provider: provider.clone(),
                     runtime: event_loop()?,
                     forwarder: *forwarder,
+                    deployed: *deployed,
                     chain: name.clone(),
+                    errors: self.errors.clone(),
                     notes: self.notes.clone(),
                 }),
             };
             let one = Chain::new(provider.clone(), transmitter, limits.clone())?;
-            let one = Rc::new(RefCell::new(one));
+            let one = Rc::new(RefCell::new(one.with_errors(self.errors.clone())));
             for selector in &chain.selectors {
                 let one = one.clone();
                 registry
                     .register(id(*selector), move |call: &Call<'_>| one.borrow_mut().call(call));
             }
         }
+        for Unusable { name, id, why, hint } in &self.unusable {
+            let Some(id) = id else { continue };
+            let message = format!("project.yaml: {name}: {why} (hint: {hint})");
+            registry.register(id, move |_: &Call<'_>| -> Result<Any, CapabilityError> {
+                Err(CapabilityError::user(Code::FailedPrecondition, message.clone()))
+            });
+        }
         Ok(())
     }
 }
 
+/// A chain whose settings are whole; with a key, one that reports can be sent to.
 fn connect(
     chain: &ChainSettings,
-    project: &Project,
-    broadcast: bool,
+    key: Option<&B256>,
     patience: Patience,
-) -> Result<Connected, Failure> {
+) -> Result<Connected, Unusable> {
     let ChainSettings { name, selector, url, forwarder } = chain;
-    if !url.starts_with("http://") && !url.starts_with("https://") {
-        let what = format!("project.yaml: {name}: {url:?} is no URL of a JSON-RPC node");
-        return Err(refuse(what, "it begins with https:// or http://"));
-    }
+    let unusable = |why: String, hint: &str| Unusable {
+        name: name.clone(),
+        id: Some(id(*selector)),
+        why,
+        hint: hint.to_owned(),
+    };
+    let known = chains::of_selector(*selector);
+    let mock = forwarder.as_deref().or_else(|| known?.mock_forwarder);
+    let at = |address: Option<&str>| {
+        let parsed = address.map(|text| {
+            text.parse::<Address>().map_err(|error| {
+                let why = format!("forwarder {text:?}: {error}");
+                unusable(why, "0x and forty hexadecimal digits")
+            })
+        });
+        parsed.transpose()
+    };
+    let (mock, deployed) = (at(mock)?, at(known.and_then(|known| known.forwarder))?);
     let provider = don::http::connect_within(url, patience);
-    let known = MOCK_FORWARDERS.iter().find(|(known, _)| known == selector).map(|(_, at)| *at);
-    let forwarder = match forwarder.as_deref().or(known) {
-        Some(text) => Some(text.parse::<Address>().map_err(|error| {
-            let what = format!("project.yaml: {name}: forwarder {text:?}: {error}");
-            refuse(what, "0x and forty hexadecimal digits")
-        })?),
-        None => None,
-    };
-    let sends = match (broadcast, forwarder) {
-        (false, _) => None,
-        (true, Some(forwarder)) => {
-            let (wallet, fees) = wallet(name, &provider, project)?;
-            Some((forwarder, wallet, fees))
+    let sends = match (key, mock) {
+        (None, _) => None,
+        (Some(key), Some(mock)) => {
+            let (wallet, fees) = wallet(&provider, key).map_err(|why| {
+                unusable(why, "check its URL in project.yaml; --rpc-timeout gives it longer")
+            })?;
+            Some(Sends::To(mock, wallet, fees))
         }
-        (true, None) => {
-            let hint = "give the chain under experimental-chains, with its forwarder";
-            return Err(refuse(format!("--broadcast: no forwarder of {name} is known"), hint));
-        }
+        (Some(_), None) => Some(Sends::Nowhere(format!(
+            "--broadcast: no forwarder of {name} is known for simulations; give the chain under \
+             experimental-chains, with its forwarder"
+        ))),
     };
-    let forwarder = forwarder.unwrap_or_default();
-    let (selectors, name) = (vec![*selector], name.clone());
-    Ok(Connected { selectors, name, provider, sends, forwarder })
+    Ok(Connected {
+        selectors: vec![*selector],
+        name: name.clone(),
+        provider,
+        sends,
+        forwarder: mock.unwrap_or_default(),
+        deployed: deployed.filter(|deployed| mock != Some(*deployed)),
+    })
 }
 
-/// The account that pays, at twice the chain's present price of gas.
-fn wallet(
-    name: &str,
-    provider: &DynProvider,
-    project: &Project,
-) -> Result<(Wallet, Fees), Failure> {
+/// Warns of nodes that do not answer, or are another chain's; asks all of them at once.
+fn check_health(chains: &[ChainSettings], patience: Patience) {
+    let patience = Patience { in_all: patience.in_all.min(HEALTH_TIME_MAX), ..patience };
+    let ask = |chain: &ChainSettings| -> Result<u64, String> {
+        let provider = don::http::connect_within(&chain.url, patience);
+        let event_loop = event_loop().map_err(|error| error.to_string())?;
+        event_loop.block_on(provider.get_chain_id()).map_err(|error| don::words(&error))
+    };
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let asked: Vec<_> = chains.iter().map(|chain| scope.spawn(move || ask(chain))).collect();
+        asked.into_iter().map(|thread| thread.join().ok()).collect()
+    });
+    for (chain, answer) in chains.iter().zip(answers) {
+        let name = &chain.name;
+        let expected = chains::of_selector(chain.selector).and_then(|known| known.chain_id);
+        match (answer, expected) {
+            (Some(Ok(found)), Some(expected)) if found != expected => note(format_args!(
+                "warning: {name} is chain {expected}, and its node says that it is chain {found}\n  hint: check its URL in \
+                 project.yaml"
+            )),
+            (Some(Err(why)), _) => note(format_args!(
+                "warning: {name}: its node does not answer, which matters if the workflow uses the chain: {why}\n  hint: \
+                 check its URL in project.yaml"
+            )),
+            (Some(Ok(_)) | None, _) => {}
+        }
+    }
+}
+
+/// The key of the account that pays.
+fn key(project: &Project) -> Result<B256, Failure> {
     const KEY: &str = "CRE_ETH_PRIVATE_KEY";
     let key = project.environment.get(KEY);
     let key: Option<B256> = key.and_then(|key| key.trim_start_matches("0x").parse().ok());
-    let Some(key) = key else {
+    key.ok_or_else(|| {
         let hint = format!("export {KEY} with a funded account's key, or write it into .env");
-        return Err(refuse(format!("--broadcast needs {KEY}, 64 hexadecimal digits"), hint));
-    };
+        refuse(format!("--broadcast needs {KEY}, 64 hexadecimal digits"), hint)
+    })
+}
+
+/// Its account on a chain, at twice the chain's present price of gas.
+fn wallet(provider: &DynProvider, key: &B256) -> Result<(Wallet, Fees), String> {
     let asked = event_loop()
-        .map_err(|error| Failure::Internal(error.into()))?
+        .map_err(|error| error.to_string())?
         .block_on(async { Ok((provider.get_chain_id().await?, provider.get_gas_price().await?)) });
-    let (chain_id, price) = asked.map_err(|error: TransportError| {
-        let hint = "check its URL in project.yaml; --rpc-timeout gives it longer";
-        refuse(format!("{name}: {}", don::words(&error)), hint)
-    })?;
-    let wallet = Wallet::new(&key, chain_id).map_err(|error| refuse(error, "use another key"))?;
+    let (chain_id, price) = asked.map_err(|error: TransportError| don::words(&error))?;
+    let wallet = Wallet::new(key, chain_id).map_err(|error| error.to_string())?;
     let fees = Fees { fee_max: price.saturating_mul(2), priority_fee_max: price / 10 };
     Ok((wallet, fees))
 }
@@ -298,6 +300,7 @@ enum Sender<'a> {
     Wallet(WalletTransmitter),
     Embedded(Box<dyn Transmitter + 'a>),
     DryRun(DryRun),
+    Nowhere(String),
 }
 
 impl Transmitter for Sender<'_> {
@@ -311,8 +314,13 @@ impl Transmitter for Sender<'_> {
             Self::Wallet(wallet) => wallet.deliver(receiver, report, gas_limit),
             Self::Embedded(world) => world.deliver(receiver, report, gas_limit),
             Self::DryRun(dry) => dry.deliver(receiver, report, gas_limit),
+            Self::Nowhere(why) => Err(unsent(TransportErrorKind::custom_str(why))),
         }
     }
+}
+
+fn unsent(source: TransportError) -> SendError {
+    SendError::Unreachable { hash: B256::ZERO, source }
 }
 
 /// Calls the receiver as the forwarder would, and makes the receipt that a transaction would have had. Its
@@ -321,8 +329,59 @@ struct DryRun {
     provider: DynProvider,
     runtime: tokio::runtime::Runtime,
     forwarder: Address,
+    deployed: Option<Address>,
     chain: String,
+    errors: Errors,
     notes: Notes,
+}
+
+/// What would become of a report.
+enum Outcome {
+    Taken,
+    /// The receiver does not take it, because of this.
+    Refused(String),
+    /// The forwarder does not get as far as the receiver, because of this.
+    NotRouted(String),
+}
+
+impl DryRun {
+    async fn outcome(
+        &self,
+        receiver: Address,
+        report: &SignedReport,
+        gas_limit: u64,
+    ) -> Result<Outcome, TransportError> {
+        let Self { provider, forwarder, deployed, errors, .. } = self;
+        if provider.get_code_at(receiver).await?.is_empty() {
+            return Ok(Outcome::Refused("there is no contract at that address".to_owned()));
+        }
+        let Some(gas) = receiver_gas(report, receiver, gas_limit) else {
+            let why = format!("the forwarder has too little with a gas limit of {gas_limit}");
+            return Ok(Outcome::NotRouted(why));
+        };
+        if !is_receiver(provider, receiver).await? {
+            let why = "it does not say by ERC-165 that it is an IReceiver, and the forwarder asks";
+            return Ok(Outcome::Refused(why.to_owned()));
+        }
+        let from = |forwarder| trial(provider, forwarder, receiver, &report.raw, Some(gas));
+        let mut why = match from(*forwarder).await? {
+            Trial::Taken => return Ok(Outcome::Taken),
+            Trial::Refused(data) => {
+                format!("it reverts: {}", Reason(data.to_vec()).words(errors))
+            }
+            Trial::OutOfGas => {
+                format!("of a gas limit of {gas_limit} it gets some {gas}, which does not do")
+            }
+        };
+        if let Some(deployed) = deployed
+            && from(*deployed).await? == Trial::Taken
+        {
+            why.push_str(&format!(
+                "; from {deployed}, the forwarder of deployed workflows, it would take it: {forwarder} is that of simulations"
+            ));
+        }
+        Ok(Outcome::Refused(why))
+    }
 }
 
 impl Transmitter for DryRun {
@@ -330,31 +389,19 @@ impl Transmitter for DryRun {
         &mut self,
         receiver: Address,
         report: &SignedReport,
-        _gas_limit: u64,
+        gas_limit: u64,
     ) -> Result<TransactionReceipt, SendError> {
-        let Self { provider, runtime, forwarder, chain, notes } = self;
-        let refused = runtime.block_on(async {
-            if provider.get_code_at(receiver).await?.is_empty() {
-                return Ok(Some("there is no contract at that address".to_owned()));
-            }
-            let reason = refusal(provider, *forwarder, receiver, &report.raw).await?;
-            Ok(reason.map(|data| {
-                if data.is_empty() {
-                    "it reverts".to_owned()
-                } else {
-                    format!("it reverts with {data}")
-                }
-            }))
-        });
-        let refused =
-            refused.map_err(|source| SendError::Unreachable { hash: B256::ZERO, source })?;
-        let outcome = match &refused {
-            None => "the receiver takes the report".to_owned(),
-            Some(reason) => format!("the receiver refuses the report: {reason}"),
+        let outcome = self.runtime.block_on(self.outcome(receiver, report, gas_limit));
+        let outcome = outcome.map_err(unsent)?;
+        let words = match &outcome {
+            Outcome::Taken => "the receiver takes the report".to_owned(),
+            Outcome::Refused(why) => format!("the receiver refuses the report: {why}"),
+            Outcome::NotRouted(why) => format!("the receiver would not be reached: {why}"),
         };
+        let Self { forwarder, chain, notes, .. } = self;
         let payload = report.raw.len().saturating_sub(evm::report::HEADER_LEN);
         notes.borrow_mut().push(format!(
-            "{chain}: a report of {payload} bytes to {receiver} was not sent (no --broadcast); {outcome}"
+            "{chain}: a report of {payload} bytes to {receiver} was not sent (no --broadcast); {words}"
         ));
         let header = Report::parse(&report.raw).ok();
         let event = KeystoneForwarder::ReportProcessed {
@@ -364,23 +411,25 @@ impl Transmitter for DryRun {
                 .map(|header| header.execution_id)
                 .unwrap_or_default(),
             reportId: header.map(|header| header.report_id).unwrap_or_default().into(),
-            result: refused.is_none(),
+            result: matches!(outcome, Outcome::Taken),
         };
         let log = event.encode_log_data();
+        let log = json!({
+            "address": forwarder, "topics": log.topics(), "data": log.data, "blockHash": null,
+            "blockNumber": null, "transactionHash": B256::ZERO, "transactionIndex": "0x0",
+            "logIndex": "0x0", "removed": false,
+        });
+        let (status, logs) = match outcome {
+            Outcome::Taken | Outcome::Refused(_) => ("0x1", vec![log]),
+            Outcome::NotRouted(_) => ("0x0", Vec::new()),
+        };
         let receipt = json!({
-            "type": "0x2", "status": "0x1", "cumulativeGasUsed": "0x0", "gasUsed": "0x0",
+            "type": "0x2", "status": status, "cumulativeGasUsed": "0x0", "gasUsed": "0x0",
             "effectiveGasPrice": "0x0", "logsBloom": Bytes::from(vec![0; 256]),
             "transactionHash": B256::ZERO, "transactionIndex": "0x0", "blockHash": null,
             "blockNumber": null, "from": Address::ZERO, "to": forwarder, "contractAddress": null,
-            "logs": [{
-                "address": forwarder, "topics": log.topics(), "data": log.data, "blockHash": null,
-                "blockNumber": null, "transactionHash": B256::ZERO, "transactionIndex": "0x0",
-                "logIndex": "0x0", "removed": false,
-            }],
+            "logs": logs,
         });
-        serde_json::from_value(receipt).map_err(|error| SendError::Unreachable {
-            hash: B256::ZERO,
-            source: TransportErrorKind::custom(error),
-        })
+        serde_json::from_value(receipt).map_err(|error| unsent(TransportErrorKind::custom(error)))
     }
 }

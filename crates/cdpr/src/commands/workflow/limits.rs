@@ -1,16 +1,18 @@
-//! `cdpr workflow limits`: the profiles, and files of them.
+//! `cdpr workflow limits`: the profiles, and files of them, in this project's form or in Chainlink's.
+
+mod chainlink;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use engine::Limits;
 use serde_json::{Map, Value, json};
 use study::spec::thousands;
 
 use super::{known_words, refuse};
 use crate::commands::{TEXT_MAX, read_to, write};
-use crate::terminal::say;
+use crate::terminal::{note, say};
 use crate::{Ending, Failure};
 
 #[derive(Debug, Args)]
@@ -27,13 +29,24 @@ pub(crate) struct Arguments {
 enum Command {
     /// Write a profile as JSON, to edit and give to `simulate --limits`.
     Export {
-        /// File to write; it must not exist.
+        /// File to write, which must not exist; stdout by default.
         #[arg(value_name = "FILE")]
-        file: PathBuf,
+        file: Option<PathBuf>,
         /// production, simulator or none.
         #[arg(long, default_value = "simulator", value_name = "PROFILE")]
         profile: String,
+        /// Whose form. `simulate --limits` reads both.
+        #[arg(long, value_enum, default_value = "cdpr")]
+        format: Format,
     },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// One name to a number: bytes, milliseconds, counts.
+    Cdpr,
+    /// That of Chainlink's `cre workflow limits export`; what has no effect here is left out.
+    Chainlink,
 }
 
 const PROFILES: [(&str, Limits); 3] = [
@@ -44,7 +57,7 @@ const PROFILES: [(&str, Limits); 3] = [
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let text = match &arguments.command {
-        Some(Command::Export { file, profile }) => {
+        Some(Command::Export { file, profile, format }) => {
             let Some((_, limits)) = PROFILES.iter().find(|(name, _)| name == profile) else {
                 let known = PROFILES.map(|(name, _)| name);
                 return Err(refuse(
@@ -52,7 +65,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
                     known_words(profile, &known),
                 ));
             };
-            let text = format!("{:#}\n", json(limits));
+            let text = match format {
+                Format::Cdpr => format!("{:#}\n", json(limits)),
+                Format::Chainlink => format!("{:#}\n", as_chainlink_has_it(limits)),
+            };
+            let Some(file) = file else {
+                say(text)?;
+                return Ok(Ending::Done);
+            };
             // Not `exists`, which a link to nothing does not.
             if file.symlink_metadata().is_ok() {
                 let what = format!("{} is there already", file.display());
@@ -93,9 +113,13 @@ pub(crate) fn read(choice: &str) -> Result<Limits, Failure> {
             )
         }
     })?;
-    parse(&text).map_err(|Refused { what, hint }| {
+    let (limits, unknown) = parse(&text).map_err(|Refused { what, hint }| {
         refuse(format!("{name}: {what}"), hint.as_deref().unwrap_or(HINT))
-    })
+    })?;
+    if !unknown.is_empty() {
+        note(format_args!("warning: {name}: without effect here: {}", unknown.join(", ")));
+    }
+    Ok(limits)
 }
 
 /// Why a file of limits is none.
@@ -105,14 +129,23 @@ pub(crate) struct Refused {
     hint: Option<String>,
 }
 
-/// The simulator's limits with those that a file changes.
-pub(crate) fn parse(text: &str) -> Result<Limits, Refused> {
+/// The simulator's limits with those that a file changes, and the names in Chainlink's form that nobody knows: its tool
+/// reads them over. Names of ours begin with a small letter, Chainlink's with a capital.
+pub(crate) fn parse(text: &str) -> Result<(Limits, Vec<String>), Refused> {
     let bad = |what: String| Refused { what, hint: None };
     let object: Map<String, Value> =
         serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
-    let mut limits = Limits::simulator();
+    let (mut limits, mut unknown) = (Limits::simulator(), Vec::new());
     for (key, value) in object {
-        let Some(field) = FIELDS.iter().find(|field| field.key == key) else {
+        if key.starts_with(|first: char| first.is_ascii_uppercase()) {
+            let mut set = |ours: &'static str, number| match field(ours) {
+                Some(field) if (field.set)(&mut limits, Some(number)) => Ok(()),
+                Some(_) | None => Err(format!("{key:?}: {value} is too large")),
+            };
+            chainlink::read(&key, &value, &mut set, &mut unknown).map_err(bad)?;
+            continue;
+        }
+        let Some(field) = field(&key) else {
             let known: Vec<&str> = FIELDS.iter().map(|field| field.key).collect();
             let what = format!("{key:?} is not a limit");
             return Err(Refused { what, hint: Some(known_words(&key, &known)) });
@@ -138,7 +171,15 @@ pub(crate) fn parse(text: &str) -> Result<Limits, Refused> {
             return Err(bad(format!("{key:?}: {value} is too large for this machine")));
         }
     }
-    Ok(limits)
+    Ok((limits, unknown))
+}
+
+fn field(key: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|field| field.key == key)
+}
+
+pub(crate) fn as_chainlink_has_it(limits: &Limits) -> Value {
+    chainlink::json(|ours| field(ours).and_then(|field| (field.get)(limits)))
 }
 
 /// A limit as a number. `None` is no limit; the largest value of the type stands for it.
@@ -326,6 +367,57 @@ mod tests {
                 let Refused { what, .. } = read(&bad).expect_err(key);
                 assert!(what.contains(key) && what.contains(&ends), "{bad}: {what}");
             }
+        }
+    }
+
+    #[test]
+    fn chainlinks_form_reads_back_and_names_every_limit_once() {
+        for (name, limits) in &PROFILES[..2] {
+            let text = as_chainlink_has_it(limits).to_string();
+            let (read, unknown) = parse(&text).unwrap();
+            assert!(unknown.is_empty(), "{unknown:?}");
+            let (mut read, mut expected) = (json(&read), json(limits));
+            // Chainlink's file has none of these.
+            for ours in
+                ["pre_hook_time_max_ms", "fuel_max", "callback_ids_max", "poll_subscriptions_max"]
+            {
+                for json in [&mut read, &mut expected] {
+                    json.as_object_mut().unwrap().remove(ours).unwrap();
+                }
+            }
+            assert_eq!(read, expected, "{name}");
+        }
+        let written = as_chainlink_has_it(&Limits::simulator());
+        assert_eq!(written["CapabilityCallTimeout"], "3m0s");
+        assert_eq!(written["WASMBinarySizeLimit"], "100mb");
+        assert_eq!(written["ChainWrite"]["EVM"]["GasLimit"]["Default"], "10000000");
+        let none = as_chainlink_has_it(&Limits::unlimited());
+        assert_eq!(none["HTTPAction"]["CallLimit"], "2147483647");
+    }
+
+    #[test]
+    fn chainlinks_file_changes_what_it_names() {
+        // The shape of `cre workflow limits export`, with what a simulation has no use for.
+        let text = r#"{
+          "TriggerEventQueueLimit": "50", "ExecutionTimeout": "1m30s", "LogLineLimit": "2kb",
+          "ChainWrite": { "TargetsLimit": "3", "EVM": { "ReportSizeLimit": "50000", "GasLimit": { "Default": "7", "Values": {} } },
+                          "Solana": { "ReportSizeLimit": "265b" } },
+          "HTTPAction": { "CallLimit": "2", "Novel": "1" }, "log_lines_max": 9
+        }"#;
+        let (limits, unknown) = parse(text).unwrap();
+        assert_eq!(limits.execution_time_max, Duration::from_secs(90));
+        assert_eq!((limits.log_line_size_max, limits.log_lines_max), (2_000, 9));
+        assert_eq!((limits.evm_writes_max, limits.report_size_max), (3, 50_000));
+        assert_eq!((limits.evm_write_gas_max, limits.http.calls_max), (7, 2));
+        assert_eq!(unknown, ["HTTPAction.Novel"]);
+        for (text, want) in [
+            (r#"{ "ExecutionTimeout": "soon" }"#, "a time, as \"3m0s\""),
+            (r#"{ "LogLineLimit": "big" }"#, "a size, as \"100kb\""),
+            (r#"{ "Consensus": { "CallLimit": [] } }"#, "a count, as \"10\""),
+            (r#"{ "Consensus": { "CallLimit": "99999999999" } }"#, "too large"),
+        ] {
+            let Err(Refused { what, .. }) = parse(text) else { panic!("{text}") };
+            assert!(what.contains(want), "{what}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::Failure;
 
 /// # Errors
 /// Always, before anything is bundled.
-pub(super) fn load(path: &Path, _: &Limits) -> Result<Loaded, Failure> {
+pub(super) fn load(path: &Path, _: &Limits, _: bool) -> Result<Loaded, Failure> {
     Err(refuse(
         format!("{}: JavaScript takes a compiler that is not in this build", path.display()),
         "build it in: `cargo run --release --features compiler -- workflow ...`",

@@ -23,12 +23,12 @@ pub(crate) struct Loaded {
     pub(crate) names_dark_pool: bool,
 }
 
-/// Compiles whatever the file is.
-pub(crate) fn load(path: &Path, limits: &Limits) -> Result<Loaded, Failure> {
+/// Compiles whatever the file is; `checks_types` of TypeScript, where there is what it takes.
+pub(crate) fn load(path: &Path, limits: &Limits, checks_types: bool) -> Result<Loaded, Failure> {
     let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
     let refused = |error| refused(path, &error);
     match kind {
-        "ts" | "tsx" | "js" | "mjs" => script::load(path, limits),
+        "ts" | "tsx" | "js" | "mjs" => script::load(path, limits, checks_types),
         "go" | "rs" => {
             let hint = "build it first (`cdpr workflow build`, or its Makefile) and give the .wasm";
             Err(refuse(format!("{}: this is source", path.display()), hint))

@@ -1,10 +1,12 @@
-//! A CRE project's files: project.yaml, workflow.yaml, secrets.yaml, .env. Keys that concern deployment
-//! only are read over.
+//! A CRE project's files: project.yaml, workflow.yaml, secrets.yaml, .env, the interfaces of its contracts. Keys that
+//! concern deployment only are read over, and a chain that cannot be used is nobody's error until it is used.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use cre::chains;
 use don::Secrets;
+use evm::revert::Errors;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::refuse;
 use crate::Failure;
 use crate::commands::{TEXT_MAX, meant, read_to};
+use crate::terminal::note;
 
 /// The target of a project that has several, when none is asked for.
 const TARGET: &str = "staging-settings";
@@ -20,6 +23,29 @@ const TARGET: &str = "staging-settings";
 const FILE_LEN_MAX: usize = 1 << 20;
 /// Collections within collections.
 const DEPTH_MAX: usize = 32;
+/// Most interfaces of contracts that are read.
+const INTERFACES_MAX: usize = 256;
+
+/// Names that projects give to chains of no EVM, with what their capabilities are called. Source:
+/// `smartcontractkit/chain-selectors` at 7bf600b of 11 August 2026, `selectors_solana.yml`.
+const NO_EVM: [(&str, &str); 3] = [
+    ("solana-devnet", "solana:ChainSelector:16423721717087811551@1.0.0"),
+    ("solana-mainnet", "solana:ChainSelector:124615329519749607@1.0.0"),
+    ("solana-testnet", "solana:ChainSelector:6302590918974934319@1.0.0"),
+];
+
+/// Where a workflow's files are, as far as the command line says.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Places<'a> {
+    /// Whose settings.
+    pub(crate) target: Option<&'a str>,
+    /// The folder of project.yaml.
+    pub(crate) root: Option<&'a Path>,
+    /// The file of variables.
+    pub(crate) environment: Option<&'a Path>,
+    /// The file of secrets' names.
+    pub(crate) secrets: Option<&'a Path>,
+}
 
 /// A target's settings of one workflow, and what of its project matters to a simulation.
 #[derive(Debug, Default)]
@@ -34,9 +60,15 @@ pub(crate) struct Project {
     pub(crate) config: Option<PathBuf>,
     /// secrets.yaml.
     pub(crate) secrets: Option<PathBuf>,
+    /// The folder of project.yaml; `None` for a module that belongs to no project.
+    pub(crate) root: Option<PathBuf>,
     /// The project's chains.
     pub(crate) chains: Vec<ChainSettings>,
-    /// The process's environment over the project's .env.
+    /// Those that no simulation reaches.
+    pub(crate) unusable: Vec<Unusable>,
+    /// Of the project's contracts.
+    pub(crate) errors: Errors,
+    /// The project's .env over the process's environment.
     pub(crate) environment: Environment,
 }
 
@@ -53,6 +85,19 @@ pub(crate) struct ChainSettings {
     pub(crate) forwarder: Option<String>,
 }
 
+/// A chain of project.yaml that cannot be simulated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unusable {
+    /// Its name, or its selector.
+    pub(crate) name: String,
+    /// The id of its capability, where the name says which.
+    pub(crate) id: Option<String>,
+    /// What is wrong.
+    pub(crate) why: String,
+    /// What to do about it.
+    pub(crate) hint: String,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct ProjectFile {
@@ -66,14 +111,14 @@ struct ProjectFile {
 #[serde(rename_all = "kebab-case")]
 struct Rpc {
     chain_name: String,
-    url: String,
+    url: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Experimental {
     chain_selector: u64,
-    rpc_url: String,
+    rpc_url: Option<String>,
     forwarder: Option<String>,
     chain_type: Option<String>,
 }
@@ -107,23 +152,34 @@ struct SecretsFile {
 
 impl Project {
     /// The project of a workflow's folder, or a module that stands for itself.
-    pub(crate) fn read(path: &Path, target: Option<&str>) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path, places: Places<'_>) -> Result<Self, Failure> {
+        let path = &match places.root {
+            Some(root) if !root.join("project.yaml").exists() => {
+                let hint = "-R (--project-root) names the folder of project.yaml";
+                return Err(refuse(format!("{}: no project.yaml here", root.display()), hint));
+            }
+            Some(root) if root.join(path).exists() => root.join(path),
+            Some(_) | None => path.to_owned(),
+        };
         if !path.exists() {
             let hint = "give a workflow's folder (`cdpr workflow init` makes one), a .wasm, a .ts or a .js";
             let what = format!("{}: there is no such file or folder", path.display());
             return Err(refuse(format!("{what}{}", meant(path)), hint));
         }
         if path.is_dir() {
-            return Self::of_folder(path, target);
+            return Self::of_folder(path, places);
         }
+        let beside = path.parent().unwrap_or(Path::new("."));
+        let secrets = || Some(beside.join("secrets.yaml")).filter(|file| file.exists());
         Ok(Self {
-            program: path.to_owned(),
-            environment: Environment::read(path.parent().unwrap_or(Path::new(".")))?,
+            program: path.clone(),
+            secrets: places.secrets.map(Path::to_owned).or_else(secrets),
+            environment: Environment::read(beside, places.environment)?,
             ..Self::default()
         })
     }
 
-    fn of_folder(folder: &Path, target: Option<&str>) -> Result<Self, Failure> {
+    fn of_folder(folder: &Path, places: Places<'_>) -> Result<Self, Failure> {
         let file = folder.join("workflow.yaml");
         if !file.exists() {
             let hint =
@@ -131,31 +187,62 @@ impl Project {
             return Err(refuse(format!("{}: no workflow.yaml here", folder.display()), hint));
         }
         let absolute = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-        let root = absolute.ancestors().find(|folder| folder.join("project.yaml").exists());
-        let Some(root) = root else {
-            let hint = "put project.yaml in the folder above; `cdpr workflow init` shows one";
+        let above = || absolute.ancestors().find(|folder| folder.join("project.yaml").exists());
+        let Some(root) = places.root.or_else(above) else {
+            let hint = "put project.yaml in the folder above, or name its folder with -R; `cdpr workflow init` shows one";
             return Err(refuse(
                 format!("{}: no project.yaml here or above", folder.display()),
                 hint,
             ));
         };
-        let environment = Environment::read(root)?;
-        let asked = target.map(str::to_owned).or_else(|| environment.get("CRE_TARGET"));
+        let environment = Environment::read(root, places.environment)?;
+        let asked = places.target.map(str::to_owned).or_else(|| environment.get("CRE_TARGET"));
         let (target, workflow) = settings::<WorkflowFile>(&file, asked.as_deref())?;
         let (_, project) = settings::<ProjectFile>(&root.join("project.yaml"), Some(&target))?;
         let artifacts = workflow.workflow_artifacts;
         let relative = |path: Option<String>| {
             path.filter(|path| !path.is_empty()).map(|path| folder.join(path))
         };
+        let (chains, unusable) = project.chains(&environment);
         Ok(Self {
             name: workflow.user_workflow.workflow_name,
             target: Some(target),
             program: folder.join(artifacts.workflow_path),
             config: relative(artifacts.config_path),
-            secrets: relative(artifacts.secrets_path),
-            chains: project.chains(&environment)?,
+            secrets: places.secrets.map(Path::to_owned).or(relative(artifacts.secrets_path)),
+            root: Some(root.to_owned()),
+            chains,
+            unusable,
+            errors: interfaces(&root.join("contracts")),
             environment,
         })
+    }
+
+    /// Says which files and nodes it is made of, to whoever asks why something is not as expected.
+    pub(crate) fn tell(&self) {
+        let path = |path: Option<&PathBuf>| {
+            path.map_or_else(|| "none".to_owned(), |path| path.display().to_string())
+        };
+        note(format_args!("project.yaml of {}", path(self.root.as_ref())));
+        note(format_args!("target {}", self.target.as_deref().unwrap_or("none")));
+        note(format_args!("program {}", self.program.display()));
+        note(format_args!("configuration {}", path(self.config.as_ref())));
+        note(format_args!("secrets {}", path(self.secrets.as_ref())));
+        note(format_args!("variables {}", path(self.environment.path.as_ref())));
+        for ChainSettings { name, selector, url, .. } in &self.chains {
+            // A path or a query of a node's URL is often a key.
+            let host = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+            let host = host.rsplit_once('@').map_or(host.as_str(), |(_, host)| host);
+            note(format_args!("chain {name}, selector {selector}, at {host}"));
+        }
+        for Unusable { name, why, .. } in &self.unusable {
+            note(format_args!("chain {name}, not usable: {why}"));
+        }
+    }
+
+    /// Whether project.yaml names chains, if only some that cannot be used.
+    pub(crate) const fn names_chains(&self) -> bool {
+        !self.chains.is_empty() || !self.unusable.is_empty()
     }
 
     /// The secrets that secrets.yaml names, from the environment.
@@ -193,59 +280,151 @@ pub(crate) fn secrets(
 }
 
 impl ProjectFile {
-    fn chains(self, environment: &Environment) -> Result<Vec<ChainSettings>, Failure> {
-        let mut chains = Vec::new();
-        for Rpc { chain_name, url } in self.rpcs {
-            let Some(selector) = super::chains::selector(&chain_name) else {
-                let meant = super::chains::nearest(&chain_name);
-                let meant =
-                    meant.map(|name| format!("did you mean {name:?}? ")).unwrap_or_default();
-                let hint = format!(
-                    "{meant}names are those of Chainlink's chain selectors; any other chain goes under \
-                     experimental-chains with its chain-selector"
-                );
-                return Err(refuse(
-                    format!("project.yaml: no chain is called {chain_name:?}"),
-                    hint,
-                ));
-            };
-            let url = environment.expand(&url)?;
-            chains.push(ChainSettings { name: chain_name, selector, url, forwarder: None });
+    fn chains(self, environment: &Environment) -> (Vec<ChainSettings>, Vec<Unusable>) {
+        let (mut chains, mut unusable) = (Vec::<ChainSettings>::new(), Vec::new());
+        for rpc in self.rpcs {
+            match rpc.chain(environment) {
+                Ok(chain) => chains.push(chain),
+                Err(chain) => unusable.push(chain),
+            }
         }
         for chain in self.experimental_chains {
-            let kind = chain.chain_type.as_deref().unwrap_or("evm");
-            if kind != "evm" {
-                let what = format!("project.yaml: chain-type {kind:?} is not simulated here");
-                return Err(refuse(what, "only evm is"));
+            match chain.chain(environment) {
+                Ok(chain) => match chains.iter_mut().find(|rpc| rpc.selector == chain.selector) {
+                    // As Chainlink's tool has it: another forwarder of a chain that is there already.
+                    Some(rpc) => rpc.forwarder = chain.forwarder,
+                    None => chains.push(chain),
+                },
+                Err(chain) => unusable.push(chain),
             }
-            let (selector, url) = (chain.chain_selector, environment.expand(&chain.rpc_url)?);
-            let forwarder = chain.forwarder;
-            chains.push(ChainSettings { name: selector.to_string(), selector, url, forwarder });
         }
-        Ok(chains)
+        (chains, unusable)
     }
+}
+
+impl Rpc {
+    fn chain(self, environment: &Environment) -> Result<ChainSettings, Unusable> {
+        let Self { chain_name: name, url } = self;
+        if let Some((_, id)) = NO_EVM.iter().find(|(known, _)| *known == name) {
+            return Err(Unusable {
+                name,
+                id: Some((*id).to_owned()),
+                why: "only EVM chains are simulated".to_owned(),
+                hint: "Chainlink's own simulator has Solana".to_owned(),
+            });
+        }
+        let Some(&chains::Chain { selector, .. }) = chains::named(&name) else {
+            let known: Vec<&str> = chains::CHAINS.iter().map(|chain| chain.name).collect();
+            let meant = study::spec::nearest(&name, &known)
+                .map(|meant| format!("did you mean {meant:?}? "))
+                .unwrap_or_default();
+            return Err(Unusable {
+                name,
+                id: None,
+                why: "no chain of CRE is called that".to_owned(),
+                hint: format!(
+                    "{meant}any other chain goes under experimental-chains with its chain-selector"
+                ),
+            });
+        };
+        let url = usable_url(&name, selector, url, environment)?;
+        Ok(ChainSettings { name, selector, url, forwarder: None })
+    }
+}
+
+impl Experimental {
+    fn chain(self, environment: &Environment) -> Result<ChainSettings, Unusable> {
+        let Self { chain_selector: selector, rpc_url, forwarder, chain_type } = self;
+        let (name, kind) = (selector.to_string(), chain_type.as_deref().unwrap_or("evm"));
+        if !kind.eq_ignore_ascii_case("evm") {
+            return Err(Unusable {
+                name,
+                id: Some(format!("{kind}:ChainSelector:{selector}@1.0.0")),
+                why: format!("chain-type {kind:?} is not simulated"),
+                hint: "only evm is".to_owned(),
+            });
+        }
+        let url = usable_url(&name, selector, rpc_url, environment)?;
+        Ok(ChainSettings { name, selector, url, forwarder })
+    }
+}
+
+/// The URL of a chain's node, with its variables.
+fn usable_url(
+    name: &str,
+    selector: u64,
+    url: Option<String>,
+    environment: &Environment,
+) -> Result<String, Unusable> {
+    let unusable = |why: String, hint: String| Unusable {
+        name: name.to_owned(),
+        id: Some(don::chain::id(selector)),
+        why,
+        hint,
+    };
+    let Some(url) = url.filter(|url| !url.trim().is_empty()) else {
+        return Err(unusable("it has no URL".to_owned(), "give it the url of a node".to_owned()));
+    };
+    let url = environment.expand(&url).map_err(|name| {
+        let hint = format!("export {name}=…, or write it into the project's .env");
+        unusable(format!("{name} is not set, which {url:?} needs"), hint)
+    })?;
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        let hint = "it begins with https:// or http://".to_owned();
+        return Err(unusable(format!("{url:?} is no URL of a JSON-RPC node"), hint));
+    }
+    Ok(url)
+}
+
+/// The errors of the contracts whose interfaces a project keeps, `contracts/**/abi/*.abi` or `.json`: those that can be
+/// read, since they only help to say what went wrong.
+fn interfaces(contracts: &Path) -> Errors {
+    let mut errors = Errors::default();
+    let (mut folders, mut n_read) = (vec![(contracts.to_owned(), 0)], 0);
+    while let Some((folder, depth)) = folders.pop() {
+        let is_abi = folder.file_name().is_some_and(|name| name == "abi");
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths {
+            let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
+            if path.is_dir() {
+                // A contract's packages have thousands of folders, and none of its own interfaces.
+                if depth < 3 && !path.ends_with("node_modules") {
+                    folders.push((path, depth + 1));
+                }
+            } else if is_abi && matches!(kind, "abi" | "json") && n_read < INTERFACES_MAX {
+                n_read += 1;
+                // What is no interface names no error.
+                let _ = read_to(&path, TEXT_MAX).map(|json| errors.add(&json));
+            }
+        }
+    }
+    errors
 }
 
 /// Where secrets and parts of URLs come from.
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
     file: BTreeMap<String, String>,
+    path: Option<PathBuf>,
 }
 
 impl Environment {
-    /// A folder's .env, if it has one: `NAME=value` lines, quotes and `export` allowed, `#` a comment.
-    fn read(folder: &Path) -> Result<Self, Failure> {
-        let path = folder.join(".env");
-        if !path.exists() {
+    /// The file that is asked for, or a folder's .env, if it has one: `NAME=value` lines, quotes and `export` allowed, `#` a
+    /// comment.
+    fn read(folder: &Path, asked: Option<&Path>) -> Result<Self, Failure> {
+        let path = asked.map_or_else(|| folder.join(".env"), Path::to_owned);
+        if asked.is_none() && !path.exists() {
             return Ok(Self::default());
         }
         let text = read_to(&path, TEXT_MAX).map_err(|why| {
             refuse(
                 format!("{}: {why}", path.display()),
-                "make it a readable UTF-8 file, or move it",
+                "make it a readable UTF-8 file, or move it; -e (--env) names another",
             )
         })?;
-        Ok(Self::parse(&text))
+        Ok(Self { path: Some(path), ..Self::parse(&text) })
     }
 
     pub(crate) fn parse(text: &str) -> Self {
@@ -258,28 +437,24 @@ impl Environment {
                 .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
             Some((name.trim().to_owned(), bare.unwrap_or(value).to_owned()))
         });
-        Self { file: pairs.collect() }
+        Self { file: pairs.collect(), path: None }
     }
 
-    /// A variable that is set, and not to nothing.
+    /// A variable that is set, and not to nothing: the file's before the process's, as Chainlink's own tool has it, and
+    /// not where the file only refers to a password manager.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
-        let found = std::env::var(name).ok().or_else(|| self.file.get(name).cloned());
-        found.filter(|value| !value.is_empty())
+        let is_value = |value: &String| !value.is_empty() && !value.starts_with("op://");
+        let written = self.file.get(name).filter(|value| is_value(value)).cloned();
+        written.or_else(|| std::env::var(name).ok()).filter(|value| !value.is_empty())
     }
 
-    /// Puts variables in place of `${NAME}`.
-    pub(crate) fn expand(&self, text: &str) -> Result<String, Failure> {
+    /// Puts variables in place of `${NAME}`; the name of the first that is not set is the error.
+    pub(crate) fn expand(&self, text: &str) -> Result<String, String> {
         let mut out = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
             let (name, after) = after.split_once('}').unwrap_or((after, ""));
-            let Some(value) = self.get(name) else {
-                let hint = format!("export {name}=…, or write it into the project's .env");
-                return Err(refuse(
-                    format!("project.yaml: {name} is not set, which {text:?} needs"),
-                    hint,
-                ));
-            };
+            let Some(value) = self.get(name) else { return Err(name.to_owned()) };
             out.push_str(before);
             out.push_str(&value);
             rest = after;
@@ -440,7 +615,7 @@ mod tests {
     #[test]
     fn variables_of_a_url_come_from_the_environment() {
         let file = BTreeMap::from([("CDPR_TEST_KEY".to_owned(), "k".to_owned())]);
-        let environment = Environment { file };
+        let environment = Environment { file, path: None };
         let expand = |text| environment.expand(text).ok();
         assert_eq!(expand("http://x/${CDPR_TEST_KEY}/y").as_deref(), Some("http://x/k/y"));
         assert_eq!(expand("http://x/${CDPR_TEST_OTHER}"), None);

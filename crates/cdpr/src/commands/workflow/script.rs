@@ -9,7 +9,8 @@ use tempfile::TempDir;
 
 use super::program::{Loaded, names_dark_pool, read, refused};
 use super::{refuse, tool};
-use crate::{Failure, terminal};
+use crate::Failure;
+use crate::terminal::{self, note};
 
 /// What npm has to bring.
 const NPM: &str = "npm install @chainlink/cre-sdk @chainlink/cre-sdk-javy-plugin bun typescript";
@@ -18,11 +19,15 @@ const NPM: &str = "npm install @chainlink/cre-sdk @chainlink/cre-sdk-javy-plugin
 const BUNDLE_TIME_MAX: Duration = Duration::from_mins(2);
 
 /// Bundles a workflow if it is TypeScript, and compiles it.
-pub(super) fn load(path: &Path, limits: &Limits) -> Result<Loaded, Failure> {
+pub(super) fn load(path: &Path, limits: &Limits, checks_types: bool) -> Result<Loaded, Failure> {
     let is_typescript = path.extension().is_some_and(|kind| kind == "ts" || kind == "tsx");
     let (plugin, bundle) = if is_typescript {
         let (npm, scratch) = (Npm::above(path)?, scratch()?);
-        let bundle = npm.bundle(path, &scratch)?;
+        let unchecked = if checks_types { lacks_for_types(path) } else { None };
+        if let Some(lacks) = unchecked {
+            note(format_args!("types are not checked: there is no {lacks} here or above"));
+        }
+        let bundle = npm.bundle(path, &scratch, checks_types && unchecked.is_none())?;
         (npm.plugin, bundle)
     } else {
         let plugin = plugin_above(path).ok_or_else(|| absent(path, "the Javy plugin"))?;
@@ -54,6 +59,21 @@ fn plugin_above(path: &Path) -> Option<PathBuf> {
     find_above(path, |modules| Some(modules.join(file)).filter(|file| file.exists()))
 }
 
+/// What is missing to check a workflow's types, if something is: the SDK's script takes npm's `typescript`, and the
+/// options of the nearest tsconfig.json.
+fn lacks_for_types(path: &Path) -> Option<&'static str> {
+    let compiler = |modules: &Path| {
+        Some(modules.join("typescript/lib/typescript.js")).filter(|file| file.exists())
+    };
+    if find_above(path, compiler).is_none() {
+        return Some("typescript in a node_modules");
+    }
+    let absolute = absolute(path);
+    let mut folders = absolute.ancestors().skip(1);
+    let is_configured = folders.any(|folder| folder.join("tsconfig.json").exists());
+    (!is_configured).then_some("tsconfig.json")
+}
+
 impl Npm {
     fn above(path: &Path) -> Result<Self, Failure> {
         let script = find_above(path, |modules| {
@@ -82,8 +102,17 @@ impl Npm {
     }
 
     /// One JavaScript file of a workflow and all it imports, by the official SDK's own script.
-    fn bundle(&self, source: &Path, scratch: &TempDir) -> Result<Vec<u8>, Failure> {
-        let failed = |what: String| refuse(what, "the SDK's compiler printed why, above");
+    fn bundle(
+        &self,
+        source: &Path,
+        scratch: &TempDir,
+        checks_types: bool,
+    ) -> Result<Vec<u8>, Failure> {
+        let failed = |what: String| {
+            let types =
+                if checks_types { "; --skip-type-checks leaves its types alone" } else { "" };
+            refuse(what, format!("the SDK's compiler printed why, above{types}"))
+        };
         // The script calls `bun` by name.
         let link = scratch.path().join("bun");
         std::os::unix::fs::symlink(&self.bun, &link).map_err(|error| failed(error.to_string()))?;
@@ -96,7 +125,7 @@ impl Npm {
         bun.arg(&self.script)
             .arg("compile-to-js")
             .args([&source, &out])
-            .arg("--skip-type-checks")
+            .args((!checks_types).then_some("--skip-type-checks"))
             .current_dir(source.parent().unwrap_or(Path::new("/")))
             .env("PATH", folders)
             .stdin(Stdio::null())

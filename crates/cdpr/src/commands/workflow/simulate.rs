@@ -27,7 +27,7 @@ use sim::confidential::{self, Clock};
 use super::chains::Chains;
 use super::dark_pool::DarkPool;
 use super::program::{self, CONFIGURATION, Loaded, ROOM, Tee, load};
-use super::project::Project;
+use super::project::{Places, Project};
 use super::trigger::{self, Choice, list, schedule};
 use super::{limits, refuse, show};
 use crate::terminal::{self, Progress, say};
@@ -79,12 +79,30 @@ struct Common {
     /// default.
     #[arg(short = 'T', long, value_name = "NAME")]
     target: Option<String>,
+    /// The folder of project.yaml, in which PATH is looked for first; the nearest above PATH by default.
+    #[arg(short = 'R', long, value_name = "DIR")]
+    project_root: Option<PathBuf>,
+    /// Secrets and parts of URLs are of this file, instead of the project's .env, before those of the environment.
+    #[arg(short = 'e', long, value_name = "FILE")]
+    env: Option<PathBuf>,
+    /// Which secrets there are, instead of the secrets-path; for a file of no project, secrets.yaml beside it by
+    /// default.
+    #[arg(long, value_name = "FILE")]
+    secrets: Option<PathBuf>,
     /// Give the workflow this file instead of its config-path.
     #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
     config: Option<PathBuf>,
     /// Give the workflow an empty configuration.
     #[arg(long)]
     no_config: bool,
+    /// Give the workflow its config-path: the default.
+    #[arg(long, conflicts_with_all = ["config", "no_config"])]
+    #[allow(dead_code, reason = "said or not, it is so")]
+    default_config: bool,
+    /// Do not check the types of a TypeScript workflow; they are by default, where npm brought typescript and there
+    /// is a tsconfig.json.
+    #[arg(long)]
+    skip_type_checks: bool,
     /// Run this module instead of the workflow-path.
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
@@ -94,6 +112,9 @@ struct Common {
     /// Also show what the nodes ask of the DON, and what each of them logs; --json always has both.
     #[arg(short = 'g', long, conflicts_with = "json")]
     engine_logs: bool,
+    /// Also say, on stderr, which files and nodes are used.
+    #[arg(short = 'v', long)]
+    verbose: bool,
     /// Send what the workflow writes, from the account of CRE_ETH_PRIVATE_KEY; otherwise the receiver is
     /// only asked whether it would take it.
     #[arg(long)]
@@ -240,7 +261,16 @@ impl<'a> Simulation<'a> {
             return Err(refuse(what, "--nodes is more than three times --faults"));
         }
         let limits = limits::read(&arguments.limits)?;
-        let project = Project::read(&arguments.path, arguments.target.as_deref())?;
+        let places = Places {
+            target: arguments.target.as_deref(),
+            root: arguments.project_root.as_deref(),
+            environment: arguments.env.as_deref(),
+            secrets: arguments.secrets.as_deref(),
+        };
+        let project = Project::read(&arguments.path, places)?;
+        if arguments.verbose {
+            project.tell();
+        }
         for (flag, is_given, is_used, why, hint) in [
             (
                 "--target",
@@ -259,7 +289,7 @@ impl<'a> Simulation<'a> {
             (
                 "--rpc-timeout",
                 arguments.rpc_timeout.is_some(),
-                !project.chains.is_empty(),
+                project.names_chains(),
                 "no chain is named, so no node is asked",
                 "leave it out, or name the chain's JSON-RPC under rpcs in project.yaml",
             ),
@@ -268,7 +298,7 @@ impl<'a> Simulation<'a> {
                 return Err(refuse(format!("{flag}: {why}"), hint));
             }
         }
-        if arguments.broadcast && project.chains.is_empty() {
+        if arguments.broadcast && !project.names_chains() {
             let hint = "name its JSON-RPC under rpcs in project.yaml";
             return Err(refuse("--broadcast needs a chain to send to", hint));
         }
@@ -283,9 +313,10 @@ impl<'a> Simulation<'a> {
         };
         let secrets = project.read_secrets()?;
         let program = arguments.wasm.as_ref().unwrap_or(&project.program);
-        let Loaded { module, wasm, names_dark_pool } = load(program, &limits)?;
+        let Loaded { module, wasm, names_dark_pool } =
+            load(program, &limits, !arguments.skip_type_checks)?;
         let binary = module.hash();
-        let brings_dark_pool = names_dark_pool && project.chains.is_empty();
+        let brings_dark_pool = names_dark_pool && !project.names_chains();
         if arguments.scenario.is_some() && !brings_dark_pool {
             let id = cre::messages::darkpool::ID;
             let why = if names_dark_pool {

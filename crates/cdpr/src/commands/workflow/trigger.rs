@@ -244,6 +244,10 @@ impl Choice {
     ) -> Result<Any, Failure> {
         let provider = chains.provider(chain_selector);
         let Some(provider) = provider else {
+            if let Some(chain) = chains.unusable(id) {
+                let what = format!("{id}: project.yaml: {}: {}", chain.name, chain.why);
+                return Err(refuse(what, &chain.hint));
+            }
             let hint = "name its JSON-RPC under rpcs or experimental-chains in project.yaml";
             return Err(refuse(format!("the project has no chain for {id}"), hint));
         };
@@ -301,7 +305,15 @@ const fn hint(error: &TriggerError) -> &'static str {
         | TriggerError::LogTooLong { .. } => {
             "mend the workflow or its configuration, or lift the limit: --limits none"
         }
-        TriggerError::TimeZone { .. } => "write the schedule in UTC",
+        TriggerError::TimeZone { .. } => {
+            "names are those of the IANA's database, as America/New_York; without one, a schedule is in UTC"
+        }
+        TriggerError::Text { is_hex: true, .. } => {
+            "hexToBase64(\"0x…\") of Chainlink's TypeScript SDK makes base64 of it, common.HexToAddress(\"0x…\").Bytes() in Go bytes"
+        }
+        TriggerError::Text { is_hex: false, .. } => {
+            "put the contract's address there, or the topic's 32 bytes"
+        }
         TriggerError::Unknown { .. }
         | TriggerError::Config { .. }
         | TriggerError::FieldCount { .. }
