@@ -74,7 +74,7 @@ pub enum Method {
     PairedT,
     /// Area under the curve, `DeLong`.
     DeLong,
-    /// Weighted mean of an importance sample.
+    /// Weighted share of an importance sample.
     Importance,
     /// Product of conditional shares.
     Splitting,
@@ -98,7 +98,7 @@ impl Method {
             }
             Self::DeLong => "area under the ROC curve, held out; 95 % interval by DeLong (1988)",
             Self::Importance => {
-                "likelihood-ratio weighted mean of an importance sample; 95 % normal interval"
+                "likelihood-ratio weighted share of an importance sample; 95 % score interval of as many plain runs as would be as uncertain"
             }
             Self::Splitting => {
                 "product of conditional shares, fixed-effort splitting; 95 % log-normal interval"

@@ -197,7 +197,7 @@ pub struct RareEvent {
     pub event: String,
     /// Its probability by importance sampling.
     pub estimate: Estimate,
-    /// The size of the plain sample that the weights are worth.
+    /// How many events of one weight say as much as those it rests on.
     pub effective: f64,
     /// The same by plain replication of as many runs.
     pub plain: Estimate,
@@ -636,54 +636,40 @@ pub(crate) fn fans(plan: &Plan) -> Vec<Fan> {
 
 /// Rare events of the first point, every policy: holes drawn around a larger median and weighted back.
 ///
-/// The model draws the size of the hole as median · exp(spread · z) and everything else independently of it, so the
-/// likelihood ratio is that of two log-normals at the size drawn.
+/// The median is that of the draw alone: what the world reads of `shock.gap` stays, so the likelihood ratio is the whole
+/// difference.
 pub(crate) fn rare(plan: &Plan) -> Result<Vec<RareEvent>, (String, crate::spec::Reason)> {
     let Some(rare) = &plan.spec().rare else {
         return Ok(Vec::new());
     };
     let columns = model::columns(plan.spec().model);
     let event = model::position(columns, &rare.event).expect("the plan was checked");
-    let gap = model::position(columns, "gap").expect("the model has it");
-    let deficit = model::position(columns, "deficit").expect("the model has it");
-    let (scenario, plain) = plan.models(0)?;
-    let tilted_plan = plan.tilted(&rare.gap);
-    let (tilted_world, tilted) = tilted_plan.models(0)?;
-    let (median, centre) = (scenario.shock.gap.0.ln(), tilted_world.shock.gap.0.ln());
-    let variance = scenario.shock.spread.0.powi(2);
-    let ratio = |gap: f64| {
-        let x = gap.ln();
-        (((x - centre).powi(2) - (x - median).powi(2)) / (2.0 * variance)).exp()
-    };
+    let (scenario, models) = plan.models(0)?;
+    let median = plan.rare_median()?;
     let seed = plan.spec().seed;
-    let run = |model: &risk::Model, world: &risk::Scenario, replication| {
-        model::row(&model.run(seed, replication, risk::Trace::Off), world)
-    };
-    let events = plan.policies().into_iter().zip(plain.iter().zip(&tilted));
-    Ok(events
-        .map(|(policy, (plain, tilted))| {
-            let drawn: Vec<(f64, f64)> = (0..rare.replications)
-                .into_par_iter()
-                .map(|replication| {
-                    let row = run(tilted, &tilted_world, replication);
-                    let weight = if row[deficit] == 0.0 { 1.0 } else { ratio(row[gap]) };
-                    (row[event], weight)
-                })
-                .collect();
-            let hits = (0..rare.replications)
-                .into_par_iter()
-                .filter(|replication| run(plain, &scenario, *replication)[event] != 0.0)
-                .count();
-            let weighted = crate::stats::rare::importance(&drawn);
-            RareEvent {
-                policy,
-                event: rare.event.clone(),
-                estimate: weighted.estimate,
-                effective: weighted.effective,
-                plain: wilson(hits as u64, rare.replications),
-            }
-        })
-        .collect())
+    let is_event = |outcome| model::row(&outcome, &scenario)[event] != 0.0;
+    let found = plan.policies().into_iter().zip(&models).map(|(policy, model)| {
+        let drawn: Vec<(bool, f64)> = (0..rare.replications)
+            .into_par_iter()
+            .map(|replication| {
+                let (outcome, weight) = model.run_around(median, seed, replication);
+                (is_event(outcome), weight)
+            })
+            .collect();
+        let hits = (0..rare.replications)
+            .into_par_iter()
+            .filter(|replication| is_event(model.run(seed, *replication, risk::Trace::Off)))
+            .count();
+        let weighted = crate::stats::rare::importance(&drawn);
+        RareEvent {
+            policy,
+            event: rare.event.clone(),
+            estimate: weighted.estimate,
+            effective: weighted.effective,
+            plain: wilson(hits as u64, rare.replications),
+        }
+    });
+    Ok(found.collect())
 }
 
 impl Summary {

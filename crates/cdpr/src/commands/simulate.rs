@@ -506,7 +506,7 @@ const STUDY_KEYS: &[(&str, &str)] = &[
     ("paths.replications", "Runs whose every step is kept for the fan charts of the first point."),
     (
         "rare",
-        "event, gap, replications: importance sampling with holes drawn around a larger median.",
+        "event, a column that is yes or no, gap, replications: importance sampling with holes drawn around a larger median.",
     ),
     (
         "data",
