@@ -72,6 +72,8 @@ pub enum Method {
     KaplanMeier,
     /// Mean of paired differences, Student's t.
     PairedT,
+    /// Difference of paired shares, Newcombe's score interval.
+    PairedShares,
     /// Area under the curve, `DeLong`.
     DeLong,
     /// Weighted share of an importance sample.
@@ -95,6 +97,9 @@ impl Method {
             }
             Self::PairedT => {
                 "mean of paired differences on common random numbers; 95 % interval by Student's t"
+            }
+            Self::PairedShares => {
+                "difference of shares of the same replications; 95 % score interval (Newcombe 1998, method 10)"
             }
             Self::DeLong => "area under the ROC curve, held out; 95 % interval by DeLong (1988)",
             Self::Importance => {

@@ -370,7 +370,10 @@ impl PointSums {
                 continue;
             }
             for (metric, pair) in COMPARED.iter().zip(pairs) {
-                let difference = pair.difference();
+                let is_share = model::position(self.columns, metric)
+                    .is_some_and(|place| self.columns[place].kind == Kind::Flag);
+                let difference =
+                    if is_share { pair.difference_of_shares() } else { pair.difference() };
                 if difference.estimate.n > 0 {
                     let (policy, metric) = (names[policy].clone(), (*metric).to_owned());
                     rows.push(LeagueRow { policy, metric, difference, p_corrected: f64::NAN });
