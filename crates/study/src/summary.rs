@@ -720,6 +720,39 @@ impl Summary {
     }
 }
 
+/// Most indices that a warning names.
+const NAMED_MAX: usize = 3;
+
+impl Summary {
+    /// What a reader must know before the numbers: indices above 1, which no input can have. Empty for nothing.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut above = Vec::new();
+        for one in &self.sensitivity {
+            for (axis, index) in self.axes.iter().zip(&one.indices) {
+                for (order, share) in [("first-order", index.first), ("total", index.total)] {
+                    if share.value > 1.0 {
+                        above.push(format!(
+                            "the {order} index of {} for {} under {} is {:.2}",
+                            axis.key, one.metric, one.policy, share.value
+                        ));
+                    }
+                }
+            }
+        }
+        if above.is_empty() {
+            return above;
+        }
+        let more = above.len().saturating_sub(NAMED_MAX);
+        let mut words = above[..above.len().min(NAMED_MAX)].join(", ");
+        if more > 0 {
+            words.push_str(&format!(", and {more} more are above 1"));
+        }
+        vec![format!(
+            "{words}: no share is above 1, so the sample is too small for these; raise sweep.points or study.replications"
+        )]
+    }
+}
+
 impl PolicyStats {
     /// A metric; missing when the model has none of that name.
     pub fn metric(&self, name: &str) -> Estimate {

@@ -643,6 +643,9 @@ fn table(
         text,
         "\n95 % intervals; hours to recovery count the horizon where there was none."
     );
+    for warning in summary.warnings() {
+        let _ = writeln!(text, "warning: {warning}");
+    }
     if timing.runs > 0 {
         let _ = writeln!(
             text,

@@ -1403,10 +1403,16 @@ fn drivers(summary: &Summary) -> Drawn {
     };
     let mut heads: Vec<String> = ["Policy", "Metric", "Input"].map(str::to_owned).to_vec();
     heads.extend(columns.map(str::to_owned));
+    let impossible = summary.warnings();
+    let caption = if impossible.is_empty() {
+        caption.to_owned()
+    } else {
+        format!("{caption} Warning: {}.", impossible.join("; "))
+    };
     Ok(Figure {
         id: "drivers",
         title: "What drives the answer".into(),
-        caption: caption.into(),
+        caption,
         method: method.into(),
         svg: Some(svg),
         table: Table { columns: heads, rows },
