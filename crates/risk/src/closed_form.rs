@@ -341,7 +341,8 @@ pub fn truncated_fear(mean: f64, bound: f64) -> f64 {
 /// A StableSwap pool of two coins, balanced at 1 and 1: how many coins it has taken in where its marginal price is
 /// `price` in (0, 1].
 ///
-/// Source: Egorov (2019), "StableSwap", with Aⁿⁿ = 4A: 4A(x+y) + D = 4AD + D³/(4xy), D = 2.
+/// Source: Egorov (2019), "StableSwap", with the factor A·n of deployed pools where the paper has A·nⁿ:
+/// 2A(x+y) + D = 2AD + D³/(4xy), D = 2. Curve's `get_D`, `Ann = amp * N_COINS`.
 pub fn pool_absorbs(price: f64, amplification: f64) -> f64 {
     // Beyond a thousand times its balance the pool is empty of dollars for every purpose here.
     bisect(1.0, 1000.0, |x| price - pool_price(x, amplification)) - 1.0
@@ -349,12 +350,12 @@ pub fn pool_absorbs(price: f64, amplification: f64) -> f64 {
 
 /// Marginal price of the coin, in dollars, in that pool when it holds `x` of it.
 pub fn pool_price(x: f64, amplification: f64) -> f64 {
-    let (d, a4) = (2.0, 4.0 * amplification);
-    let linear = d - x - d / a4;
-    let constant = d * d * d / (4.0 * a4 * x);
+    let (d, ann) = (2.0, 2.0 * amplification);
+    let linear = d - x - d / ann;
+    let constant = d * d * d / (4.0 * ann * x);
     let y = 0.5 * (linear + libm::sqrt(linear * linear + 4.0 * constant));
     let curve = d * d * d / 4.0;
-    (a4 + curve / (x * x * y)) / (a4 + curve / (x * y * y))
+    (ann + curve / (x * x * y)) / (ann + curve / (x * y * y))
 }
 
 #[cfg(test)]
@@ -556,6 +557,50 @@ mod tests {
     fn a_bound_halves_the_fear_it_cuts_and_a_wide_one_changes_nothing() {
         near(truncated_fear(0.05, 10.0), 1.0, 1e-9);
         near(truncated_fear(0.05, 0.0005), 0.005, 1e-4);
+    }
+
+    /// Curve's own steps for any number of coins: D by Newton, as `get_D` has it, then the marginal price of coin `i` in
+    /// coin `j`.
+    fn deployed_price(balances: &[f64], amplification: f64, i: usize, j: usize) -> f64 {
+        let n = balances.len() as f64;
+        let (sum, ann) = (balances.iter().sum::<f64>(), amplification * n);
+        let mut d = sum;
+        for _ in 0..100 {
+            let product = balances.iter().fold(d, |product, balance| product * d / (n * balance));
+            d = (ann * sum + product * n) * d / ((ann - 1.0) * d + (n + 1.0) * product);
+        }
+        let product = balances.iter().fold(d, |product, balance| product * d / (n * balance));
+        (ann + product / balances[i]) / (ann + product / balances[j])
+    }
+
+    #[test]
+    fn a_pool_prices_as_those_deployed_do() {
+        // 3pool on 15 June 2023, A = 2000: 57, 56 and 267 million of DAI, USDC and USDT; reported at 0.996 to 0.997.
+        // With the paper's A·nⁿ it would have stood at 0.9998.
+        let usdt = deployed_price(&[57.0, 56.0, 267.0], 2000.0, 2, 1);
+        near(usdt, 0.99788, 5e-6);
+        // Marginal discount in percent after selling that share of one side of a balanced pool of two.
+        for (amplification, row) in [
+            (50.0, [0.40, 1.39, 3.27, 8.52, 29.32]),
+            (100.0, [0.20, 0.71, 1.70, 4.75, 22.02]),
+            (200.0, [0.10, 0.36, 0.87, 2.52, 15.04]),
+            (500.0, [0.04, 0.14, 0.35, 1.05, 7.84]),
+            (2000.0, [0.01, 0.04, 0.09, 0.27, 2.33]),
+        ] {
+            for (sold, discount) in [0.1, 0.3, 0.5, 0.7, 0.9].into_iter().zip(row) {
+                let x = 1.0 + sold;
+                let price = pool_price(x, amplification);
+                near(100.0 * (1.0 - price), discount, 0.006);
+                // What is left of dollars in it, from its invariant.
+                let y = dollars_left(x, amplification);
+                near(price, deployed_price(&[x, y], amplification, 0, 1), 1e-9);
+            }
+        }
+    }
+
+    fn dollars_left(x: f64, amplification: f64) -> f64 {
+        let (d, ann): (f64, f64) = (2.0, 2.0 * amplification);
+        bisect(1e-9, 1.0, |y| ann * (x + y) + d - ann * d - d.powi(3) / (4.0 * x * y))
     }
 
     #[test]

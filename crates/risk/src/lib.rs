@@ -61,7 +61,7 @@ pub mod usdc;
 mod validate;
 
 /// Raised whenever the numbers of a run change: what was made under another is not continued, nor mixed with.
-pub const REVISION: u32 = 2;
+pub const REVISION: u32 = 3;
 
 pub use error::Error;
 pub use fields::Field;

@@ -118,6 +118,18 @@ impl Model {
         Run::new(self, seed, replication).finish(trace)
     }
 
+    /// The same replication with a hole drawn around `median`, a share of supply above 0, in place of `shock.gap`; and
+    /// the likelihood ratio of what was drawn, by which it counts. Takes `shock.spread` above 0.
+    ///
+    /// Nothing but the hole's size moves: what the world knows of `shock.gap`, and a drill's size, stay as they are.
+    ///
+    /// Source: Owen, *Monte Carlo theory, methods and examples*, chapter 9, for z of a log-normal.
+    pub fn run_around(&self, median: f64, seed: u64, replication: u64) -> (Outcome, f64) {
+        let run = Run::around(self, seed, replication, median);
+        let weight = run.weight;
+        (run.finish(Trace::Off), weight)
+    }
+
     /// The multiple solutions of the holders' game at the start of the shock, for a report: thresholds θ* of the prior,
     /// ascending. More than one and the outcome depends on `holders.selection`.
     pub fn thresholds(&self) -> Vec<f64> {
@@ -171,6 +183,8 @@ struct Run<'m> {
 
     truth: Truth,
     shock_step: u32,
+    /// Likelihood ratio of the hole's size.
+    weight: f64,
     /// Size of the hole, or of the drill that stands for one, as a share of supply at the start.
     asked: f64,
     /// What a drill still asks for.
@@ -257,6 +271,11 @@ impl Outages {
 
 impl<'m> Run<'m> {
     fn new(model: &'m Model, seed: u64, replication: u64) -> Self {
+        Self::around(model, seed, replication, model.scenario.shock.gap.0)
+    }
+
+    /// With the hole drawn around `median`.
+    fn around(model: &'m Model, seed: u64, replication: u64, median: f64) -> Self {
         let scenario = &model.scenario;
         let (issuer, shock) = (&scenario.issuer, &scenario.shock);
         let step_h = scenario.step.hours();
@@ -266,7 +285,15 @@ impl<'m> Run<'m> {
         let mut stream = name(0, Purpose::Shock).stream();
         let (chance, size, when) = (stream.unit(), stream.normal(), stream.unit());
         let deficit = chance < shock.probability.0 && shock.gap.0 > 0.0;
-        let gap = (shock.gap.0 * libm::exp(shock.spread.0 * size)).min(1.0);
+        let median = if deficit { median } else { shock.gap.0 };
+        let gap = (median * libm::exp(shock.spread.0 * size)).min(1.0);
+        // The z of the same size in the world as it is; the ratio is of z, since sizes above 1 are cut to it.
+        let weight = if median == shock.gap.0 {
+            1.0
+        } else {
+            let z = size + libm::log(median / shock.gap.0) / shock.spread.0;
+            libm::exp(0.5 * (size * size - z * z))
+        };
         let shock_h = shock.at.hours() + when * shock.window.hours();
         let shock_step =
             u32::try_from(micros(libm::floor(shock_h / step_h + 1e-9))).unwrap_or(u32::MAX);
@@ -307,6 +334,7 @@ impl<'m> Run<'m> {
                 drill: is_drill,
                 shock_step,
             },
+            weight,
             asked: if deficit || is_drill { gap } else { 0.0 },
             drill: if is_drill { share_ceil(supply, gap) } else { 0 },
             first_loss: share_floor(supply, issuer.first_loss.0),

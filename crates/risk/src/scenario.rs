@@ -213,7 +213,7 @@ group! {
         noise: Share = "0.02%", 0, 1, "Stationary standard deviation of the discount's own noise.", "measured, calm: 0.01% per root hour; book, simulator 7.5";
         noise_reversion: Rate = "0.109 /h", 1e-6, 1000, "Mean reversion of that noise.", "measured on USDC's stressed discount; book, simulator 7.5";
         pool: Share = "2%", 0, 10, "Coins in the StableSwap pool when balanced, as a share of supply.", "assumed";
-        amplification: Number = 200.0, 1, 1e6, "The pool's amplification A.", "assumed: usual on Curve";
+        amplification: Number = 200.0, 1, 1e6, "The pool's amplification A as deployed pools state it: the factor is 2A for two coins.", "assumed: usual on Curve";
         pool_fee: Share = "4 bp", 0, 0.1, "The pool's fee; arbitrage leaves it within this of the market.", "Curve's default";
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use risk::Trace;
+use risk::units::{Quantity as _, Raw, Share};
 use serde::Serialize;
 use toml::{Table, Value};
 
@@ -164,8 +165,10 @@ impl Plan {
             return Ok(());
         };
         let columns = model::columns(self.spec.model);
-        if model::position(columns, &rare.event).is_none() {
-            let known = columns.iter().map(|column| column.name.to_owned()).collect();
+        let is_flag = |column: &&model::Column| column.kind == model::Kind::Flag;
+        if !columns.iter().filter(is_flag).any(|column| column.name == rare.event) {
+            let known =
+                columns.iter().filter(is_flag).map(|column| column.name.to_owned()).collect();
             let reason = Reason::NotOneOf { found: rare.event.clone(), known };
             return Err(("rare.event".into(), reason));
         }
@@ -177,21 +180,30 @@ impl Plan {
             let hint = Some("give shock.gap and shock.spread, for example 3% and 0.6".into());
             return Err(("rare".into(), Reason::Model { message, hint }));
         }
-        self.tilted(&rare.gap).models(0).map(drop)
+        self.rare_median().map(drop)
+    }
+
+    /// The median that holes are drawn around for importance sampling, a share of supply.
+    pub(crate) fn rare_median(&self) -> Result<f64, (String, Reason)> {
+        let gap = self.spec.rare.as_ref().map_or("", |rare| rare.gap.as_str());
+        let read = Share::read(&Raw::Text(gap.to_owned()))
+            .map_err(|_| Reason::NotA { found: format!("{gap:?}"), expected: Share::EXPECTED });
+        let outside = || Reason::Outside {
+            found: gap.to_owned(),
+            least: "above 0%".into(),
+            most: "100%".into(),
+        };
+        read.and_then(
+            |Share(median)| {
+                if median > 0.0 && median <= 1.0 { Ok(median) } else { Err(outside()) }
+            },
+        )
+        .map_err(|reason| ("rare.gap".to_owned(), reason))
     }
 
     /// The spec.
     pub const fn spec(&self) -> &Spec {
         &self.spec
-    }
-
-    /// The same study with holes drawn around another median, for importance sampling.
-    #[must_use]
-    pub(crate) fn tilted(&self, gap: &str) -> Self {
-        let mut tilted = self.clone();
-        let value = Value::String(gap.to_owned());
-        set(&mut tilted.spec.scenario, &["shock", "gap"], value).expect("the plan was checked");
-        tilted
     }
 
     /// The measured series, if one was given.

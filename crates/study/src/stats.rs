@@ -72,9 +72,11 @@ pub enum Method {
     KaplanMeier,
     /// Mean of paired differences, Student's t.
     PairedT,
+    /// Difference of paired shares, Newcombe's score interval.
+    PairedShares,
     /// Area under the curve, `DeLong`.
     DeLong,
-    /// Weighted mean of an importance sample.
+    /// Weighted share of an importance sample.
     Importance,
     /// Product of conditional shares.
     Splitting,
@@ -96,9 +98,12 @@ impl Method {
             Self::PairedT => {
                 "mean of paired differences on common random numbers; 95 % interval by Student's t"
             }
+            Self::PairedShares => {
+                "difference of shares of the same replications; 95 % score interval (Newcombe 1998, method 10)"
+            }
             Self::DeLong => "area under the ROC curve, held out; 95 % interval by DeLong (1988)",
             Self::Importance => {
-                "likelihood-ratio weighted mean of an importance sample; 95 % normal interval"
+                "likelihood-ratio weighted share of an importance sample; 95 % score interval of as many plain runs as would be as uncertain"
             }
             Self::Splitting => {
                 "product of conditional shares, fixed-effort splitting; 95 % log-normal interval"

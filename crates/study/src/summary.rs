@@ -197,7 +197,7 @@ pub struct RareEvent {
     pub event: String,
     /// Its probability by importance sampling.
     pub estimate: Estimate,
-    /// The size of the plain sample that the weights are worth.
+    /// How many events of one weight say as much as those it rests on.
     pub effective: f64,
     /// The same by plain replication of as many runs.
     pub plain: Estimate,
@@ -370,7 +370,10 @@ impl PointSums {
                 continue;
             }
             for (metric, pair) in COMPARED.iter().zip(pairs) {
-                let difference = pair.difference();
+                let is_share = model::position(self.columns, metric)
+                    .is_some_and(|place| self.columns[place].kind == Kind::Flag);
+                let difference =
+                    if is_share { pair.difference_of_shares() } else { pair.difference() };
                 if difference.estimate.n > 0 {
                     let (policy, metric) = (names[policy].clone(), (*metric).to_owned());
                     rows.push(LeagueRow { policy, metric, difference, p_corrected: f64::NAN });
@@ -636,54 +639,40 @@ pub(crate) fn fans(plan: &Plan) -> Vec<Fan> {
 
 /// Rare events of the first point, every policy: holes drawn around a larger median and weighted back.
 ///
-/// The model draws the size of the hole as median · exp(spread · z) and everything else independently of it, so the
-/// likelihood ratio is that of two log-normals at the size drawn.
+/// The median is that of the draw alone: what the world reads of `shock.gap` stays, so the likelihood ratio is the whole
+/// difference.
 pub(crate) fn rare(plan: &Plan) -> Result<Vec<RareEvent>, (String, crate::spec::Reason)> {
     let Some(rare) = &plan.spec().rare else {
         return Ok(Vec::new());
     };
     let columns = model::columns(plan.spec().model);
     let event = model::position(columns, &rare.event).expect("the plan was checked");
-    let gap = model::position(columns, "gap").expect("the model has it");
-    let deficit = model::position(columns, "deficit").expect("the model has it");
-    let (scenario, plain) = plan.models(0)?;
-    let tilted_plan = plan.tilted(&rare.gap);
-    let (tilted_world, tilted) = tilted_plan.models(0)?;
-    let (median, centre) = (scenario.shock.gap.0.ln(), tilted_world.shock.gap.0.ln());
-    let variance = scenario.shock.spread.0.powi(2);
-    let ratio = |gap: f64| {
-        let x = gap.ln();
-        (((x - centre).powi(2) - (x - median).powi(2)) / (2.0 * variance)).exp()
-    };
+    let (scenario, models) = plan.models(0)?;
+    let median = plan.rare_median()?;
     let seed = plan.spec().seed;
-    let run = |model: &risk::Model, world: &risk::Scenario, replication| {
-        model::row(&model.run(seed, replication, risk::Trace::Off), world)
-    };
-    let events = plan.policies().into_iter().zip(plain.iter().zip(&tilted));
-    Ok(events
-        .map(|(policy, (plain, tilted))| {
-            let drawn: Vec<(f64, f64)> = (0..rare.replications)
-                .into_par_iter()
-                .map(|replication| {
-                    let row = run(tilted, &tilted_world, replication);
-                    let weight = if row[deficit] == 0.0 { 1.0 } else { ratio(row[gap]) };
-                    (row[event], weight)
-                })
-                .collect();
-            let hits = (0..rare.replications)
-                .into_par_iter()
-                .filter(|replication| run(plain, &scenario, *replication)[event] != 0.0)
-                .count();
-            let weighted = crate::stats::rare::importance(&drawn);
-            RareEvent {
-                policy,
-                event: rare.event.clone(),
-                estimate: weighted.estimate,
-                effective: weighted.effective,
-                plain: wilson(hits as u64, rare.replications),
-            }
-        })
-        .collect())
+    let is_event = |outcome| model::row(&outcome, &scenario)[event] != 0.0;
+    let found = plan.policies().into_iter().zip(&models).map(|(policy, model)| {
+        let drawn: Vec<(bool, f64)> = (0..rare.replications)
+            .into_par_iter()
+            .map(|replication| {
+                let (outcome, weight) = model.run_around(median, seed, replication);
+                (is_event(outcome), weight)
+            })
+            .collect();
+        let hits = (0..rare.replications)
+            .into_par_iter()
+            .filter(|replication| is_event(model.run(seed, *replication, risk::Trace::Off)))
+            .count();
+        let weighted = crate::stats::rare::importance(&drawn);
+        RareEvent {
+            policy,
+            event: rare.event.clone(),
+            estimate: weighted.estimate,
+            effective: weighted.effective,
+            plain: wilson(hits as u64, rare.replications),
+        }
+    });
+    Ok(found.collect())
 }
 
 impl Summary {
@@ -728,6 +717,39 @@ impl Summary {
             !fits(one.indices.len()) || !fits(one.effects.len()) || !is_known(&one.policy)
         });
         odd.map(|one| format!("what drives {:?} under {:?}", one.metric, one.policy))
+    }
+}
+
+/// Most indices that a warning names.
+const NAMED_MAX: usize = 3;
+
+impl Summary {
+    /// What a reader must know before the numbers: indices above 1, which no input can have. Empty for nothing.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut above = Vec::new();
+        for one in &self.sensitivity {
+            for (axis, index) in self.axes.iter().zip(&one.indices) {
+                for (order, share) in [("first-order", index.first), ("total", index.total)] {
+                    if share.value > 1.0 {
+                        above.push(format!(
+                            "the {order} index of {} for {} under {} is {:.2}",
+                            axis.key, one.metric, one.policy, share.value
+                        ));
+                    }
+                }
+            }
+        }
+        if above.is_empty() {
+            return above;
+        }
+        let more = above.len().saturating_sub(NAMED_MAX);
+        let mut words = above[..above.len().min(NAMED_MAX)].join(", ");
+        if more > 0 {
+            words.push_str(&format!(", and {more} more are above 1"));
+        }
+        vec![format!(
+            "{words}: no share is above 1, so the sample is too small for these; raise sweep.points or study.replications"
+        )]
     }
 }
 

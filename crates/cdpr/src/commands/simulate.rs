@@ -511,7 +511,7 @@ const STUDY_KEYS: &[(&str, &str)] = &[
     ("paths.replications", "Runs whose every step is kept for the fan charts of the first point."),
     (
         "rare",
-        "event, gap, replications: importance sampling with holes drawn around a larger median.",
+        "event, a column that is yes or no, gap, replications: importance sampling with holes drawn around a larger median.",
     ),
     (
         "data",
@@ -648,6 +648,9 @@ fn table(
         text,
         "\n95 % intervals; hours to recovery count the horizon where there was none."
     );
+    for warning in summary.warnings() {
+        let _ = writeln!(text, "warning: {warning}");
+    }
     if timing.runs > 0 {
         let _ = writeln!(
             text,

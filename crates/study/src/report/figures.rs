@@ -1403,10 +1403,16 @@ fn drivers(summary: &Summary) -> Drawn {
     };
     let mut heads: Vec<String> = ["Policy", "Metric", "Input"].map(str::to_owned).to_vec();
     heads.extend(columns.map(str::to_owned));
+    let impossible = summary.warnings();
+    let caption = if impossible.is_empty() {
+        caption.to_owned()
+    } else {
+        format!("{caption} Warning: {}.", impossible.join("; "))
+    };
     Ok(Figure {
         id: "drivers",
         title: "What drives the answer".into(),
-        caption: caption.into(),
+        caption,
         method: method.into(),
         svg: Some(svg),
         table: Table { columns: heads, rows },
@@ -1417,7 +1423,7 @@ fn rare(summary: &Summary) -> Drawn {
     if summary.rare.is_empty() {
         return Err("not asked for ([rare] gap = \"9%\")".into());
     }
-    let per = |e: Estimate| format!("{:.2e} [{:.2e}, {:.2e}]", e.value, e.low.max(0.0), e.high);
+    let per = |e: Estimate| format!("{:.2e} [{:.2e}, {:.2e}]", e.value, e.low, e.high);
     let rows = summary
         .rare
         .iter()
@@ -1435,8 +1441,8 @@ fn rare(summary: &Summary) -> Drawn {
         id: "rare",
         title: "Rare events".into(),
         caption: format!("Probabilities too small for plain replication.{}", where_drawn(summary, 0)),
-        method: "Importance sampling: the size of the hole is drawn around a larger median and each run weighted by the likelihood ratio of the two log-normals; everything else is drawn independently of it. The effective sample is (Σw)²/Σw²: below a few dozen, do not trust the interval. Beside it, plain replication of as many runs with Wilson's interval.".into(),
+        method: "Importance sampling: the size of the hole is drawn around a larger median and each run weighted by the likelihood ratio of the two log-normals; nothing else in the world moves. The interval is Wilson's for as many plain runs as would be as uncertain. Effective events are (Σw)²/Σw² over the runs that were events: below a few dozen, do not trust the interval. Beside it, plain replication of as many runs with Wilson's interval.".into(),
         svg: None,
-        table: Table { columns: ["Policy", "Event", "Probability", "Effective sample", "Plain replication"].map(str::to_owned).to_vec(), rows },
+        table: Table { columns: ["Policy", "Event", "Probability", "Effective events", "Plain replication"].map(str::to_owned).to_vec(), rows },
     })
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::mean::Moments;
+use super::proportion::score;
 use super::{Estimate, Method, t_p_value, to_f64};
 
 /// The difference `a − b` over replications in which both saw the same shocks.
@@ -52,6 +53,42 @@ impl Pair {
         };
         Difference { estimate, reduction, p_value }
     }
+
+    /// The same where every value was 0 or 1: the interval is Newcombe's, which stays inside [−1, 1] and has a width where
+    /// no pair differs.
+    ///
+    /// Source: Newcombe (1998), "Improved confidence intervals for the difference between binomial proportions based on
+    /// paired data", method 10.
+    pub fn difference_of_shares(&self) -> Difference {
+        let plain = self.difference();
+        let n = to_f64(self.difference.n);
+        if self.difference.n == 0 {
+            return Difference { estimate: Estimate::missing(Method::PairedShares), ..plain };
+        }
+        // Pairs that differ are those whose square is 1.
+        let apart = (self.difference.squares + n * self.difference.mean.powi(2)).round();
+        let (of_a, of_b) = ((n * self.a.mean).round(), (n * self.b.mean).round());
+        let only_a = f64::midpoint(apart, of_a - of_b).round();
+        let (only_b, both) = (apart - only_a, of_a - only_a);
+        let neither = n - both - apart;
+        let spread = of_a * (n - of_a) * of_b * (n - of_b);
+        let together = both * neither - only_a * only_b;
+        let corrected = if together > 0.0 { (together - n / 2.0).max(0.0) } else { together };
+        let phi = if spread > 0.0 { corrected / spread.sqrt() } else { 0.0 };
+        let (a, b) = (of_a / n, of_b / n);
+        let ((a_low, a_high), (b_low, b_high)) = (score(a, n), score(b, n));
+        let reach = |one: f64, other: f64| {
+            (one * one - 2.0 * phi * one * other + other * other).max(0.0).sqrt()
+        };
+        let estimate = Estimate {
+            value: a - b,
+            low: (a - b - reach(a - a_low, b_high - b)).max(-1.0),
+            high: (a - b + reach(a_high - a, b - b_low)).min(1.0),
+            n: self.difference.n,
+            method: Method::PairedShares,
+        };
+        Difference { estimate, ..plain }
+    }
 }
 
 /// P-values corrected so that the chance of any false claim among them stays below the level, in the order given.
@@ -88,6 +125,64 @@ mod tests {
         assert!((difference.estimate.value + 1.58).abs() < 1e-12);
         assert!((difference.p_value - 0.002_833).abs() < 1e-6, "{difference:?}");
         assert!((difference.estimate.low + 2.459_885_8).abs() < 1e-6);
+    }
+
+    fn table(both: u32, only_a: u32, only_b: u32, neither: u32) -> Difference {
+        let mut pair = Pair::default();
+        for (times, a, b) in
+            [(both, 1.0, 1.0), (only_a, 1.0, 0.0), (only_b, 0.0, 1.0), (neither, 0.0, 0.0)]
+        {
+            (0..times).for_each(|_| pair.add(a, b));
+        }
+        pair.difference_of_shares()
+    }
+
+    /// Fagerland, Lydersen and Laake (2017), chapter 8, the data of Bentur and others (2009): −0.286 (−0.507 to −0.026).
+    /// Altman and others (2000), table 6.2: 0.122 (0.011 to 0.226).
+    #[test]
+    fn newcombes_tenth_method_gives_its_published_intervals() {
+        for (counts, value, low, high) in
+            [([1, 1, 7, 12], -0.286, -0.507, -0.026), ([14, 5, 0, 22], 0.122, 0.011, 0.226)]
+        {
+            let [both, only_a, only_b, neither] = counts;
+            let estimate = table(both, only_a, only_b, neither).estimate;
+            for (got, want) in [(estimate.value, value), (estimate.low, low), (estimate.high, high)]
+            {
+                assert!((got - want).abs() < 6e-4, "{estimate:?}");
+            }
+        }
+    }
+
+    /// Nineteen of twenty: by Student's t the interval ended at 1.11.
+    #[test]
+    fn a_difference_of_shares_is_in_its_range_and_never_certain() {
+        for counts in [[0, 20, 0, 0], [0, 19, 1, 0], [0, 19, 0, 1], [20, 0, 0, 0], [0, 0, 20, 0]] {
+            let [both, only_a, only_b, neither] = counts;
+            let estimate = table(both, only_a, only_b, neither).estimate;
+            let ends = [-1.0, estimate.low, estimate.value, estimate.high, 1.0];
+            assert!(ends.is_sorted() && estimate.half_width() > 0.05, "{estimate:?}");
+        }
+        assert!(Pair::default().difference_of_shares().estimate.value.is_nan());
+    }
+
+    #[test]
+    fn the_interval_of_a_difference_of_shares_covers_it_about_as_often_as_it_says() {
+        let mut covered = 0;
+        for trial in 0..1_000 {
+            let mut stream = Stream::keyed(17, &[trial]);
+            let mut pair = Pair::default();
+            for _ in 0..80 {
+                // Shares of 0.95 and 0.85 that go together.
+                let u = stream.uniform();
+                pair.add(
+                    f64::from(u8::from(u < 0.95)),
+                    f64::from(u8::from((u + 0.02) % 1.0 < 0.85)),
+                );
+            }
+            let estimate = pair.difference_of_shares().estimate;
+            covered += u32::from(estimate.low <= 0.1 && 0.1 <= estimate.high);
+        }
+        assert!((930..=985).contains(&covered), "{covered} of 1,000");
     }
 
     /// R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm") = 0.03, 0.06, 0.06, 0.02.

@@ -9,19 +9,19 @@ pub fn wilson(hits: u64, n: u64) -> Estimate {
     if n == 0 {
         return Estimate::missing(Method::Wilson);
     }
+    let share = to_f64(hits) / to_f64(n);
+    let (low, high) = score(share, to_f64(n));
+    Estimate { value: share, low, high, n, method: Method::Wilson }
+}
+
+/// Wilson's ends for a share of `total` observations, which need not be whole.
+pub(crate) fn score(share: f64, total: f64) -> (f64, f64) {
     let z = normal_quantile(f64::midpoint(1.0, super::CONFIDENCE));
-    let (hits, total) = (to_f64(hits), to_f64(n));
-    let share = hits / total;
     let centre = (share + z * z / (2.0 * total)) / (1.0 + z * z / total);
     let half = z / (1.0 + z * z / total)
         * (share * (1.0 - share) / total + z * z / (4.0 * total * total)).sqrt();
-    Estimate {
-        value: share,
-        low: (centre - half).max(0.0),
-        high: (centre + half).min(1.0),
-        n,
-        method: Method::Wilson,
-    }
+    // Rounding must not put the share outside.
+    ((centre - half).max(0.0).min(share), (centre + half).min(1.0).max(share))
 }
 
 #[cfg(test)]

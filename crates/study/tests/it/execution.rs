@@ -189,3 +189,29 @@ fn parquet_and_csv_hold_the_same_rows() {
         }
     }
 }
+
+/// What makers who wait for a clock, and a drill, know of the hole is the world's median, not that of the draw. With all
+/// makers waiting the estimate stood at 0.96 where plain runs had 0.89.
+#[test]
+fn a_hole_drawn_around_another_median_moves_nothing_but_itself() {
+    let source = |chance: &str, event: &str| {
+        format!(
+            "[study]\nname = \"rare\"\nreplications = 2\nseed = 11\n[scenario]\nhorizon = \"4 h\"\n\
+             [scenario.holders]\ncount = 500\n[scenario.shock]\ngap = \"3%\"\nspread = 0.5\nprobability = \"{chance}\"\n\
+             [scenario.makers]\nwaiting = \"100%\"\n[scenario.adversary]\ncover = \"100%\"\n\
+             [[policy]]\nname = \"clock\"\nmechanism = {{ kind = \"cdpr-clock\" }}\n\
+             [rare]\nevent = \"{event}\"\ngap = \"4%\"\nreplications = 4000\n"
+        )
+    };
+    for (chance, event) in [("100%", "recovered"), ("40%", "recovered"), ("40%", "drill")] {
+        let plan = plan(&source(chance, event));
+        let folder = TempDir::new().unwrap();
+        let chunks = run_study::chunk_folder(folder.path());
+        let summary = run_study::run(&plan, folder.path(), &chunks, 2, &|_| {}).unwrap();
+        let rare = &summary.rare[0];
+        let apart = (rare.estimate.value - rare.plain.value).abs();
+        let error = rare.estimate.half_width().hypot(rare.plain.half_width());
+        assert!(apart < 1.5 * error, "{chance} {event}: {rare:?}");
+        assert!(error < 0.06, "and it can tell: {rare:?}");
+    }
+}

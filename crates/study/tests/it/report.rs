@@ -38,6 +38,32 @@ fn the_page_is_self_contained_and_says_how_and_what_was_left_out() {
 }
 
 #[test]
+fn an_index_above_one_warns() {
+    let source = SMALL
+        .replace("replications = 230", "replications = 20")
+        .replace("[sweep]", "[sweep]\ndesign = \"saltelli\"\npoints = 8")
+        .replace("[4, 16]", "{ from = 4, to = 16 }");
+    let plan = plan(&source);
+    let folder = TempDir::new().unwrap();
+    let chunks = run_study::chunk_folder(folder.path());
+    let mut summary = run_study::run(&plan, folder.path(), &chunks, 2, &|_| {}).unwrap();
+    let caption = |summary: &study::summary::Summary| {
+        let (figures, _) = report::figures(summary);
+        figures.into_iter().find(|figure| figure.id == "drivers").unwrap().caption
+    };
+    for one in &mut summary.sensitivity {
+        for index in &mut one.indices {
+            (index.first.value, index.total.value) = (0.4, 0.9);
+        }
+    }
+    assert!(summary.warnings().is_empty() && !caption(&summary).contains("Warning"));
+    summary.sensitivity[0].indices[0].total.value = 1.08;
+    let words = summary.warnings().join(" ");
+    assert!(words.contains("total index of makers.invited") && words.contains("1.08"), "{words}");
+    assert!(caption(&summary).contains("Warning: the total index"), "{}", caption(&summary));
+}
+
+#[test]
 fn a_summary_reads_back_as_it_was_written() {
     let plan = plan(SMALL);
     let folder = TempDir::new().unwrap();

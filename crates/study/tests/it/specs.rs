@@ -49,6 +49,18 @@ fn every_slip_is_named_explained_and_given_a_way_out() {
             "[rare]\ngap = \"9%\"\n[[policy]]",
             "the size of the hole does not vary",
         ),
+        (
+            "10:9",
+            "[[policy]]",
+            "[rare]\nevent = \"cost_bp\"\ngap = \"9%\"\n[[policy]]",
+            "\"cost_bp\" is not one of deficit, drill, recovered",
+        ),
+        (
+            "8:7",
+            "gap = \"3%\"",
+            "gap = \"3%\"\nspread = 0.5\n[rare]\ngap = \"0%\"",
+            "0% is outside above 0% to 100%",
+        ),
     ];
     let good = r#"
 [study]
