@@ -7,8 +7,8 @@ pragma solidity 0.8.37;
 /// terms of those who named it leave to it.
 ///
 /// Proofs are sent as `posted`: the digest, followed by the relation's values in the circuit's order. The pool holds
-/// each value it knows to what it knows (`ValueMismatch`, with the value's index in `posted`), folds the array into
-/// the verifier's three inputs, and acts on that array. So whoever proved another statement learns which value.
+/// each value it knows to what it knows (`Values.ValueMismatch`, with the value's index in `posted`), folds the array
+/// into the verifier's three inputs, and acts on that array. So whoever proved another statement learns which value.
 interface IShieldedPool {
     /// @notice What a context is of. `Open` … `Resalt` have the numbers of the relation `account`.
     enum Kind {
@@ -118,11 +118,10 @@ interface IShieldedPool {
     event AccountMoved(
         uint256 indexed venue, Kind kind, address asset, uint256 amount, address recipient, uint256 before, uint256 after_
     );
-    /// @notice A venue settled a round: every value of the proof, whatever the venue itself says.
-    event Cleared(uint256 indexed venue, uint256[] values);
+    /// @notice A venue settled a round: digest and every value of the proof, whatever the venue itself says.
+    event Cleared(uint256 indexed venue, uint256[] posted);
 
     error ZeroAddress();
-    error LengthMismatch(uint256 length, uint256 expected);
     error WindowOutOfRange(uint256 window, uint256 min, uint256 max);
     error CapOutOfRange(address asset, uint256 cap, uint256 max);
     error AssetListedTwice(address asset);
@@ -130,6 +129,8 @@ interface IShieldedPool {
     error AmountOutOfRange(uint256 amount, uint256 max);
     error NotInField(uint256 value);
     error CapExceeded(address asset, uint256 recorded, uint256 cap);
+    /// @notice More would leave than ever came in. No proof that holds can ask for it.
+    error AboveRecorded(address asset, uint256 amount, uint256 recorded);
     /// @notice The pool holds less than it recorded, so nothing of the asset comes in any more. It still goes out.
     error BalanceBelowRecorded(address asset, uint256 balance, uint256 recorded);
     /// @notice The pool's balance moved by another amount than asked. Tokens that take fees, rebase or lie are refused.
@@ -138,6 +139,7 @@ interface IShieldedPool {
     error QueueBusy(uint256 queued, uint256 size);
     /// @notice No slot is free. Absorb first, in the same transaction if need be.
     error QueueFull(uint256 queued, uint256 size);
+    error NotQueued(uint256 position, uint256 head, uint256 tail);
     /// @notice Somebody else has absorbed since the proof was made.
     error QueueMoved(uint256 position, uint256 head);
     error CountOutOfRange(uint256 count, uint256 max);
@@ -145,16 +147,11 @@ interface IShieldedPool {
     error SlotOutOfRange(uint256 slot, uint256 slots);
     /// @notice No root was ever stored there.
     error SlotEmpty(uint256 slot);
-    /// @notice A value is not what the pool knows it to be. `index` counts in `posted`, where the digest is 0.
-    error ValueMismatch(uint256 index, uint256 value, uint256 expected);
     error FlagNotBoolean(uint256 index, uint256 value);
     error DeadlinePassed(uint256 deadline, uint256 timestamp);
     error FeeAboveAmount(uint256 fee, uint256 amount);
-    /// @notice An announcement has no recipient, relayer or fee, and makes no leaf; an exit without an amount has no
-    /// recipient.
+    /// @notice Nothing leaves, as with every announcement, so nobody gets it.
     error RecipientUnasked(address recipient);
-    error RelayerUnasked(address relayer);
-    error LeafUnasked(uint256 leaf);
     /// @notice None of the announced notes is locked, so there is nothing to announce: they can be spent at once.
     error NothingLocked();
     error NullifierAlreadySpent(uint256 nullifier);
@@ -212,13 +209,13 @@ interface IShieldedPool {
         uint256 entrySlot,
         uint256 venueSlot,
         uint256[8] calldata proof,
-        uint256[] calldata posted
+        uint256[] memory posted
     ) external;
 
     /// @notice Moves the caller's account. Funding takes the tokens from the caller.
     /// @param venueData Goes into the context; the caller's business.
     /// @param posted Digest, then context, venue, kind, asset, amount, before, after.
-    function account(Move calldata move, bytes32 venueData, uint256[8] calldata proof, uint256[] calldata posted)
+    function account(Move calldata move, bytes32 venueData, uint256[8] calldata proof, uint256[] memory posted)
         external;
 
     /// @notice Settles a round of the caller's, whose account pays for it: at most eight fills, sixteen leaves for
@@ -228,7 +225,7 @@ interface IShieldedPool {
     /// @param posted Digest, then context, venue, mandate, premium_cap_bps, price, closed_at, disclosure, request_old,
     /// request_new, account_old, account_new, status, entry_root, venue_root, venue_root_after, index, order_root,
     /// issuer_result, nullifiers[8], payouts[8], changes[8], results[8].
-    function clear(uint256 entrySlot, bytes32 venueData, uint256[8] calldata proof, uint256[] calldata posted) external;
+    function clear(uint256 entrySlot, bytes32 venueData, uint256[8] calldata proof, uint256[] memory posted) external;
 
     /// @notice keccak256(abi.encode(chain id, pool, caller)) >> 40: what terms, mandates and accounts name.
     function venueOf(address caller) external view returns (uint256);
