@@ -19,15 +19,15 @@ contract StatementVerifier is IRelationVerifier {
         isDevelopment = isDevelopment_;
     }
 
-    /// @dev A proof of the values, and what to post with it.
-    function prove(uint256[] memory values) external returns (uint256[8] memory proof, uint256[] memory posted) {
-        _proven[++_proofs] = values;
-        proof[0] = _proofs;
-        posted = new uint256[](values.length + 1);
-        posted[0] = digestOf(values);
-        for (uint256 i = 0; i < values.length; i++) {
-            posted[i + 1] = values[i];
+    /// @dev A proof of the values in `posted[1..]`, and `posted` with their digest before them.
+    function prove(uint256[] memory posted) external returns (uint256[8] memory proof, uint256[] memory) {
+        uint256[] storage w = _proven[++_proofs];
+        for (uint256 i = 1; i < posted.length; i++) {
+            w.push(posted[i]);
         }
+        proof[0] = _proofs;
+        posted[0] = digestOf(w);
+        return (proof, posted);
     }
 
     function verifyProof(uint256[8] calldata proof, uint256[3] calldata input) external view {
