@@ -401,17 +401,16 @@ contract DarkPool is IDarkPool, CREReceiver, EIP712, ReentrancyGuardTransient {
     /// between closing and settlement changes nothing, and whoever settles chooses nothing.
     function _priceAt(uint80 priceRound, uint256 closedAt) private view returns (uint256) {
         (uint80 latest, int256 answer,, uint256 updatedAt,) = priceFeed.latestRoundData();
+        uint256 next = 0;
         if (latest != priceRound) {
             (answer, updatedAt) = _roundOfFeed(priceRound);
-            uint80 after_;
             unchecked {
                 // The last round there could be is followed by 0, which no feed has.
-                after_ = priceRound + 1;
+                (, next) = _roundOfFeed(priceRound + 1);
             }
-            (, uint256 next) = _roundOfFeed(after_);
             if (next <= closedAt) revert PriceNotOfClosing(priceRound, updatedAt, next, closedAt);
         }
-        if (updatedAt == 0 || updatedAt > closedAt) revert PriceNotOfClosing(priceRound, updatedAt, 0, closedAt);
+        if (updatedAt == 0 || updatedAt > closedAt) revert PriceNotOfClosing(priceRound, updatedAt, next, closedAt);
         if (closedAt - updatedAt > priceAgeMax) revert PriceStale(updatedAt, closedAt, priceAgeMax);
         if (answer <= 0) revert PriceNotPositive(answer);
         return uint256(answer);

@@ -3,11 +3,10 @@ pragma solidity 0.8.37;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {OddToken} from "./OddToken.sol";
-import {StatementVerifier} from "./StatementVerifier.sol";
 import {VenueFixture} from "./VenueFixture.sol";
 import {RequestStatus} from "../../src/ICREDarkPool.sol";
 import {RecoveryGuard} from "../../src/RecoveryGuard.sol";
+import {IEnclaveRegistry} from "../../src/interfaces/IEnclaveRegistry.sol";
 import {Observations} from "../../src/libraries/Observations.sol";
 import {DarkPool} from "../../src/second/DarkPool.sol";
 import {IDarkPool} from "../../src/second/interfaces/IDarkPool.sol";
@@ -30,13 +29,8 @@ contract SecondDarkPoolTest is VenueFixture(IDarkPool.Disclosure.Immediate) {
             if (i == 0) d.issuer = address(0);
             if (i == 1) d.pool = IShieldedPool(address(0));
             if (i == 2) d.statusHash = IStatusHash(address(0));
-            if (i == 3) d.registry = darkPool.registry();
+            if (i == 3) d.registry = IEnclaveRegistry(address(0));
             if (i == 4) d.guard = RecoveryGuard(address(0));
-            // The registry is the one that is not missing.
-            if (i == 3) {
-                new DarkPool(d);
-                continue;
-            }
             vm.expectRevert(IDarkPool.ZeroAddress.selector);
             new DarkPool(d);
         }

@@ -42,8 +42,8 @@ abstract contract PoolFixture is Test {
         uint256[] posted;
     }
 
-    OddToken internal cash = new OddToken();
-    OddToken internal claim = new OddToken();
+    OddToken internal cash = newToken();
+    OddToken internal claim = newToken();
     StatementVerifier internal absorbs = new StatementVerifier(true);
     StatementVerifier internal absorbsMany = new StatementVerifier(true);
     StatementVerifier internal spends = new StatementVerifier(true);
@@ -55,8 +55,18 @@ abstract contract PoolFixture is Test {
     uint256 private _serial;
 
     constructor() {
-        pool = new ShieldedPool(_both(address(cash), address(claim)), _both(CAP, CAP), WINDOW, verifiers());
+        pool = new ShieldedPool(_both(address(cash), address(claim)), _both(CAP, CAP), WINDOW, newVerifiers());
         _endow(address(this));
+    }
+
+    /// @dev What a measurement replaces.
+    function newToken() internal virtual returns (OddToken) {
+        return new OddToken();
+    }
+
+    /// @dev As `newToken`.
+    function newVerifiers() internal virtual returns (IShieldedPool.Verifiers memory) {
+        return verifiers();
     }
 
     function verifiers() internal view returns (IShieldedPool.Verifiers memory) {
@@ -181,7 +191,8 @@ abstract contract PoolFixture is Test {
     {
         a.venue = venue;
         a.move.kind = kind;
-        a.move.asset = amount == 0 ? address(0) : address(token);
+        a.move.asset =
+            kind == IShieldedPool.Kind.Open || kind == IShieldedPool.Kind.Resalt ? address(0) : address(token);
         a.move.amount = amount;
         a.data = bytes32(draw());
         if (kind == IShieldedPool.Kind.TakeBack || kind == IShieldedPool.Kind.Release) a.move.recipient = BOB;
