@@ -380,12 +380,10 @@ contract DarkPool is IDarkPool, CREReceiver, EIP712, ReentrancyGuardTransient {
         s.posted.checkLength(Values.CLEAR_LENGTH);
     }
 
-    function _checkAttestation(
-        bytes32 requestId,
-        uint64 round,
-        uint256[] memory posted,
-        bytes calldata teeAttestation
-    ) private view {
+    function _checkAttestation(bytes32 requestId, uint64 round, uint256[] memory posted, bytes calldata teeAttestation)
+        private
+        view
+    {
         bytes32 digest = settlementDigest(requestId, round, Fold.hash(posted));
         address signer = ECDSA.recover(digest, teeAttestation);
         if (!registry.isActive(signer)) revert EnclaveNotActive(signer);

@@ -304,20 +304,10 @@ contract ShieldedPool is IShieldedPool, ReentrancyGuardTransient {
     /// @inheritdoc IShieldedPool
     function exitContext(Kind kind, Exit calldata exit) public view override returns (uint256) {
         bytes32 words = keccak256(abi.encode(exit.hints, exit.memos));
-        return uint256(
-            keccak256(
-                abi.encode(
-                    kind,
-                    block.chainid,
-                    address(this),
-                    exit.recipient,
-                    exit.relayer,
-                    exit.fee,
-                    exit.deadline,
-                    words
-                )
-            )
-        ) >> 8;
+        bytes memory all = abi.encode(
+            kind, block.chainid, address(this), exit.recipient, exit.relayer, exit.fee, exit.deadline, words
+        );
+        return uint256(keccak256(all)) >> 8;
     }
 
     /// @inheritdoc IShieldedPool
@@ -389,8 +379,7 @@ contract ShieldedPool is IShieldedPool, ReentrancyGuardTransient {
         returns (uint256)
     {
         // 248 bits, hence in field.
-        return
-            uint256(keccak256(abi.encode(kind, block.chainid, address(this), caller, nextIndex, venueData))) >> 8;
+        return uint256(keccak256(abi.encode(kind, block.chainid, address(this), caller, nextIndex, venueData))) >> 8;
     }
 
     function _slot(uint256 slot, uint256 slots) private pure returns (uint256) {

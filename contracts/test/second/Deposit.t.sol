@@ -133,7 +133,9 @@ contract DepositTest is PoolFixture {
             cash, max + 1, 1, abi.encodeWithSelector(IShieldedPool.AmountOutOfRange.selector, max + 1, max)
         );
         OddToken other = new OddToken();
-        expectRevertOfDeposit(other, 1, 1, abi.encodeWithSelector(IShieldedPool.AssetNotListed.selector, address(other)));
+        expectRevertOfDeposit(
+            other, 1, 1, abi.encodeWithSelector(IShieldedPool.AssetNotListed.selector, address(other))
+        );
         expectRevertOfDeposit(cash, 1, P, abi.encodeWithSelector(IShieldedPool.NotInField.selector, P));
         pool.deposit(address(cash), 1, P - 1, 0, 0);
     }
@@ -179,9 +181,7 @@ contract DepositTest is PoolFixture {
         expectRevertOfOddDeposit(o, transferMismatch(0));
         o.forgets = false;
         o.saysFalse = true;
-        expectRevertOfOddDeposit(
-            o, abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(cash))
-        );
+        expectRevertOfOddDeposit(o, abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(cash)));
         (uint256 recorded,) = pool.asset(address(cash));
         assertEq(recorded, 5);
         assertEq(pool.entry().tail, 1);
@@ -241,7 +241,8 @@ contract DepositTest is PoolFixture {
         depositMany(5);
         absorb(2);
         uint256[] memory posted = absorptionOf(3);
-        (uint256[8] memory proof,) = absorbs.prove(posted);
+        uint256[8] memory proof;
+        (proof, posted) = absorbs.prove(posted);
         vm.expectEmit(address(pool));
         emit IShieldedPool.Absorbed(2, 3, 16, posted[Values.ABSORB_ROOT_AFTER]);
         pool.absorb(2, 3, posted[Values.ABSORB_ROOT_AFTER], posted[0], proof);
@@ -278,7 +279,8 @@ contract DepositTest is PoolFixture {
     function test_absorb_revertsWhenAValueIsNotReduced() public {
         depositMany(1);
         uint256[] memory posted = absorptionOf(1);
-        (uint256[8] memory proof,) = absorbs.prove(posted);
+        uint256[8] memory proof;
+        (proof, posted) = absorbs.prove(posted);
         uint256 root = posted[Values.ABSORB_ROOT_AFTER];
         vm.expectRevert(abi.encodeWithSelector(Fold.WordNotInField.selector, 2, root + P));
         pool.absorb(0, 1, root + P, posted[0], proof);
@@ -326,7 +328,7 @@ contract DepositTest is PoolFixture {
         // The last batch of the tree.
         uint256[] memory posted = absorptionOf(1);
         posted[Values.ABSORB_INDEX] = last;
-        (proof,) = absorbs.prove(posted);
+        (proof, posted) = absorbs.prove(posted);
         pool.absorb(0, 1, posted[Values.ABSORB_ROOT_AFTER], posted[0], proof);
         assertEq(pool.entry().nextIndex, last + 16);
     }
@@ -390,12 +392,9 @@ contract DepositTest is PoolFixture {
         pool.venueRoot(1, 8);
     }
 
-    function expectRevertOfPool(
-        address[] memory assets,
-        uint256[] memory caps,
-        bytes4 selector,
-        bytes memory arguments
-    ) private {
+    function expectRevertOfPool(address[] memory assets, uint256[] memory caps, bytes4 selector, bytes memory arguments)
+        private
+    {
         IShieldedPool.Verifiers memory v = verifiers();
         vm.expectRevert(abi.encodePacked(selector, arguments));
         new ShieldedPool(assets, caps, WINDOW, v);
@@ -412,7 +411,8 @@ contract DepositTest is PoolFixture {
     }
 
     function expectRevertOfAbsorption(uint256 count, uint256[] memory posted, uint256 rootAfter) private {
-        (uint256[8] memory proof,) = absorbs.prove(posted);
+        uint256[8] memory proof;
+        (proof, posted) = absorbs.prove(posted);
         vm.expectRevert(StatementVerifier.ProofInvalid.selector);
         pool.absorb(4, count, rootAfter, posted[0], proof);
     }

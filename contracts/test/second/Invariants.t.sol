@@ -161,9 +161,7 @@ contract PoolHandler is VenueFixture(IDarkPool.Disclosure.Immediate) {
         } catch (bytes memory reason) {
             _expect(
                 reason,
-                abi.encodeWithSelector(
-                    IShieldedPool.AnnouncementTooYoung.selector, nf, word, block.timestamp, WINDOW
-                )
+                abi.encodeWithSelector(IShieldedPool.AnnouncementTooYoung.selector, nf, word, block.timestamp, WINDOW)
             );
             _words(s, word, 0);
             reached[Reached.LockedExitRefused]++;
@@ -300,9 +298,7 @@ contract PoolHandler is VenueFixture(IDarkPool.Disclosure.Immediate) {
         uint256 word = wordOf[nf];
         if (word == 1 || word >= closedAt) return;
         f.round.posted[Values.CLEAR_NULLIFIERS + 7] = nf;
-        expectRevertOfFill(
-            f, abi.encodeWithSelector(IShieldedPool.AnnouncedBeforeClosing.selector, nf, word, closedAt)
-        );
+        expectRevertOfFill(f, abi.encodeWithSelector(IShieldedPool.AnnouncedBeforeClosing.selector, nf, word, closedAt));
         for (uint256 i = 0; i < 7; i++) {
             _word(f.round.posted[Values.CLEAR_NULLIFIERS + i], 0);
         }
@@ -312,9 +308,7 @@ contract PoolHandler is VenueFixture(IDarkPool.Disclosure.Immediate) {
     function _settleAgain(uint8 which, bytes32 id) private {
         Fill memory f = fillOf(venues[which], id, 1);
         uint256 closedAt = f.round.posted[Values.CLEAR_CLOSED_AT];
-        expectRevertOfFill(
-            f, abi.encodeWithSelector(IShieldedPool.ClosedNotAfterLast.selector, closedAt, closedAt)
-        );
+        expectRevertOfFill(f, abi.encodeWithSelector(IShieldedPool.ClosedNotAfterLast.selector, closedAt, closedAt));
         reached[Reached.SecondClosingRefused]++;
     }
 

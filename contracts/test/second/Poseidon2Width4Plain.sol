@@ -36,9 +36,8 @@ library Poseidon2Width4Plain {
     }
 
     function externalMatrix(uint256[4] memory state) private pure returns (uint256[4] memory mixed) {
-        uint256[4][4] memory matrix = [
-            [uint256(5), 7, 1, 3], [uint256(4), 6, 1, 1], [uint256(1), 3, 5, 7], [uint256(1), 1, 4, 6]
-        ];
+        uint256[4][4] memory matrix =
+            [[uint256(5), 7, 1, 3], [uint256(4), 6, 1, 1], [uint256(1), 3, 5, 7], [uint256(1), 1, 4, 6]];
         for (uint256 row = 0; row < 4; row++) {
             for (uint256 lane = 0; lane < 4; lane++) {
                 mixed[row] = addmod(mixed[row], mulmod(matrix[row][lane], state[lane], P), P);

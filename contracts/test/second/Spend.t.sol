@@ -26,9 +26,10 @@ contract SpendTest is PoolFixture {
         Spend memory s = spendOf(false, 100);
         (s.exit.relayer, s.exit.fee) = (RELAYER, 3);
         rebind(s);
+        (uint256[8] memory proof, uint256[] memory posted) = spends.prove(s.posted);
         vm.expectEmit(address(pool));
-        emit IShieldedPool.Spent(address(cash), 100, BOB, RELAYER, 3, [s.posted[8], s.posted[9]]);
-        send(s);
+        emit IShieldedPool.Spent(address(cash), 100, BOB, RELAYER, 3, [posted[8], posted[9]]);
+        pool.spend(s.exit, s.entrySlot, 0, proof, posted);
         assertEq(cash.balanceOf(BOB), 97);
         assertEq(cash.balanceOf(RELAYER), 3);
         (uint256 recorded,) = pool.asset(address(cash));
@@ -45,18 +46,20 @@ contract SpendTest is PoolFixture {
         s.posted[Values.SPEND_LEAVES] = 7;
         s.posted[Values.SPEND_LEAVES + 1] = 8;
         rebind(s);
+        (uint256[8] memory proof, uint256[] memory posted) = spends.prove(s.posted);
         vm.expectEmit(address(pool));
         emit IShieldedPool.Queued(1, 7, s.exit.hints[0], s.exit.memos[0]);
         vm.expectEmit(address(pool));
         emit IShieldedPool.Queued(2, 8, s.exit.hints[1], s.exit.memos[1]);
-        send(s);
+        pool.spend(s.exit, s.entrySlot, 0, proof, posted);
         s = spendOf(false, 0);
         s.exit.recipient = address(0);
         s.posted[Values.SPEND_LEAVES + 1] = 9;
         rebind(s);
+        (proof, posted) = spends.prove(s.posted);
         vm.expectEmit(address(pool));
         emit IShieldedPool.Queued(3, 9, s.exit.hints[1], s.exit.memos[1]);
-        send(s);
+        pool.spend(s.exit, s.entrySlot, 0, proof, posted);
         assertEq(pool.entry().tail, 4);
         assertEq(pool.queuedLeaf(2), 8);
         absorb(3);
@@ -364,9 +367,10 @@ contract SpendTest is PoolFixture {
 
     function test_announce_turnsTheWordsOfLockedInputsAlone() public {
         Spend memory s = spendOf(true, 0);
+        (uint256[8] memory proof, uint256[] memory posted) = spends.prove(s.posted);
         vm.expectEmit(address(pool));
         emit IShieldedPool.Announced(s.posted[8], block.timestamp);
-        send(s);
+        pool.spend(s.exit, s.entrySlot, 0, proof, posted);
         assertEq(pool.nullifier(s.posted[8]), block.timestamp);
         assertEq(pool.nullifier(s.posted[9]), 0);
         s = spendOf(true, 0);
@@ -395,9 +399,7 @@ contract SpendTest is PoolFixture {
         Spend memory exit = spendOf(false, 10);
         send(exit);
         again.posted[8] = exit.posted[8];
-        expectRevertOfSpend(
-            again, abi.encodeWithSelector(IShieldedPool.NullifierAlreadySpent.selector, exit.posted[8])
-        );
+        expectRevertOfSpend(again, abi.encodeWithSelector(IShieldedPool.NullifierAlreadySpent.selector, exit.posted[8]));
     }
 
     /// @dev With an amount, a recipient, a fee; from a root that is not stored; of nothing that is locked.
@@ -418,9 +420,7 @@ contract SpendTest is PoolFixture {
         expectRevertOfSpend(s, abi.encodeWithSelector(IShieldedPool.NothingLocked.selector));
         s = spendOf(true, 0);
         s.posted[Values.SPEND_ANNOUNCE] = 2;
-        expectRevertOfSpend(
-            s, abi.encodeWithSelector(IShieldedPool.FlagNotBoolean.selector, Values.SPEND_ANNOUNCE, 2)
-        );
+        expectRevertOfSpend(s, abi.encodeWithSelector(IShieldedPool.FlagNotBoolean.selector, Values.SPEND_ANNOUNCE, 2));
     }
 
     /// @dev A proof of an announcement is no proof of a spend, nor the other way round.
@@ -428,8 +428,7 @@ contract SpendTest is PoolFixture {
         Spend memory s = spendOf(true, 0);
         s.posted[Values.SPEND_ANNOUNCE] = 0;
         expectRevertOfSpend(
-            s,
-            mismatch(s.posted, Values.SPEND_CONTEXT, pool.exitContext(IShieldedPool.Kind.Spend, s.exit))
+            s, mismatch(s.posted, Values.SPEND_CONTEXT, pool.exitContext(IShieldedPool.Kind.Spend, s.exit))
         );
         s = spendOf(false, 10);
         s.posted[Values.SPEND_ANNOUNCE] = 1;

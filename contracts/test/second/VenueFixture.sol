@@ -141,7 +141,9 @@ abstract contract VenueFixture is PoolFixture {
     }
 
     function registerEnclave(uint256 key, uint64 expiry) internal {
-        report(registry, abi.encodeCall(registry.register, (vm.addr(key), WORKLOAD, bytes32(uint256(1)), expiry, 1)), "");
+        report(
+            registry, abi.encodeCall(registry.register, (vm.addr(key), WORKLOAD, bytes32(uint256(1)), expiry, 1)), ""
+        );
     }
 
     /// @dev Delivers a call as the workflow's report.

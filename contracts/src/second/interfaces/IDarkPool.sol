@@ -50,7 +50,9 @@ interface IDarkPool is ICREDarkPool {
     /// @notice A round settled, empty or not. Its values are in the pool's `Cleared`, in the same transaction.
     /// @param round Counts from 1 within the request.
     /// @param priceRound The feed's round that was the newest at the closing.
-    event Settled(bytes32 indexed requestId, uint64 indexed round, uint256 closedAt, uint256 orderRoot, uint80 priceRound);
+    event Settled(
+        bytes32 indexed requestId, uint64 indexed round, uint256 closedAt, uint256 orderRoot, uint80 priceRound
+    );
     event RequestOpened(bytes32 indexed requestId, uint8 status);
     event RequestExpired(bytes32 indexed requestId);
     event RequestCancelled(bytes32 indexed requestId);

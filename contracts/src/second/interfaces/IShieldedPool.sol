@@ -116,7 +116,13 @@ interface IShieldedPool {
     event Announced(uint256 nullifier, uint256 time);
     /// @notice A venue moved its account.
     event AccountMoved(
-        uint256 indexed venue, Kind kind, address asset, uint256 amount, address recipient, uint256 before, uint256 after_
+        uint256 indexed venue,
+        Kind kind,
+        address asset,
+        uint256 amount,
+        address recipient,
+        uint256 before,
+        uint256 after_
     );
     /// @notice A venue settled a round: digest and every value of the proof, whatever the venue itself says.
     event Cleared(uint256 indexed venue, uint256[] posted);
@@ -215,8 +221,7 @@ interface IShieldedPool {
     /// @notice Moves the caller's account. Funding takes the tokens from the caller.
     /// @param venueData Goes into the context; the caller's business.
     /// @param posted Digest, then context, venue, kind, asset, amount, before, after.
-    function account(Move calldata move, bytes32 venueData, uint256[8] calldata proof, uint256[] memory posted)
-        external;
+    function account(Move calldata move, bytes32 venueData, uint256[8] calldata proof, uint256[] memory posted) external;
 
     /// @notice Settles a round of the caller's, whose account pays for it: at most eight fills, sixteen leaves for
     /// the caller's tree.
