@@ -159,7 +159,7 @@ contract DarkPool is IDarkPool, CREReceiver, EIP712, ReentrancyGuardTransient {
             revert WalletNotRegistered(move.recipient);
         }
         if (move.kind == IShieldedPool.Kind.TakeBack && move.recipient != issuer) {
-            revert WalletNotRegistered(move.recipient);
+            revert RecipientNotIssuer(move.recipient, issuer);
         }
         if (move.kind == IShieldedPool.Kind.Fund) {
             IERC20(move.asset).safeTransferFrom(issuer, address(this), move.amount);

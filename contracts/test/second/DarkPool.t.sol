@@ -424,7 +424,7 @@ contract SecondDarkPoolTest is VenueFixture(IDarkPool.Disclosure.Immediate) {
         a = moveOf(darkPool, IShieldedPool.Kind.Release, 1, ISSUER);
         expectRevertOfMove(ISSUER, a, abi.encodeWithSelector(IDarkPool.WalletNotRegistered.selector, ISSUER));
         a = moveOf(darkPool, IShieldedPool.Kind.TakeBack, 1, WALLET);
-        expectRevertOfMove(ISSUER, a, abi.encodeWithSelector(IDarkPool.WalletNotRegistered.selector, WALLET));
+        expectRevertOfMove(ISSUER, a, abi.encodeWithSelector(IDarkPool.RecipientNotIssuer.selector, WALLET, ISSUER));
         // The proof says to whom.
         vm.prank(OWNER);
         darkPool.registerReserveWallet(STRANGER);

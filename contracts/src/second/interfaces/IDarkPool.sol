@@ -86,6 +86,7 @@ interface IDarkPool is ICREDarkPool {
     error PriceNotOfClosing(uint80 priceRound, uint256 updatedAt, uint256 next, uint256 closedAt);
     error PriceStale(uint256 updatedAt, uint256 closedAt, uint256 ageMax);
     error WalletNotRegistered(address wallet);
+    error RecipientNotIssuer(address recipient, address issuer);
     error WalletAlreadyRegistered(address wallet);
     /// @notice The function belongs to the other disclosure mode.
     error WrongDisclosure(Disclosure disclosure);
