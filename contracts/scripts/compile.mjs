@@ -7,13 +7,17 @@ import { read, remappings, root, solc } from './sources.mjs';
 const CHAINLINK = remappings.find((r) => r.startsWith('@chainlink/contracts/=')).split('=')[1];
 const OPENZEPPELIN = remappings.find((r) => r.startsWith('@openzeppelin/contracts/=')).split('=')[1];
 
-// Contract → source unit. Generated verifiers are found by themselves.
+// Artifact → source unit, in which the contract has the unit's name: the second design has contracts of the names of the
+// first. Generated verifiers are found by themselves.
 const contracts = {
   ConfidentialPoR: 'src/ConfidentialPoR.sol',
   DarkPool: 'src/DarkPool.sol',
   EnclaveRegistry: 'src/EnclaveRegistry.sol',
   RecoveryGuard: 'src/RecoveryGuard.sol',
   ShieldedPool: 'src/ShieldedPool.sol',
+  SecondDarkPool: 'src/second/DarkPool.sol',
+  SecondShieldedPool: 'src/second/ShieldedPool.sol',
+  StatusHash: 'src/second/StatusHash.sol',
   CashToken: 'src/demo/CashToken.sol',
   ClaimToken: 'src/demo/ClaimToken.sol',
   DemoStablecoin: 'src/demo/DemoStablecoin.sol',
@@ -21,9 +25,11 @@ const contracts = {
   KeystoneForwarder: `${CHAINLINK}src/v0.8/keystone/KeystoneForwarder.sol`,
   TimelockController: `${OPENZEPPELIN}governance/TimelockController.sol`,
 };
-const verifiers = path.join(root, 'src/verifiers');
-for (const file of fs.existsSync(verifiers) ? fs.readdirSync(verifiers).sort() : []) {
-  if (file.endsWith('.sol')) contracts[path.basename(file, '.sol')] = `src/verifiers/${file}`;
+for (const directory of ['src/verifiers', 'src/second/verifiers']) {
+  const found = path.join(root, directory);
+  for (const file of fs.existsSync(found) ? fs.readdirSync(found).sort() : []) {
+    if (file.endsWith('.sol')) contracts[path.basename(file, '.sol')] = `${directory}/${file}`;
+  }
 }
 
 // `bytecodeHash: none` keeps comments and paths out of the bytecode.
@@ -70,8 +76,9 @@ function compile(name, unit) {
   if (failed) process.exit(1);
   // A generated verifier may keep its template's contract name.
   const compiled = output.contracts[unit];
-  const contract = compiled[name] ?? compiled.Verifier;
-  if (!contract) throw new Error(`${unit} has no contract ${name}`);
+  const contractName = path.basename(unit, '.sol');
+  const contract = compiled[contractName] ?? compiled.Verifier;
+  if (!contract) throw new Error(`${unit} has no contract ${contractName}`);
   const bytes = contract.evm.deployedBytecode.object.length / 2;
   if (bytes > CODE_BYTES_MAX) throw new Error(`${name} has ${bytes} bytes, the limit is ${CODE_BYTES_MAX}`);
 

@@ -45,6 +45,14 @@ library Fold {
         if (!reduced) _refuse(posted);
     }
 
+    /// @notice What the challenge is drawn from: keccak256 of digest and values, 32 bytes each. Whoever signs values
+    /// signs this.
+    function hash(uint256[] memory posted) internal pure returns (bytes32 hashed) {
+        assembly ("memory-safe") {
+            hashed := keccak256(add(posted, 0x20), shl(5, mload(posted)))
+        }
+    }
+
     /// @dev Names the first word that is not reduced.
     function _refuse(uint256[] memory posted) private pure {
         for (uint256 i = 0; i < posted.length; i++) {

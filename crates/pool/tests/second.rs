@@ -2,7 +2,10 @@
 
 use core::fmt::Write;
 
-use pool::{Fr, field, second::fold};
+use pool::{
+    Fr, field,
+    second::{fold, note, poseidon2, tree},
+};
 use primitives::Hex;
 
 fn hex(value: &Fr) -> String {
@@ -50,4 +53,44 @@ fn the_contracts_vectors_are_these() {
     let committed = include_str!("../../../contracts/test/vectors/fold.json");
     let fresh = vectors();
     assert!(committed == fresh, "contracts/test/vectors/fold.json should be:\n{fresh}");
+}
+
+/// Nodes of edges and of nodes, a leaf, and the root of a tree without leaves.
+fn nodes() -> String {
+    let [zero, one, last] = [Fr::from(0), Fr::from(1), -Fr::from(1)];
+    let mut all = vec![
+        [zero; 4],
+        [0, 1, 2, 3].map(Fr::from),
+        [one, zero, zero, zero],
+        [zero, zero, zero, one],
+        [last; 4],
+        [last, zero, last, zero],
+        [3, 5, 7, 11].map(Fr::from),
+    ];
+    let [a, b, c, _] = all[6];
+    all.push([poseidon2::compress(all[6]), a, b, c]);
+    let mut json =
+        "{\n  \"source\": \"pool::second::poseidon2::compress and pool::second::note::leaf; \
+                    32-byte big-endian values\",\n  \"vectors\": [\n"
+            .to_owned();
+    for (index, children) in all.iter().enumerate() {
+        let node = hex(&poseidon2::compress(*children));
+        let children = children.each_ref().map(hex).join(", ");
+        let comma = if index + 1 < all.len() { "," } else { "" };
+        writeln!(json, "    {{ \"children\": [{children}], \"node\": {node} }}{comma}")
+            .expect("a string takes everything");
+    }
+    let empty = hex(&tree::zeros()[tree::NOTE_DEPTH]);
+    let leaf = hex(&note::leaf(Fr::from(5), Fr::from(6), Fr::from(7)));
+    write!(json, "  ],\n  \"empty\": {empty},\n  \"leaf\": {leaf}\n}}\n")
+        .expect("a string takes everything");
+    json
+}
+
+/// If this changes, so do all notes.
+#[test]
+fn the_contracts_nodes_and_leaf_are_these() {
+    let committed = include_str!("../../../contracts/test/vectors/width4.json");
+    let fresh = nodes();
+    assert!(committed == fresh, "contracts/test/vectors/width4.json should be:\n{fresh}");
 }
