@@ -1096,6 +1096,6 @@ mod tests {
 
     #[test]
     fn broken_toml_says_where() {
-        assert!(error("[study\nname = 1").contains("line 1"));
+        assert!(error("[study\nname = 1").starts_with("s.toml:1:7: not TOML: "));
     }
 }
