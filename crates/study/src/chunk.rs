@@ -170,7 +170,8 @@ pub fn read(plan: &Plan, index: u64, folder: &Path) -> Result<Option<Vec<Vec<f64
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         // Something that no chunk can be.
         Err(cause) if cause.kind() == std::io::ErrorKind::InvalidInput => {
-            return Err(Error::Damaged { path });
+            let reason = "it is no regular file, or longer than any chunk";
+            return Err(Error::Damaged { path, offset: 0, reason });
         }
         Err(cause) => return Err(Error::File { path, cause }),
     };
