@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 
 use crate::shell::{self, Call};
 
-/// Regenerates the verifier, then the artifacts of all contracts. With `check`, compares the artifacts and changes
-/// nothing; that the verifier is the one which the pinned key generates is a test of `circuits`.
+/// Regenerates the verifiers, then the artifacts of all contracts. With `check`, compares the artifacts and changes
+/// nothing; that the verifiers are those which the pinned keys generate is a test of `circuits`.
 ///
 /// # Errors
 /// When a tool is missing or fails, or when `check` finds a difference.

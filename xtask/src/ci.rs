@@ -154,6 +154,15 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
         }
         guests::run(true).map(|()| Outcome::Passed)
     }));
+    // Whoever holds keys may be a browser.
+    let wasm =
+        Call::new(&format!("cargo check --locked --package client --target {}", guests::TARGET));
+    steps.push(Step::new("wasm", &wasm.to_string(), move || {
+        if may_skip && !guests::has_target()? {
+            return Ok(Outcome::Skipped("the WASM target is not installed".into()));
+        }
+        wasm.run().map(|()| Outcome::Passed)
+    }));
     let messages = "cd conformance/npm && npm ci --ignore-scripts && npm run messages";
     steps.push(Step::with_node("messages", messages, may_skip, conformance::messages));
     let engines = "cd conformance/npm && node build.mjs && CDPR_BUILD_PROJECTS=1 cargo test \

@@ -18,7 +18,7 @@ const GUESTS: [(&str, &str, &str); 1] =
     [("recovery-guest", "recovery_guest", "workflows/recovery/wasm")];
 
 /// The target on which no clock, entropy, environment or file can be imported.
-const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The hashes that [`tidy`](crate::tidy) compares without building anything.
 pub(crate) const SOURCES: &str = "workflows/recovery/wasm/sources.txt";

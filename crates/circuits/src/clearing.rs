@@ -29,15 +29,12 @@ use pool::{
     terms::{PAYOUT_SCALE, Terms, payout_ceil},
     tree::{DEPTH, LEAVES_MAX, Path},
 };
-use primitives::Hex;
-use sha2::{Digest, Sha256};
 
 use crate::{
     gadgets::{
         Result as Synthesis, Wire, bits, compress, equal_if, linear, merkle_root, pack, poseidon,
         range, range_if,
     },
-    keys::Pinned,
     r1cs::R1cs,
 };
 
@@ -1069,20 +1066,6 @@ fn commitment(asset: Fr, amount: Fr, inner: Fr) -> Fr {
 #[must_use]
 pub fn r1cs() -> R1cs {
     R1cs::of(Clearing::blank())
-}
-
-/// The circuit's costs and key hashes as `snapshots/costs.json` has them.
-#[must_use]
-pub fn costs(r1cs: &R1cs, pinned: &Pinned) -> String {
-    format!(
-        "{{\n  \"circuits\": {{\n    \"clearing\": {{\n      \"constraints\": {},\n      \
-         \"public_inputs\": {INPUTS},\n      \"r1cs_sha256\": \"{}\",\n      \
-         \"vk_sha256\": \"{}\",\n      \"pk_sha256\": \"{}\"\n    }}\n  }}\n}}\n",
-        r1cs.n_constraints(),
-        Hex(&pinned.r1cs_sha256),
-        Hex(&Sha256::digest(&pinned.verifying_key)),
-        Hex(&pinned.keys_sha256),
-    )
 }
 
 /// The circuit, with a witness to fill it.

@@ -14,7 +14,9 @@ use std::sync::OnceLock;
 use ark_bn254::{Bn254, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_groth16::{Groth16, PreparedVerifyingKey, ProvingKey, prepare_verifying_key};
+use ark_relations::gr1cs::ConstraintSynthesizer;
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
+use pool::Fr;
 use primitives::Hex;
 use rand_chacha::{
     ChaCha20Rng,
@@ -23,8 +25,9 @@ use rand_chacha::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    clearing::{self, Clearing, INPUTS},
+    clearing::{self, Clearing},
     r1cs::R1cs,
+    second::{absorb, account, clear, spend},
 };
 
 /// The only chain on which development keys are good: everyone's local one.
@@ -33,6 +36,94 @@ pub const DEVELOPMENT_CHAIN: u64 = 31_337;
 const DEVELOPMENT_TAG: &[u8] = b"cdpr/development-keys/v1";
 const MAGIC: [u8; 10] = *b"cdpr.keys\x01";
 const HEADER_LEN: usize = MAGIC.len() + 1 + 32;
+
+/// A circuit that keys are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Circuit {
+    /// The first design's one.
+    Clearing,
+    /// [`absorb`], for 16 leaves.
+    Absorb,
+    /// [`spend`].
+    Spend,
+    /// [`account`].
+    Account,
+    /// [`clear`], with eight slots.
+    Clear,
+}
+
+impl Circuit {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Clearing, Self::Absorb, Self::Spend, Self::Account, Self::Clear];
+
+    /// The four of the second design.
+    pub const SECOND: [Self; 4] = [Self::Absorb, Self::Spend, Self::Account, Self::Clear];
+
+    /// What it is called where keys, verifiers and costs are told apart.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clearing => clearing::NAME,
+            Self::Absorb => absorb::NAME,
+            Self::Spend => spend::NAME,
+            Self::Account => account::NAME,
+            Self::Clear => clear::NAME,
+        }
+    }
+
+    /// Public inputs it has.
+    #[must_use]
+    pub fn n_inputs(self) -> usize {
+        match self {
+            Self::Clearing => clearing::INPUTS,
+            Self::Absorb | Self::Spend | Self::Account | Self::Clear => pool::second::fold::INPUTS,
+        }
+    }
+
+    /// Its matrices.
+    #[must_use]
+    pub fn r1cs(self) -> R1cs {
+        match self {
+            Self::Clearing => clearing::r1cs(),
+            Self::Absorb => absorb::r1cs(absorb::HEIGHT),
+            Self::Spend => spend::r1cs(),
+            Self::Account => account::r1cs(),
+            Self::Clear => clear::r1cs::<{ clear::SLOTS }>(),
+        }
+    }
+
+    /// Its pinned development keys.
+    #[must_use]
+    pub fn pinned(self) -> &'static Pinned {
+        static PINNED: [OnceLock<Pinned>; Circuit::ALL.len()] =
+            [const { OnceLock::new() }; Circuit::ALL.len()];
+        PINNED[self as usize].get_or_init(|| {
+            let text = match self {
+                Self::Clearing => include_str!("../keys/clearing.txt"),
+                Self::Absorb => include_str!("../keys/absorb.txt"),
+                Self::Spend => include_str!("../keys/spend.txt"),
+                Self::Account => include_str!("../keys/account.txt"),
+                Self::Clear => include_str!("../keys/clear.txt"),
+            };
+            Pinned::parse(text).expect("a test reads the pinned keys")
+        })
+    }
+
+    fn set_up(self, rng: &mut ArkRng) -> ProvingKey<Bn254> {
+        fn keys(circuit: impl ConstraintSynthesizer<Fr>, rng: &mut ArkRng) -> ProvingKey<Bn254> {
+            Groth16::<Bn254>::generate_random_parameters_with_reduction(circuit, rng)
+                .expect("our circuits can be synthesised")
+        }
+        match self {
+            Self::Clearing => keys(Clearing::blank(), rng),
+            Self::Absorb => keys(absorb::blank(absorb::HEIGHT), rng),
+            Self::Spend => keys(spend::blank(), rng),
+            Self::Account => keys(account::blank(), rng),
+            Self::Clear => keys(clear::blank::<{ clear::SLOTS }>(), rng),
+        }
+    }
+}
 
 /// Why keys are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -140,34 +231,42 @@ impl core::fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Makes the clearing circuit's development keys, always the same. Takes seconds; `progress` is
-    /// told each [`Step`] as it begins.
+    /// [`Self::development_of`] the first design's circuit.
+    ///
+    /// # Errors
+    /// [`Error::DevelopmentKeys`] if `chain_id` is not [`DEVELOPMENT_CHAIN`].
+    pub fn development(chain_id: u64, progress: impl FnMut(Step)) -> Result<Self, Error> {
+        Self::development_of(Circuit::Clearing, chain_id, progress)
+    }
+
+    /// Makes a circuit's development keys, always the same. Takes seconds; `progress` is told each
+    /// [`Step`] as it begins.
     ///
     /// # Errors
     /// [`Error::DevelopmentKeys`] if `chain_id` is not [`DEVELOPMENT_CHAIN`].
     ///
     /// # Panics
     /// If the circuit cannot be synthesised: a bug of ours.
-    pub fn development(chain_id: u64, mut progress: impl FnMut(Step)) -> Result<Self, Error> {
+    pub fn development_of(
+        circuit: Circuit,
+        chain_id: u64,
+        mut progress: impl FnMut(Step),
+    ) -> Result<Self, Error> {
         refuse_off_development(Origin::Development, chain_id)?;
         progress(Step::Circuit);
-        let r1cs_sha256 = clearing::r1cs().sha256();
+        let r1cs_sha256 = circuit.r1cs().sha256();
         progress(Step::Keys);
         let mut hasher = Sha256::new();
         hasher.update(DEVELOPMENT_TAG);
-        hasher.update(clearing::NAME);
+        hasher.update(circuit.name());
         hasher.update(r1cs_sha256);
         let mut rng = ArkRng(ChaCha20Rng::from_seed(hasher.finalize().into()));
-        let proving = Groth16::<Bn254>::generate_random_parameters_with_reduction(
-            Clearing::blank(),
-            &mut rng,
-        )
-        .expect("our circuits can be synthesised");
+        let proving = circuit.set_up(&mut rng);
         progress(Step::Check);
-        Self::assemble(proving, Origin::Development, r1cs_sha256)
+        Self::assemble(circuit, proving, Origin::Development, r1cs_sha256)
     }
 
-    /// Encodes both keys, their origin and the circuit's hash. Some 25 MB.
+    /// Encodes both keys, their origin and the circuit's hash. Some 25 MB of the first design's.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "writing to a vector does not fail")]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -181,13 +280,26 @@ impl Keys {
         bytes
     }
 
-    /// Decodes [`Self::to_bytes`] if its SHA-256 is `pin`. The proving key's points are not checked one
-    /// by one, which would take half a minute: the pin vouches for them.
+    /// [`Self::from_bytes_of`] the first design's circuit.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_bytes(bytes: &[u8], pin: &[u8; 32], chain_id: u64) -> Result<Self, Error> {
+        Self::from_bytes_of(Circuit::Clearing, bytes, pin, chain_id)
+    }
+
+    /// Decodes [`Self::to_bytes`] of a circuit's keys if its SHA-256 is `pin`. The proving key's points are
+    /// not checked one by one, which would take half a minute: the pin vouches for them.
     ///
     /// # Errors
     /// [`Error::Pin`] first of all; then [`Error::Malformed`], [`Error::DevelopmentKeys`] if they are
     /// and `chain_id` is not [`DEVELOPMENT_CHAIN`], and [`Error::Unsound`].
-    pub fn from_bytes(bytes: &[u8], pin: &[u8; 32], chain_id: u64) -> Result<Self, Error> {
+    pub fn from_bytes_of(
+        circuit: Circuit,
+        bytes: &[u8],
+        pin: &[u8; 32],
+        chain_id: u64,
+    ) -> Result<Self, Error> {
         let found = Sha256::digest(bytes).into();
         if found != *pin {
             return Err(Error::Pin { found, expected: *pin });
@@ -207,7 +319,7 @@ impl Keys {
         let r1cs_sha256 = header[1..].try_into().expect("what is left of the header");
         let proving =
             ProvingKey::deserialize_uncompressed_unchecked(proving).map_err(|_| malformed)?;
-        Self::assemble(proving, origin, r1cs_sha256)
+        Self::assemble(circuit, proving, origin, r1cs_sha256)
     }
 
     /// The key that everyone else needs.
@@ -241,11 +353,12 @@ impl Keys {
     }
 
     fn assemble(
+        circuit: Circuit,
         proving: ProvingKey<Bn254>,
         origin: Origin,
         r1cs_sha256: [u8; 32],
     ) -> Result<Self, Error> {
-        let verifying = VerifyingKey::new(proving.vk.clone())?;
+        let verifying = VerifyingKey::new(proving.vk.clone(), circuit.n_inputs())?;
         Ok(Self { proving, verifying, origin, r1cs_sha256 })
     }
 }
@@ -275,10 +388,13 @@ impl VerifyingKey {
     ///
     /// # Errors
     /// The first of [`Unsound`]'s list that applies.
-    pub(crate) fn new(key: ark_groth16::VerifyingKey<Bn254>) -> Result<Self, Unsound> {
+    pub(crate) fn new(
+        key: ark_groth16::VerifyingKey<Bn254>,
+        n_inputs: usize,
+    ) -> Result<Self, Unsound> {
         let found = key.gamma_abc_g1.len().saturating_sub(1);
-        if found != INPUTS {
-            return Err(Unsound::Inputs { found, expected: INPUTS });
+        if found != n_inputs {
+            return Err(Unsound::Inputs { found, expected: n_inputs });
         }
         check_g1("alpha", &key.alpha_g1)?;
         check_g2("beta", &key.beta_g2)?;
@@ -293,29 +409,46 @@ impl VerifyingKey {
         Ok(Self { prepared: prepare_verifying_key(&key) })
     }
 
-    /// The clearing circuit's development key, compiled in.
+    /// [`Self::development_of`] the first design's circuit.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn development(chain_id: u64) -> Result<Self, Error> {
+        Self::development_of(Circuit::Clearing, chain_id)
+    }
+
+    /// A circuit's development key, compiled in.
     ///
     /// # Errors
     /// [`Error::DevelopmentKeys`] if `chain_id` is not [`DEVELOPMENT_CHAIN`].
     ///
     /// # Panics
     /// If the compiled-in key is not sound: a bug of ours.
-    pub fn development(chain_id: u64) -> Result<Self, Error> {
+    pub fn development_of(circuit: Circuit, chain_id: u64) -> Result<Self, Error> {
         refuse_off_development(Origin::Development, chain_id)?;
-        Ok(Self::from_bytes(&pinned().verifying_key).expect("a test reads the pinned key"))
+        let pinned = &circuit.pinned().verifying_key;
+        Ok(Self::from_bytes_of(circuit, pinned).expect("a test reads the pinned key"))
     }
 
-    /// Decodes [`Self::to_bytes`].
+    /// [`Self::from_bytes_of`] the first design's circuit.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        Self::from_bytes_of(Circuit::Clearing, bytes)
+    }
+
+    /// Decodes [`Self::to_bytes`] of a circuit's key.
     ///
     /// # Errors
     /// [`Error::Malformed`] or [`Error::Unsound`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+    pub fn from_bytes_of(circuit: Circuit, bytes: &[u8]) -> Result<Self, Error> {
         let mut rest = bytes;
         let key = ark_groth16::VerifyingKey::deserialize_compressed(&mut rest)
             .ok()
             .filter(|_| rest.is_empty())
             .ok_or(Error::Malformed { what: "verifying key" })?;
-        Ok(Self::new(key)?)
+        Ok(Self::new(key, circuit.n_inputs())?)
     }
 
     /// Encodes the key: α, β, γ, δ and a point a public input, compressed as arkworks does.
@@ -345,13 +478,28 @@ pub struct Pinned {
     pub verifying_key: Vec<u8>,
 }
 
-/// The clearing circuit's pinned development keys.
+/// [`Circuit::pinned`] of the first design's circuit.
 #[must_use]
 pub fn pinned() -> &'static Pinned {
-    static PINNED: OnceLock<Pinned> = OnceLock::new();
-    PINNED.get_or_init(|| {
-        Pinned::parse(include_str!("../keys/clearing.txt")).expect("a test reads the pinned keys")
-    })
+    Circuit::Clearing.pinned()
+}
+
+/// Constraints, inputs and pinned hashes of circuits, as `snapshots/costs.json` has them.
+#[must_use]
+pub fn costs(circuits: &[(Circuit, usize, &Pinned)]) -> String {
+    let one = |(circuit, constraints, pinned): &(Circuit, usize, &Pinned)| {
+        format!(
+            "    \"{}\": {{\n      \"constraints\": {constraints},\n      \"public_inputs\": {},\n      \
+             \"r1cs_sha256\": \"{}\",\n      \"vk_sha256\": \"{}\",\n      \"pk_sha256\": \"{}\"\n    }}",
+            circuit.name(),
+            circuit.n_inputs(),
+            Hex(&pinned.r1cs_sha256),
+            Hex(&Sha256::digest(&pinned.verifying_key)),
+            Hex(&pinned.keys_sha256),
+        )
+    };
+    let circuits: Vec<_> = circuits.iter().map(one).collect();
+    format!("{{\n  \"circuits\": {{\n{}\n  }}\n}}\n", circuits.join(",\n"))
 }
 
 impl Pinned {
@@ -365,7 +513,7 @@ impl Pinned {
         }
     }
 
-    /// Three lines, `name hex`.
+    /// Three lines, `name hex`. What [`Circuit::pinned`] reads.
     #[must_use]
     pub fn to_text(&self) -> String {
         format!(
@@ -451,7 +599,7 @@ mod tests {
     use ark_ff::{AdditiveGroup, Field};
 
     use super::*;
-    use crate::prove::tests::prover;
+    use crate::{clearing::INPUTS, prove::tests::prover};
 
     fn keys() -> &'static Keys {
         prover().keys()
@@ -517,7 +665,7 @@ mod tests {
     fn keys_of_another_circuit_are_refused() {
         let mut r1cs = clearing::r1cs();
         assert_eq!(keys().check_circuit(&r1cs), Ok(()));
-        r1cs.a[7][0].0 += ark_bn254::Fr::ONE;
+        r1cs.a[7][0].0 += Fr::ONE;
         assert!(matches!(keys().check_circuit(&r1cs), Err(Error::Circuit { .. })));
     }
 
@@ -548,11 +696,21 @@ mod tests {
                 Unsound::Inputs { found: INPUTS - 1, expected: INPUTS },
             ),
         ];
-        assert!(VerifyingKey::new(sound()).is_ok());
+        assert!(VerifyingKey::new(sound(), INPUTS).is_ok());
         for (tamper, unsound) in rows {
             let mut key = sound();
             tamper(&mut key);
-            assert_eq!(VerifyingKey::new(key).err(), Some(unsound));
+            assert_eq!(VerifyingKey::new(key, INPUTS).err(), Some(unsound));
+        }
+    }
+
+    /// Keys of one design are none of the other's, by the number of their inputs already.
+    #[test]
+    fn a_key_of_another_circuit_has_other_inputs() {
+        let bytes = keys().verifying_key().to_bytes();
+        let refused = Error::Unsound(Unsound::Inputs { found: 26, expected: 3 });
+        for circuit in Circuit::SECOND {
+            assert_eq!(VerifyingKey::from_bytes_of(circuit, &bytes), Err(refused));
         }
     }
 
@@ -569,12 +727,15 @@ mod tests {
         assert!(!outside.is_in_correct_subgroup_assuming_on_curve());
         let mut key = sound();
         key.delta_g2 = outside;
-        assert_eq!(VerifyingKey::new(key).err(), Some(Unsound::NotInGroup { point: "delta" }));
+        assert_eq!(
+            VerifyingKey::new(key, INPUTS).err(),
+            Some(Unsound::NotInGroup { point: "delta" })
+        );
         // Nor does clearing the cofactor change what is said of a good point.
         let good = outside.clear_cofactor().into_group().into_affine();
         let mut key = sound();
         key.delta_g2 = good;
-        assert!(VerifyingKey::new(key).is_ok());
+        assert!(VerifyingKey::new(key, INPUTS).is_ok());
     }
 
     #[test]

@@ -92,19 +92,17 @@ impl Proof {
 /// # Errors
 /// [`Error::Invalid`] if it does not convince.
 pub fn verify(key: &VerifyingKey, statement: &Statement, proof: &Proof) -> Result<(), Error> {
-    let inputs = statement.to_inputs();
-    match Groth16::<Bn254>::verify_proof(&key.prepared, &proof.0, &inputs) {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(Error::Invalid),
-    }
+    if holds(key, &statement.to_inputs(), proof) { Ok(()) } else { Err(Error::Invalid) }
 }
 
-/// Proves clearings. Keeps the circuit's matrices, so that a proof costs a witness and no synthesis.
-#[derive(Clone, Debug)]
-pub struct Prover {
-    keys: Keys,
-    matrices: ConstraintMatrices<Fr>,
+/// Whether a proof is of these inputs.
+pub(crate) fn holds(key: &VerifyingKey, inputs: &[Fr], proof: &Proof) -> bool {
+    matches!(Groth16::<Bn254>::verify_proof(&key.prepared, &proof.0, inputs), Ok(true))
 }
+
+/// Proves clearings.
+#[derive(Clone, Debug)]
+pub struct Prover(Engine);
 
 impl Prover {
     /// Synthesises the circuit once.
@@ -112,7 +110,51 @@ impl Prover {
     /// # Errors
     /// [`Error::Keys`] if the keys are for another circuit.
     pub fn new(keys: Keys) -> Result<Self, Error> {
-        let r1cs = clearing::r1cs();
+        Ok(Self(Engine::new(keys, clearing::r1cs())?))
+    }
+
+    /// Constraints of the circuit.
+    #[must_use]
+    pub fn n_constraints(&self) -> usize {
+        self.0.n_constraints()
+    }
+
+    /// The keys it proves under.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        self.0.keys()
+    }
+
+    /// Proves one clearing, and checks the proof before it leaves. Uses as many threads as rayon has.
+    ///
+    /// Equal arguments give equal proofs: `entropy` seeds ChaCha20 for the proof's blinding. Used twice
+    /// for different witnesses it would reveal something of both.
+    ///
+    /// # Errors
+    /// [`Error::Witness`] if the witness breaks the relation; [`Error::Invalid`] if the proof does not
+    /// verify, which only broken keys or hardware can cause.
+    ///
+    /// # Panics
+    /// If the circuit cannot be synthesised: a bug of ours.
+    pub fn prove(&self, witness: &Witness, entropy: [u8; 32]) -> Result<(Statement, Proof), Error> {
+        let statement = witness.statement()?;
+        let assignment = assign(Clearing { assignment: Assignment::of(witness), statement });
+        let proof = self.0.prove(&assignment, entropy).ok_or(Error::Invalid)?;
+        verify(self.keys().verifying_key(), &statement, &proof)?;
+        Ok((statement, proof))
+    }
+}
+
+/// A circuit's keys and its matrices, so that a proof costs a witness and no synthesis.
+#[derive(Clone, Debug)]
+pub(crate) struct Engine {
+    keys: Keys,
+    matrices: ConstraintMatrices<Fr>,
+}
+
+impl Engine {
+    /// Of a circuit's matrices and its keys, if they are.
+    pub(crate) fn new(keys: Keys, r1cs: R1cs) -> Result<Self, keys::Error> {
         keys.check_circuit(&r1cs)?;
         let R1cs { n_instance, n_witness, a, b, c } = r1cs;
         let count = |matrix: &[Vec<_>]| matrix.iter().map(Vec::len).sum();
@@ -130,45 +172,27 @@ impl Prover {
         Ok(Self { keys, matrices })
     }
 
-    /// Constraints of the circuit.
-    #[must_use]
-    pub fn n_constraints(&self) -> usize {
+    pub(crate) fn n_constraints(&self) -> usize {
         self.matrices.num_constraints
     }
 
-    /// The keys it proves under.
-    #[must_use]
-    pub fn keys(&self) -> &Keys {
+    pub(crate) fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    /// Proves one clearing, and checks the proof before it leaves. Uses as many threads as rayon has.
-    ///
-    /// Equal arguments give equal proofs: `entropy` seeds ChaCha20 for the proof's blinding. Used twice
-    /// for different witnesses it would reveal something of both.
-    ///
-    /// # Errors
-    /// [`Error::Witness`] if the witness breaks the relation; [`Error::Invalid`] if the proof does not
-    /// verify, which only broken keys or hardware can cause.
-    ///
-    /// # Panics
-    /// If the circuit cannot be synthesised: a bug of ours.
-    pub fn prove(&self, witness: &Witness, entropy: [u8; 32]) -> Result<(Statement, Proof), Error> {
-        let statement = witness.statement()?;
-        let assignment = assign(Clearing { assignment: Assignment::of(witness), statement });
+    /// A proof over an assignment; that it holds is the caller's to check.
+    pub(crate) fn prove(&self, assignment: &[Fr], entropy: [u8; 32]) -> Option<Proof> {
         let mut rng = ArkRng(ChaCha20Rng::from_seed(entropy));
         let (r, s) = (Fr::rand(&mut rng), Fr::rand(&mut rng));
-        let proof = taceo_groth16::Groth16::<Bn254>::prove::<LibSnarkReduction>(
+        taceo_groth16::Groth16::<Bn254>::prove::<LibSnarkReduction>(
             &self.keys.proving,
             r,
             s,
             &self.matrices,
-            &assignment,
+            assignment,
         )
         .map(Proof)
-        .map_err(|_| Error::Invalid)?;
-        verify(self.keys.verifying_key(), &statement, &proof)?;
-        Ok((statement, proof))
+        .ok()
     }
 }
 
@@ -261,7 +285,7 @@ pub(crate) mod tests {
         let (r, s) = (Fr::rand(&mut rng), Fr::rand(&mut rng));
         let theirs = Groth16::<Bn254>::create_proof_with_reduction(
             Clearing { assignment, statement: *statement },
-            &prover().keys.proving,
+            &prover().keys().proving,
             r,
             s,
         );
@@ -357,7 +381,7 @@ pub(crate) mod tests {
         let inputs = statement.to_inputs();
         let accepted = Groth16::<Bn254>::verify_proof(&prepared, &forged, &inputs);
         assert!(accepted.expect("as many inputs as points"), "the forgery is understood");
-        assert_eq!(VerifyingKey::new(broken).err(), Some(keys::Unsound::GammaIsDelta),);
+        assert_eq!(VerifyingKey::new(broken, INPUTS).err(), Some(keys::Unsound::GammaIsDelta));
     }
 
     #[test]

@@ -23,6 +23,11 @@ pub mod account;
 pub mod clear;
 pub mod spend;
 
+pub mod prove;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
 mod gadgets;
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ use store::MemoryStorage;
 
 #[path = "system/forged.rs"]
 mod forged;
+#[path = "system/second.rs"]
+mod second;
 
 const START: u64 = 1_678_492_800;
 const CHAIN_ID: u64 = 31337;

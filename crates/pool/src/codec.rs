@@ -123,6 +123,10 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
+    pub(crate) fn u32(&mut self) -> u32 {
+        u32::from_be_bytes(self.take())
+    }
+
     pub(crate) fn u64(&mut self, name: &'static str, bits: u32) -> Result<u64, Error> {
         let found = u64::from_be_bytes(self.take());
         self.check(name, u128::from(found), bits)?;

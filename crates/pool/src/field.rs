@@ -54,6 +54,13 @@ pub fn from_entropy(entropy: &[u8; 32]) -> Fr {
     Fr::from_be_bytes_mod_order(entropy)
 }
 
+/// 48 bytes of entropy, big-endian, reduced modulo `p`: for secrets that are derived, which should not be
+/// told from uniform ones. No residue is likelier than another by more than 2^-130.
+#[must_use]
+pub fn from_wide_entropy(entropy: &[u8; 48]) -> Fr {
+    Fr::from_be_bytes_mod_order(entropy)
+}
+
 /// The element as an integer, if it has at most 128 bits.
 #[must_use]
 pub fn to_u128(value: &Fr) -> Option<u128> {

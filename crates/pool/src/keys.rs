@@ -24,6 +24,11 @@ impl SpendSecret {
         Self(field::from_entropy(entropy))
     }
 
+    /// The secret that is this element.
+    pub(crate) fn from_element(secret: Fr) -> Self {
+        Self(secret)
+    }
+
     /// `ak = H(tag ak, ask)`: the public half.
     #[must_use]
     pub fn spend_key(&self) -> Fr {
@@ -47,6 +52,11 @@ impl NullifierSecret {
     #[must_use]
     pub fn from_entropy(entropy: &[u8; 32]) -> Self {
         Self(field::from_entropy(entropy))
+    }
+
+    /// The secret that is this element.
+    pub(crate) fn from_element(secret: Fr) -> Self {
+        Self(secret)
     }
 
     /// From the encoding in [`Self::to_bytes`].

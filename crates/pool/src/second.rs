@@ -25,6 +25,9 @@ pub mod terms;
 pub mod orders;
 pub mod results;
 
+pub mod context;
+pub mod wallet;
+
 /// Bits a venue may have: `keccak256(abi.encode(chain id, pool, venue)) >> 40`. Times 2^32 it is still
 /// below 2^248, so that a venue and an index make one field element.
 pub const VENUE_BITS: u32 = 216;

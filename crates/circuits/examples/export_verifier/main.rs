@@ -1,31 +1,44 @@
-//! Derives the development keys and writes what is committed of them: the Solidity verifier, the
-//! pinned hashes with the verifying key, and the costs. To be run when the circuit changes:
-//! `cargo run --release -p circuits --features solidity --example export_verifier`.
+//! Derives the development keys and writes what is committed of them: the Solidity verifiers, the
+//! pinned hashes with the verifying keys, a proof of each relation, and the costs. To be run when a circuit
+//! changes: `cargo run --release -p circuits --features solidity --example export_verifier`.
 
 mod solidity;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Instant};
 
 use circuits::{
-    clearing,
-    keys::{DEVELOPMENT_CHAIN, Keys, Pinned},
+    keys::{Circuit, DEVELOPMENT_CHAIN, Keys, Pinned, costs},
+    second::testing::Provers,
 };
 
 #[expect(clippy::print_stdout, reason = "it is a program")]
+#[expect(clippy::disallowed_methods, reason = "it says how long keys take")]
 fn main() -> std::io::Result<()> {
     let crate_root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = crate_root.join("../..");
-    let keys = Keys::development(DEVELOPMENT_CHAIN, |step| println!("{step:?}"))
-        .expect("this is the development chain");
-    let pinned = Pinned::of(&keys);
-
-    fs::write(crate_root.join("keys/clearing.txt"), pinned.to_text())?;
-    let verifiers = root.join("contracts/src/verifiers");
-    fs::create_dir_all(&verifiers)?;
-    let contract = format!("{}.sol", solidity::CONTRACT);
-    fs::write(verifiers.join(contract), solidity::verifier(&pinned))?;
+    let mut rows = Vec::new();
+    let mut export = |circuit: Circuit| {
+        let started = Instant::now();
+        let keys = Keys::development_of(circuit, DEVELOPMENT_CHAIN, |_| ())
+            .expect("this is the development chain");
+        let seconds = started.elapsed().as_secs_f64();
+        let pinned = Pinned::of(&keys);
+        let size = keys.to_bytes().len();
+        println!("{}: {seconds:.1} s, {size} bytes\n{}", circuit.name(), pinned.to_text());
+        let pins = crate_root.join("keys").join(format!("{}.txt", circuit.name()));
+        fs::write(pins, pinned.to_text())?;
+        let contract = root.join(solidity::path(circuit));
+        fs::create_dir_all(contract.parent().expect("a file is in a folder"))?;
+        fs::write(contract, solidity::verifier(circuit, &pinned))?;
+        rows.push((circuit, circuit.r1cs().n_constraints(), pinned));
+        std::io::Result::Ok(keys)
+    };
+    export(Circuit::Clearing)?;
+    let provers = Provers::new(|circuit| {
+        export(circuit).unwrap_or_else(|error| panic!("writing what is committed: {error}"))
+    });
+    let rows: Vec<_> = rows.iter().map(|(circuit, n, pinned)| (*circuit, *n, pinned)).collect();
     fs::create_dir_all(root.join("snapshots"))?;
-    fs::write(root.join("snapshots/costs.json"), clearing::costs(&clearing::r1cs(), &pinned))?;
-    print!("{}", pinned.to_text());
-    Ok(())
+    fs::write(root.join("snapshots/costs.json"), costs(&rows))?;
+    fs::write(root.join("contracts/test/vectors/proofs.json"), provers.vectors())
 }

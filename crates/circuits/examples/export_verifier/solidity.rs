@@ -1,10 +1,10 @@
-//! The verifier as a contract.
+//! Verifiers as contracts.
 //!
 //! ```solidity
 //! error PublicInputNotInField();
 //! error ProofInvalid();
 //! bool public constant isDevelopment = true;
-//! function verifyProof(uint256[8] calldata proof, uint256[26] calldata input) public view;
+//! function verifyProof(uint256[8] calldata proof, uint256[N] calldata input) public view;
 //! ```
 //!
 //! It returns nothing and reverts on a bad proof, so a caller cannot forget to look; and it refuses
@@ -15,16 +15,35 @@
 
 use ark_groth16::VerifyingKey;
 use ark_serialize::CanonicalDeserialize;
-use circuits::{clearing, keys::Pinned};
+use circuits::keys::{Circuit, Pinned};
 use primitives::hex;
 use sha2::{Digest, Sha256};
 use taceo_groth16_sol::{SolidityVerifierConfig, SolidityVerifierContext, askama::Template};
 
-/// Name of the exported contract.
-pub(crate) const CONTRACT: &str = "ClearingVerifier";
+/// Where a circuit's verifier is committed, from the root of the repository.
+pub(crate) fn path(circuit: Circuit) -> String {
+    let folder = match circuit {
+        Circuit::Clearing => "contracts/src/verifiers",
+        Circuit::Absorb | Circuit::Spend | Circuit::Account | Circuit::Clear => {
+            "contracts/src/second/verifiers"
+        }
+    };
+    format!("{folder}/{}.sol", contract(circuit))
+}
 
-/// The Solidity source of the verifier under the development keys `pinned`.
-pub(crate) fn verifier(pinned: &Pinned) -> String {
+/// Name of a circuit's verifier.
+fn contract(circuit: Circuit) -> &'static str {
+    match circuit {
+        Circuit::Clearing => "ClearingVerifier",
+        Circuit::Absorb => "AbsorbVerifier",
+        Circuit::Spend => "SpendVerifier",
+        Circuit::Account => "AccountVerifier",
+        Circuit::Clear => "ClearVerifier",
+    }
+}
+
+/// The Solidity source of a circuit's verifier under its development keys `pinned`.
+pub(crate) fn verifier(circuit: Circuit, pinned: &Pinned) -> String {
     let vk = VerifyingKey::deserialize_compressed(pinned.verifying_key.as_slice())
         .expect("a pinned key is a key");
     let config = SolidityVerifierConfig { pragma_version: "^0.8.0".to_owned() };
@@ -39,9 +58,10 @@ pub(crate) fn verifier(pinned: &Pinned) -> String {
     // The chain asks the verifier itself what its key is worth: only on the development chain is one taken
     // whose secrets are known.
     let declared = format!(
-        "\ncontract {CONTRACT} {{\n\n    \
+        "\ncontract {} {{\n\n    \
          /// Whoever knows the seed of this key, which is public, can prove anything.\n    \
-         bool public constant isDevelopment = true;"
+         bool public constant isDevelopment = true;",
+        contract(circuit),
     );
     let body = after.replace(declaration, &declared);
     let body: Vec<_> = body.trim_end().lines().map(str::trim_end).collect();
@@ -52,7 +72,7 @@ pub(crate) fn verifier(pinned: &Pinned) -> String {
          // Circuit: {}, R1CS SHA-256 {}\n\
          // Verifying key SHA-256 {}\n\
          {}\n",
-        clearing::NAME,
+        circuit.name(),
         hex(&pinned.r1cs_sha256),
         hex(&Sha256::digest(&pinned.verifying_key)),
         body.join("\n"),

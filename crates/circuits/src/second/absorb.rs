@@ -164,11 +164,16 @@ impl Assignment {
 /// The matrices of the circuit for subtrees of `height`.
 #[must_use]
 pub fn r1cs(height: usize) -> R1cs {
+    R1cs::of(blank(height))
+}
+
+/// The circuit without a witness.
+pub(crate) fn blank(height: usize) -> Circuit<Assignment> {
     let n_leaves = 1 << (2 * height);
     let witness =
         Witness { leaves: vec![Fr::zero(); n_leaves], path: Path::dummy(NOTE_DEPTH - height) };
     let values = vec![Fr::zero(); 3 + n_leaves];
-    R1cs::of(Circuit::new(Assignment::of(&witness, height), values))
+    Circuit::new(Assignment::of(&witness, height), values)
 }
 
 impl Relation for Assignment {

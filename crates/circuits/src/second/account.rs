@@ -285,6 +285,11 @@ impl Assignment {
 /// The circuit's matrices.
 #[must_use]
 pub fn r1cs() -> R1cs {
+    R1cs::of(blank())
+}
+
+/// The circuit without a witness.
+pub(crate) fn blank() -> Circuit<Assignment> {
     let nobody = Holder {
         venue: Fr::zero(),
         issuer: Fr::zero(),
@@ -298,7 +303,7 @@ pub fn r1cs() -> R1cs {
         account: Account::open(nobody, Fr::zero()),
         salt: Fr::zero(),
     };
-    R1cs::of(circuit(&Assignment::of(&blank)))
+    circuit(&Assignment::of(&blank))
 }
 
 /// The circuit that publishes what the assignment makes.

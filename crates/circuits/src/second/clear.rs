@@ -1199,6 +1199,11 @@ impl RequestFields<Fr> {
 /// The matrices of the circuit with `N` slots.
 #[must_use]
 pub fn r1cs<const N: usize>() -> R1cs {
+    R1cs::of(blank::<N>())
+}
+
+/// The circuit without a witness.
+pub(crate) fn blank<const N: usize>() -> Circuit<Assignment<N>> {
     let zero = Fr::zero();
     let slot = Slot::dummy(&[0; 32]);
     let deal = slot.terms.deal;
@@ -1247,7 +1252,7 @@ pub fn r1cs<const N: usize>() -> R1cs {
         slots: core::array::from_fn::<_, N, _>(|_| slot.clone()),
         path: Path::dummy(NOTE_DEPTH - height(N)),
     };
-    R1cs::of(circuit(&Assignment::of(&blank)))
+    circuit(&Assignment::of(&blank))
 }
 
 /// The circuit that publishes what the assignment makes.

@@ -24,6 +24,7 @@ use pool::{
     second::{
         note,
         tree::{NOTE_DEPTH, Path},
+        wallet,
     },
 };
 use zeroize::Zeroize;
@@ -170,6 +171,37 @@ pub struct Input {
     pub in_venue: bool,
     /// Where it is there.
     pub path: Path,
+}
+
+impl Witness {
+    /// What a wallet has planned, under the context that its words and what happens outside make
+    /// ([`pool::second::context::Deployment::exit_context`]).
+    #[must_use]
+    pub fn of(spend: &wallet::Spend, context: Fr) -> Self {
+        let input = |slot: usize| match spend.inputs.get(slot) {
+            Some(input) => Input {
+                amount: input.note.amount,
+                spend_secret: input.opening.spend_secret.clone(),
+                nullifier_secret: input.opening.nullifier_secret.clone(),
+                order_hash: input.note.order_hash,
+                rho: input.note.rho,
+                in_venue: input.in_venue,
+                path: input.path.clone(),
+            },
+            None => Input::dummy(&spend.dummy),
+        };
+        Self {
+            context,
+            announce: spend.announce,
+            entry_root: spend.entry_root,
+            venue: spend.venue,
+            venue_root: spend.venue_root,
+            asset: spend.asset,
+            inputs: [input(0), input(1)],
+            outputs: spend.outputs.map(|(amount, words)| Output { amount, inner: words.inner }),
+            amount: spend.amount,
+        }
+    }
 }
 
 impl Input {
@@ -440,6 +472,11 @@ impl Assignment {
 /// The circuit's matrices.
 #[must_use]
 pub fn r1cs() -> R1cs {
+    R1cs::of(blank())
+}
+
+/// The circuit without a witness.
+pub(crate) fn blank() -> Circuit<Assignment> {
     let zero = Fr::zero();
     let blank = Witness {
         context: zero,
@@ -452,7 +489,7 @@ pub fn r1cs() -> R1cs {
         outputs: [Output { amount: 0, inner: zero }; WIDTH],
         amount: 0,
     };
-    R1cs::of(circuit(&Assignment::of(&blank)))
+    circuit(&Assignment::of(&blank))
 }
 
 /// The circuit that publishes what the assignment makes.

@@ -2,37 +2,23 @@ use std::sync::OnceLock;
 
 use ark_ff::Field;
 use ark_std::One;
-use pool::{
-    field,
-    second::{
-        fold::INPUTS,
-        tree::{ARITY, Tree, node},
-    },
+use pool::second::{
+    fold::INPUTS,
+    tree::{ARITY, node},
 };
 use proptest::prelude::*;
 
 use super::{
-    super::check::{Case, Subject, Why::Needed},
+    super::{
+        check::{Case, Subject, Why::Needed},
+        testing::absorb as grown,
+    },
     *,
 };
 
 fn subject() -> &'static Subject {
     static SUBJECT: OnceLock<Subject> = OnceLock::new();
     SUBJECT.get_or_init(|| Subject::of(|| r1cs(HEIGHT)))
-}
-
-/// A tree with some leaves, and what to append to it.
-fn grown(n_before: u8, n_leaves: u8, height: usize) -> (Tree, Witness) {
-    let leaf = |byte: u8| field::from_entropy(&[byte; 32]);
-    let mut tree = Tree::new(NOTE_DEPTH);
-    for byte in 0..n_before {
-        tree.append(&[leaf(byte)], 0).expect("room");
-    }
-    let mut leaves: Vec<_> = (0..n_leaves).map(|byte| leaf(255 - byte)).collect();
-    leaves.resize(1 << (2 * height), Fr::zero());
-    let index = tree.len().next_multiple_of(leaves.len() as u64);
-    let path = tree.path(index, height);
-    (tree, Witness { leaves, path })
 }
 
 fn circuit(witness: &Witness) -> Circuit<Assignment> {

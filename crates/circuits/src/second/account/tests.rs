@@ -8,9 +8,12 @@ use proptest::prelude::*;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 
 use super::{
-    super::check::{
-        Case, Subject,
-        Why::{Implied, Needed},
+    super::{
+        check::{
+            Case, Subject,
+            Why::{Implied, Needed},
+        },
+        testing::account as witness,
     },
     *,
 };
@@ -19,28 +22,6 @@ use crate::keys::ArkRng;
 fn subject() -> &'static Subject {
     static SUBJECT: OnceLock<Subject> = OnceLock::new();
     SUBJECT.get_or_init(|| Subject::of(r1cs))
-}
-
-fn witness(kind: Kind) -> Witness {
-    let holder = Holder {
-        venue: Fr::from(11),
-        issuer: Fr::from(12),
-        collateral_asset: Fr::from(13),
-        consideration_asset: Fr::from(14),
-    };
-    let account = match kind {
-        Kind::Open => Account::open(holder, Fr::from(15)),
-        Kind::Fund | Kind::TakeBack | Kind::Release | Kind::Resalt => Account {
-            holder,
-            position: 1_000,
-            consideration: 2_000,
-            epoch: 3,
-            spent: 400,
-            salt: Fr::from(15),
-        },
-    };
-    let amount = if matches!(kind, Kind::Open | Kind::Resalt) { 0 } else { 70 };
-    Witness { context: Fr::from(10), kind, amount, account, salt: Fr::from(16) }
 }
 
 /// Native says `expect`, and the constraints agree, given the outputs this witness would have.

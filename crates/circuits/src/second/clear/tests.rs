@@ -2,26 +2,19 @@ use std::sync::OnceLock;
 
 use pool::second::tree::{Tree, node};
 use proptest::prelude::*;
-use rand_chacha::{
-    ChaCha20Rng,
-    rand_core::{Rng, SeedableRng},
-};
 
-use super::{super::check::Subject, *};
+use super::{
+    super::{
+        check::Subject,
+        testing::{LOT, Shape, clear as witness, replant_clear as replant},
+    },
+    *,
+};
 
 mod rules;
 
 /// Slots of the circuit that most tests take apart: what a slot says does not depend on their number.
 const FEW: usize = 4;
-
-/// What a settlement looks like from inside.
-#[derive(Clone, Copy, Debug)]
-struct Shape {
-    n_fills: usize,
-    /// Whether nothing remains afterwards.
-    filled: bool,
-    disclosure: Disclosure,
-}
 
 const FULL: Shape = Shape { n_fills: FEW, filled: false, disclosure: Disclosure::Immediate };
 const TWO: Shape = Shape { n_fills: 2, filled: false, disclosure: Disclosure::Sealed };
@@ -33,176 +26,11 @@ fn subject() -> &'static Subject {
     SUBJECT.get_or_init(|| Subject::of(r1cs::<FEW>))
 }
 
-struct Random(ChaCha20Rng);
-
-impl Random {
-    fn bytes(&mut self) -> [u8; 32] {
-        let mut bytes = [0; 32];
-        self.0.fill_bytes(&mut bytes);
-        bytes
-    }
-
-    fn element(&mut self) -> Fr {
-        pool::field::from_entropy(&self.bytes())
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0.next_u64() % end
-    }
-
-    fn below_u16(&mut self, end: u16) -> u16 {
-        u16::try_from(self.below(u64::from(end))).expect("below a u16")
-    }
-
-    /// Up to 10^15 base units in lots: a thousand million of a token with 6 decimals.
-    fn amount(&mut self) -> u128 {
-        u128::from(self.below(1_000_000_000_000)) * LOT
-    }
-}
-
-const LOT: u128 = 1_000;
-
-/// A witness that satisfies the relation, every value drawn from `seed`. The first fill, if any, is of a
-/// note in the entry tree, the second of one in the venue's.
-fn witness<const N: usize>(seed: u64, shape: Shape) -> Witness<N> {
-    let mut random = Random(ChaCha20Rng::seed_from_u64(seed));
-    let random = &mut random;
-    let price = 90_000_000 + random.below(20_000_000);
-    let premium_bps = 1 + random.below_u16(800);
-    let closed_at = 1_678_500_000 + random.below(100_000_000);
-    let deal = Deal {
-        issuer: random.element(),
-        instrument: Fr::from(random.below(5)),
-        consideration_asset: random.element(),
-        venue: pool::second::venue(&random.bytes()),
-        scale: Scale::between(6, 6 + u8::try_from(random.below(7)).expect("few")).expect("near"),
-    };
-    let mandate = Mandate {
-        deal,
-        collateral_asset: random.element(),
-        premium_bps_max: premium_bps + random.below_u16(100),
-        price_min: price - random.below(1000),
-        price_max: price + random.below(1000),
-        expiry: closed_at + random.below(1000),
-        epoch_seconds: 86_400,
-        amount_max: 1 << 70,
-        lot: LOT,
-        slot_min: 5 * LOT,
-        salt: random.element(),
-    };
-    let gap_band = u8::try_from(random.below(5)).expect("below 5");
-    let mut slots: Vec<_> = (0..shape.n_fills)
-        .map(|index| {
-            let fill = 7 * LOT + random.amount();
-            Slot {
-                amount: fill + if random.below(2) == 0 { 0 } else { 1 + random.amount() },
-                spend_key: random.element(),
-                nullifier_secret: NullifierSecret::from_entropy(&random.bytes()),
-                terms: Terms {
-                    deal,
-                    payout_owner: random.element(),
-                    premium_bps_min: premium_bps - random.below_u16(premium_bps + 1),
-                    price_min: price - random.below(1000),
-                    price_max: price + random.below(1000),
-                    fill_min: fill - u128::from(random.below(2)),
-                    gap_band_max: gap_band + u8::try_from(random.below(3)).expect("below 3"),
-                    expiry: closed_at + random.below(1000),
-                },
-                rho: random.element(),
-                in_venue: index % 2 == 1,
-                path: Path::dummy(NOTE_DEPTH),
-                receipt: random.below(1 << 40),
-                place: Path { index: 1 + 3 * index as u64, ..Path::dummy(ORDER_DEPTH) },
-                fill,
-            }
-        })
-        .collect();
-    while slots.len() < N {
-        let at = usize::try_from(random.below(slots.len() as u64 + 1)).expect("few");
-        slots.insert(at, Slot::dummy(&random.bytes()));
-    }
-    let filled: u128 = slots.iter().map(|slot| slot.fill).sum();
-    let payout = |slot: &Slot| payout_ceil(slot.fill, price, premium_bps, deal.scale);
-    let paid: u128 = slots.iter().map(|slot| payout(slot).expect("amounts are small")).sum();
-    let remaining = filled + if shape.filled { 0 } else { 1 + random.amount() };
-    let mut witness = Witness {
-        round: Round {
-            context: random.element(),
-            entry_root: Fr::zero(),
-            venue_root: Fr::zero(),
-            order_root: Fr::zero(),
-            premium_cap_bps: premium_bps + random.below_u16(100),
-            price,
-            closed_at,
-            disclosure: shape.disclosure,
-        },
-        request: Request {
-            requested: remaining + 1 + random.amount(),
-            remaining,
-            instrument: deal.instrument,
-            mandate: mandate.commitment(),
-            gap_band,
-            salt: random.element(),
-        },
-        account: Account {
-            holder: account::Holder {
-                venue: deal.venue,
-                issuer: deal.issuer,
-                collateral_asset: mandate.collateral_asset,
-                consideration_asset: deal.consideration_asset,
-            },
-            position: random.amount(),
-            consideration: paid + random.amount(),
-            epoch: closed_at / 86_400 - random.below(2),
-            spent: 5_000,
-            salt: random.element(),
-        },
-        mandate,
-        premium_bps,
-        slots: slots.try_into().unwrap_or_else(|_| unreachable!("filled up to N")),
-        path: Path::dummy(NOTE_DEPTH - height(N)),
-    };
-    replant(&mut witness);
-    witness
-}
-
 /// The base of what is forged: in the epoch of the last settlement, with a premium, a rest and change.
 fn base(shape: Shape) -> Witness<FEW> {
     let mut witness = witness(7, shape);
     witness.account.epoch = witness.round.closed_at / witness.mandate.epoch_seconds;
     witness
-}
-
-/// Puts every note and order of the witness, as they are now, into trees of their own, where each has
-/// others around it.
-fn replant<const N: usize>(witness: &mut Witness<N>) {
-    let mut entry = Tree::new(NOTE_DEPTH);
-    let mut venue = Tree::new(NOTE_DEPTH);
-    let mut orders = vec![Fr::zero(); 1024];
-    entry.append(&[1, 2, 3].map(Fr::from), 2).expect("room");
-    venue.append(&[4, 5].map(Fr::from), 2).expect("room");
-    witness.request.mandate = witness.mandate.commitment();
-    let asset = witness.mandate.collateral_asset;
-    for slot in witness.slots.iter_mut().filter(|slot| slot.fill != 0) {
-        let tree = if slot.in_venue { &mut venue } else { &mut entry };
-        slot.path.index = tree.append(&[slot.commitment(asset)], 0).expect("room");
-        let (receipt, place) = (Fr::from(slot.receipt), Fr::from(slot.place.index));
-        let secret = slot.nullifier_secret.expose();
-        let at = usize::try_from(slot.place.index % PLACES).expect("few");
-        orders[at] = orders::leaf(slot.commitment(asset), receipt, place, secret);
-    }
-    let mut set = Tree::new(ORDER_DEPTH);
-    set.append(&orders, ORDER_DEPTH).expect("room");
-    for slot in witness.slots.iter_mut().filter(|slot| slot.fill != 0) {
-        let tree = if slot.in_venue { &venue } else { &entry };
-        slot.path = tree.path(slot.path.index, 0);
-        slot.place = set.path(slot.place.index % PLACES, 0);
-    }
-    let size = 1 << (2 * height(N));
-    witness.path = venue.path(venue.len().next_multiple_of(size), height(N));
-    let round = &mut witness.round;
-    (round.entry_root, round.venue_root) = (entry.root(), venue.root());
-    round.order_root = set.root();
 }
 
 /// As [`replant`], for notes that no honest type can hold.

@@ -8,22 +8,16 @@ use pool::second::{
 use proptest::prelude::*;
 
 use super::{
-    super::check::{Case, Subject, Why::Needed},
+    super::{
+        check::{Case, Subject, Why::Needed},
+        testing::{SpendShape as Shape, replant_spend as replant, spend as witness},
+    },
     *,
 };
 
 fn subject() -> &'static Subject {
     static SUBJECT: OnceLock<Subject> = OnceLock::new();
     SUBJECT.get_or_init(|| Subject::of(r1cs))
-}
-
-/// What a spend looks like from inside: a note of each tree, the first one locked, unless asked otherwise.
-#[derive(Clone, Copy)]
-struct Shape {
-    n_real: usize,
-    announce: bool,
-    /// Whether everything leaves, so that no output is left.
-    full: bool,
 }
 
 const TWO: Shape = Shape { n_real: 2, announce: false, full: false };
@@ -40,66 +34,6 @@ fn shapes() -> [Shape; 6] {
         Shape { full: true, ..TWO },
         Shape { announce: true, full: true, ..ONE },
     ]
-}
-
-fn witness(shape: Shape) -> Witness {
-    let byte = |slot: usize, salt: u8| [u8::try_from(slot).expect("few") * 16 + salt; 32];
-    let inputs = [0, 1].map(|slot| {
-        if slot >= shape.n_real {
-            return Input::dummy(&byte(slot, 1));
-        }
-        Input {
-            amount: 1_000 + 100 * slot as u128,
-            spend_secret: SpendSecret::from_entropy(&byte(slot, 1)),
-            nullifier_secret: NullifierSecret::from_entropy(&byte(slot, 2)),
-            order_hash: Fr::from(if slot == 0 { 77 } else { 0 }),
-            rho: Fr::from(5 + slot as u64),
-            in_venue: slot == 1,
-            path: Path::dummy(NOTE_DEPTH),
-        }
-    });
-    let spent: u128 = inputs.iter().map(|input| input.amount).sum();
-    let (made, left) = match shape {
-        Shape { announce: true, .. } => (0, 0),
-        Shape { full: true, .. } => (0, spent),
-        Shape { .. } => (300, spent - 350),
-    };
-    let mut witness = Witness {
-        context: Fr::from(10),
-        announce: shape.announce,
-        entry_root: Fr::zero(),
-        venue: Fr::from(1_u128 << 100),
-        venue_root: Fr::zero(),
-        asset: Fr::from(20),
-        inputs,
-        outputs: [
-            Output { amount: made, inner: Fr::from(30) },
-            Output { amount: made / 6, inner: Fr::from(31) },
-        ],
-        amount: left,
-    };
-    replant(&mut witness);
-    witness
-}
-
-/// Puts every note of the witness, as it is now, into a tree of its own, where each has others around it.
-fn replant(witness: &mut Witness) {
-    let mut entry = Tree::new(NOTE_DEPTH);
-    let mut venue = Tree::new(NOTE_DEPTH);
-    entry.append(&[1, 2, 3].map(Fr::from), 1).expect("room");
-    venue.append(&[4, 5].map(Fr::from), 2).expect("room");
-    for input in &mut witness.inputs {
-        let tree = if input.in_venue { &mut venue } else { &mut entry };
-        input.path.index = tree.append(&[input.commitment(witness.asset)], 0).expect("room");
-    }
-    for tree in [&mut entry, &mut venue] {
-        tree.append(&[6, 7].map(Fr::from), 1).expect("room");
-    }
-    (witness.entry_root, witness.venue_root) = (entry.root(), venue.root());
-    for input in &mut witness.inputs {
-        let tree = if input.in_venue { &venue } else { &entry };
-        input.path = tree.path(input.path.index, 0);
-    }
 }
 
 /// As [`replant`], for notes that no honest type can hold; the trees are those of a bit's rounded value.
