@@ -127,6 +127,14 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
     if error.chain().any(|cause| cause.to_string().contains("hint: ")) {
         return None;
     }
+    // A chain's answer to a request is text, though the chain is in this process.
+    let told = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    let is_told = |cause: &dyn std::error::Error| {
+        cause.to_string().contains(&rustix::io::Errno::NOSPC.to_string())
+    };
+    if error.chain().any(is_told) {
+        return study::folder::hint(&told);
+    }
     let causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
     causes.filter(|cause| study::folder::is_full(cause)).find_map(study::folder::hint)
 }

@@ -203,5 +203,10 @@ fn broadcast_to_a_node_that_never_answers_ends_when_its_time_is_over() {
         command(CDPR, &["workflow", "simulate", &path, "--broadcast", "--rpc-timeout", "1"]);
     simulate.env("CRE_ETH_PRIVATE_KEY", "11".repeat(32)).env("NO_PROXY", "127.0.0.1");
     let output = simulate.output().unwrap();
-    fails(&output, &["ethereum-testnet-sepolia", "did not answer within 1000 ms", "hint:"]);
+    let said = said(&output);
+    // A node's health is a warning; what fails is the workflow that asks it.
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for want in ["ethereum-testnet-sepolia", "did not answer within 1000 ms", "hint:"] {
+        assert!(said.contains(want), "expected {want:?} in: {said}");
+    }
 }

@@ -65,7 +65,12 @@ impl From<Rejected> for RpcError {
     fn from(rejected: Rejected) -> Self {
         match &rejected {
             Rejected::NotKept { source } => {
-                Self::new(Self::INTERNAL, format!("{rejected}: {source}"))
+                let causes =
+                    core::iter::successors(Some(source as &dyn core::error::Error), |cause| {
+                        cause.source()
+                    });
+                let causes: String = causes.map(|cause| format!(": {cause}")).collect();
+                Self::new(Self::INTERNAL, format!("{rejected}{causes}"))
             }
             Rejected::Malformed { .. } | Rejected::Blobs | Rejected::Invalid { .. } => {
                 Self::new(Self::REFUSED, rejected.to_string())

@@ -447,7 +447,6 @@ impl Spec {
     pub(crate) fn unused_by_benchmark(&self) -> Option<&'static str> {
         let keys = [
             ("scenario", !self.scenario.is_empty()),
-            ("policy", !self.policies.is_empty()),
             ("sweep", !self.sweep.axes.is_empty()),
             ("paths", self.paths > 0),
             ("rare", self.rare.is_some()),
