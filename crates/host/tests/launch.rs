@@ -219,7 +219,7 @@ fn dying_words_hold_nothing_that_the_enclave_knows() {
             let _ = call(&mut enclave, &command);
         }
         kill(&enclave);
-        // Larger than what it has, so that it asks for memory.
+        // Larger than what it has, so that it asks for memory; where the allocator has some left, it lives on.
         let large = encode(&Command::ProvingKey(TOLD.repeat(20_000)));
         let mut died = enclave.call(&large);
         if died.is_ok() {
@@ -227,7 +227,6 @@ fn dying_words_hold_nothing_that_the_enclave_knows() {
             died = enclave.call(b"");
         }
         let Err(Error::Died { words, .. }) = &died else { panic!("{way}: {died:?}") };
-        assert!(way != "no memory" || words.contains("socket failed"), "{way}: {words:?}");
         let wires = wires.lock().unwrap();
         let known = [&wires.host_in[..], &wires.nsm_in, TOLD].concat();
         assert!(contains(&known, &sealing_key(enclave.measurements())), "the module gave it");
