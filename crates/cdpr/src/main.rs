@@ -48,7 +48,7 @@ enum Command {
     Verify(Verify),
     /// Make, build and simulate CRE workflows: anyone's, as Chainlink's `cre workflow` does.
     #[command(subcommand)]
-    Workflow(commands::workflow::Workflow),
+    Workflow(Box<commands::workflow::Workflow>),
     /// Print what a shell needs to complete commands, options and their values.
     Completions(commands::manual::Completions),
     /// Print a manual page, or write all of them into a folder.
@@ -128,12 +128,9 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
         return None;
     }
     // A chain's answer to a request is text, though the chain is in this process.
-    let told = std::io::Error::from(std::io::ErrorKind::StorageFull);
-    let is_told = |cause: &dyn std::error::Error| {
-        cause.to_string().contains(&rustix::io::Errno::NOSPC.to_string())
-    };
-    if error.chain().any(is_told) {
-        return study::folder::hint(&told);
+    let full = rustix::io::Errno::NOSPC.to_string();
+    if error.chain().any(|cause| cause.to_string().contains(&full)) {
+        return study::folder::hint(&std::io::ErrorKind::StorageFull.into());
     }
     let causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
     causes.filter(|cause| study::folder::is_full(cause)).find_map(study::folder::hint)

@@ -2,6 +2,7 @@
 //! contracts' own.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+#![allow(clippy::print_stdout, reason = "what a step costs is what some are run for")]
 
 use alloy::primitives::{Address, B256, Bytes, U256, address, b256, bytes, keccak256};
 use alloy::providers::{DynProvider, Provider as _};

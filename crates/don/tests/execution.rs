@@ -411,7 +411,7 @@ fn secrets_are_given_to_every_node_and_counted() {
         &ExecuteRequest::default(),
         &job(),
         &mut Registry::default(),
-        &mut [],
+        &[],
     );
     assert_eq!(
         text_of(&execution),

@@ -193,7 +193,8 @@ fn killed_enclave_is_a_typed_error_from_then_on() {
 #[test]
 fn dying_words_hold_nothing_that_the_enclave_knows() {
     const TOLD: &[u8] = b"a planted order of 123456789 coins";
-    let ways: [(&str, fn(&Enclave)); 9] = [
+    type Way = (&'static str, fn(&Enclave));
+    let ways: [Way; 9] = [
         ("ABRT", |enclave| signal(enclave, Signal::ABORT)),
         ("BUS", |enclave| signal(enclave, Signal::BUS)),
         ("ILL", |enclave| signal(enclave, Signal::ILL)),

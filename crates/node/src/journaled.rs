@@ -87,19 +87,20 @@ impl Journaled {
         self.heads.get(usize::try_from(n_events).ok()?.checked_sub(1)?).copied()
     }
 
-    /// Checks that a chain has not gone on without this journal. A tick is in the journal before anything is sent in
-    /// it, so the newest block, in Unix seconds, is of a run that started at `started` or of a tick that is here.
+    /// Checks that its node has not gone on without this journal. A tick is in the journal before anything is sent in
+    /// it, so the newest block with a transaction of the node's, in Unix seconds, is of a run that started at `started`
+    /// or of a tick that is here. What others send in the meantime says nothing.
     ///
     /// # Errors
     /// [`Error::Lost`], of this journal.
-    pub fn keeps_up_with(&self, newest_block: Timestamp, started: Timestamp) -> Result<(), Error> {
+    pub fn keeps_up_with(&self, newest_sent: Timestamp, started: Timestamp) -> Result<(), Error> {
         let now = self.records.iter().rev().find_map(|(_, record)| match record {
             Record::Happened { now, .. } => Some(*now),
             Record::Opening(_) | Record::Included(_) | Record::Closing { .. } => None,
         });
-        if newest_block > now.unwrap_or(started) {
-            let at = newest_block.0;
-            return Err(self.log.lost(format!("second {at}, of which the chain has a block")));
+        if newest_sent > now.unwrap_or(started) {
+            let at = newest_sent.0;
+            return Err(self.log.lost(format!("second {at}, of which the chain has a report")));
         }
         Ok(())
     }

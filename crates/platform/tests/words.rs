@@ -1,6 +1,6 @@
 //! What a measured program says when it dies: where, and nothing of what it met.
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
-#![allow(clippy::panic, reason = "panics are what is tried")]
+#![allow(clippy::panic, clippy::unnecessary_literal_unwrap, reason = "panics are what is tried")]
 
 use std::env;
 use std::io::{Read as _, Write as _};

@@ -93,6 +93,24 @@ impl Devnet {
         Ok(past.chain)
     }
 
+    /// When the newest block was made that holds a transaction of this account's; the genesis, if none does.
+    pub(crate) fn last_sent(&self, account: Address) -> Result<Timestamp, TransportError> {
+        self.block_on(async |provider| {
+            for height in (1..=self.chain.height()).rev() {
+                let found = provider.get_block_by_number(height.into()).full().await?;
+                let block = found.ok_or(RpcError::NullResp)?;
+                if block
+                    .transactions
+                    .txns()
+                    .any(|transaction| transaction.inner.signer() == account)
+                {
+                    return Ok(Timestamp(block.header.timestamp));
+                }
+            }
+            Ok(Timestamp::default())
+        })
+    }
+
     /// What is in the blocks after a transaction's.
     fn since(
         &self,

@@ -74,6 +74,13 @@ pub enum Error {
         #[source]
         source: evm::SendError,
     },
+    /// The chain does not say what is on it.
+    #[error("the chain does not answer")]
+    Unanswered {
+        /// Why.
+        #[source]
+        source: evm::alloy::transports::TransportError,
+    },
     /// A setup transaction failed.
     #[error("{what} failed on chain")]
     Reverted {

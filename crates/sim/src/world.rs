@@ -141,7 +141,10 @@ impl World {
         let devnet = Arc::new(Devnet::open(genesis.clone(), chain)?);
         if let Some(journal) = journal.filter(|journal| !journal.is_closed()) {
             devnet.chain.expect(&journal.transactions(), "the journal")?;
-            journal.keeps_up_with(Timestamp(devnet.chain.timestamp()), start)?;
+            let sent = devnet
+                .last_sent(accounts.transmitter.address())
+                .map_err(|source| Error::Unanswered { source })?;
+            journal.keeps_up_with(sent, start)?;
             kept.agrees_with(journal)?;
         }
         let mut enclave = launch(&inputs, &configuration, kept)?;

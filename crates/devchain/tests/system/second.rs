@@ -260,7 +260,7 @@ impl Stage {
         let config = DeployConfig { mints, ..config(Shown::Sealed) };
         let mut system = System::deploy_with(config).await;
         system.register().await;
-        let at = system.at.clone();
+        let at = system.at;
         let nobody = Address::ZERO;
         let holder = Holder {
             venue: Fr::from(0),

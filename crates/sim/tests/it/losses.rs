@@ -88,7 +88,7 @@ fn reframed(held: &Held, store: usize, index: usize, change: impl Fn(&mut Vec<u8
     changed
 }
 
-fn flip_last(record: &mut Vec<u8>) {
+fn flip_last(record: &mut [u8]) {
     *record.last_mut().unwrap() ^= 1;
 }
 
@@ -254,7 +254,7 @@ fn a_whole_record_that_cannot_be_gone_through_again_is_named() {
     // The hash of a block.
     let n_blocks = starts_of(CHAIN, &held[CHAIN]).len() - 1;
     for index in [1, n_blocks / 2, n_blocks - 1] {
-        named(&reframed(&held, CHAIN, index, flip_last), CHAIN, index);
+        named(&reframed(&held, CHAIN, index, |record| flip_last(record)), CHAIN, index);
     }
     // What the enclave sealed: the first, one of many, the last.
     let records = frames::read(Stores::KINDS[ENCLAVE], &held[ENCLAVE]).0.frames;
@@ -262,7 +262,7 @@ fn a_whole_record_that_cannot_be_gone_through_again_is_named() {
         |(index, frame): (usize, &frames::Frame<'_>)| (frame.record[0] == 1).then_some(index);
     let sealed: Vec<usize> = records.iter().enumerate().filter_map(sealed).collect();
     for index in [sealed[0], sealed[sealed.len() / 2], sealed[sealed.len() - 1]] {
-        named(&reframed(&held, ENCLAVE, index, flip_last), ENCLAVE, index);
+        named(&reframed(&held, ENCLAVE, index, |record| flip_last(record)), ENCLAVE, index);
     }
     // The last event, of which the enclave's log knows no more than that it was about to be.
     let last = starts_of(JOURNAL, &held[JOURNAL]).len() - 2;
@@ -334,7 +334,7 @@ fn of_two_stores_that_are_lost_or_damaged_one_is_named() {
 fn a_run_killed_in_its_setup_sets_up_the_rest_or_names_what_is_lost() {
     let setup = killed_at("included", mission(Immediate, 1));
     let ready = killed_at("ticked", mission(Immediate, 1));
-    flip(&setup, 12, |changed| resume(changed));
+    flip(&setup, 12, resume);
     for (store, name) in NAMES.into_iter().enumerate() {
         let starts = starts_of(store, &setup[store]);
         let (middle, last) = (starts[starts.len() / 2], starts[starts.len() - 2]);
@@ -378,12 +378,11 @@ fn a_finished_journal_tells_the_same_without_its_neighbours() {
         assert_eq!(format!("{:?}", told.outcome), format!("{:?}", whole.outcome), "{what}");
         assert_eq!(disks.bytes()[JOURNAL], held[JOURNAL], "{what}: it is only read");
     }
-    flip(&held, 40, |changed| resume(changed));
+    flip(&held, 40, resume);
     let other = killed_at("observed", mission(Immediate, 2));
-    for store in 0..3 {
-        let error = kept(resume(&with(&held, store, &other)), NAMES[store]);
-        let is_named = matches!(&error, store::Error::OtherRun { file, offset: 8 }
-            if file == NAMES[store]);
+    for (store, name) in NAMES.into_iter().enumerate() {
+        let error = kept(resume(&with(&held, store, &other)), name);
+        let is_named = matches!(&error, store::Error::OtherRun { file, offset: 8 } if file == name);
         assert!(is_named, "{error:?}");
     }
 }

@@ -50,7 +50,7 @@ fn every_slip_is_named_explained_and_given_a_way_out() {
             "the size of the hole does not vary",
         ),
         (
-            "10:9",
+            "10:1",
             "[[policy]]",
             "[rare]\nevent = \"cost_bp\"\ngap = \"9%\"\n[[policy]]",
             "\"cost_bp\" is not one of deficit, drill, recovered",
