@@ -48,7 +48,7 @@ pub enum Circuit {
     Spend,
     /// [`account`].
     Account,
-    /// [`clear`], with eight slots.
+    /// [`mod@clear`], with eight slots.
     Clear,
 }
 

@@ -1,7 +1,7 @@
 //! The relations of the second design, beside the first until contracts and clients have moved to it.
 //!
 //! Four: [`absorb`] appends queued leaves to the entry tree, [`spend`] takes notes out or splits them,
-//! [`account`] moves what an issuer has in and out, [`clear`] settles a round. Each publishes a vector of
+//! [`account`] moves what an issuer has in and out, [`mod@clear`] settles a round. Each publishes a vector of
 //! values, folded into three public inputs ([`pool::second::fold`]), and is written twice: in plain Rust
 //! and in constraints.
 //!

@@ -220,7 +220,7 @@ pub struct Shape {
     pub disclosure: Disclosure,
 }
 
-/// Every fill of [`clear`] is a multiple of this.
+/// Every fill of [`mod@clear`] is a multiple of this.
 pub const LOT: u128 = 1_000;
 
 /// A witness that satisfies the relation, every value drawn from `seed`. The first fill, if any, is of a

@@ -1,6 +1,6 @@
 //! A wallet: what it holds, from a seed and the pool's events alone.
 //!
-//! Every secret is derived from one seed ([`keys`]). A wallet numbers what comes in. What is deposited or
+//! Every secret is derived from one seed (`keys`). A wallet numbers what comes in. What is deposited or
 //! spent to number `i` carries two words, which the pool emits and does not read:
 //!
 //! ```text

@@ -56,7 +56,7 @@ fn every_slip_is_named_explained_and_given_a_way_out() {
             "\"cost_bp\" is not one of deficit, drill, recovered",
         ),
         (
-            "8:7",
+            "9:1",
             "gap = \"3%\"",
             "gap = \"3%\"\nspread = 0.5\n[rare]\ngap = \"0%\"",
             "0% is outside above 0% to 100%",
