@@ -611,7 +611,9 @@ fn policies(top: &mut Table, model: Model) -> Result<Vec<Table>, (String, Reason
         return if listed.is_empty() {
             Ok(vec![name])
         } else {
-            Err(("policy".into(), Reason::Unknown { nearest: None }))
+            let message = "the benchmark has one world and one policy: the book, simulator 12";
+            let hint = Some("leave it out, or use model = \"recovery\"".into());
+            Err(("policy".into(), Reason::Model { message: message.to_owned(), hint }))
         };
     }
     let mut policies = Vec::new();
