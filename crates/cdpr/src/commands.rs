@@ -84,9 +84,13 @@ fn unwritten(error: folder::Error) -> Failure {
 
 /// The known words, after the one that may have been meant.
 fn known_words(found: &str, known: &[&str]) -> String {
+    format!("{}Known: {}", meant_word(found, known), known.join(", "))
+}
+
+/// Asks whether the nearest known word was meant, before a hint that goes on; nothing where none is near.
+fn meant_word(found: &str, known: &[&str]) -> String {
     let meant = study::spec::nearest(found, known);
-    let meant = meant.map(|meant| format!("did you mean {meant:?}? ")).unwrap_or_default();
-    format!("{meant}Known: {}", known.join(", "))
+    meant.map(|meant| format!("did you mean {meant:?}? ")).unwrap_or_default()
 }
 
 /// Bad input: what is wrong, and what to do about it.

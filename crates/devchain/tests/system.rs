@@ -8,6 +8,7 @@ use alloy::primitives::{Address, B256, Bytes, U256, address, b256, bytes, keccak
 use alloy::providers::{DynProvider, Provider as _};
 use alloy::rpc::types::TransactionReceipt;
 use alloy::sol_types::{SolCall as _, SolError};
+use circuits::keys::{Circuit, Keys};
 use devchain::{Genesis, LocalChain};
 use evm::abi::{ConfidentialPoR, DarkPool, EnclaveRegistry, KeystoneForwarder};
 use evm::deploy::{
@@ -697,6 +698,19 @@ impl System {
 
 fn genesis() -> Genesis {
     Genesis::development(START).fund((1..=9).map(|idx| wallet(idx).address()))
+}
+
+/// A circuit's keys: derived once, and read from where an earlier test left them.
+fn development_keys(circuit: Circuit) -> Keys {
+    let name = format!("{}-development.keys", circuit.name());
+    let cached = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let pin = circuit.pinned().keys_sha256;
+    let load = |bytes: Vec<u8>| Keys::from_bytes_of(circuit, &bytes, &pin, CHAIN_ID).ok();
+    std::fs::read(&cached).ok().and_then(load).unwrap_or_else(|| {
+        let keys = Keys::development_of(circuit, CHAIN_ID, |_| ()).unwrap();
+        std::fs::write(&cached, keys.to_bytes()).expect("a target directory can be written");
+        keys
+    })
 }
 
 /// 1 deploys, 2 issues, 7 is an enclave, 8 relays, 9 makes markets.

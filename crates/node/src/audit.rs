@@ -377,14 +377,9 @@ impl Auditor {
             if self.n_events == 0 {
                 // The setup's deposits were told to the enclave as they were made; nothing else of it is the mission's.
                 let n_setup = again.len().saturating_sub(event.facts().len());
-                again = again
-                    .into_iter()
-                    .enumerate()
-                    .filter(|(i, fact)| {
-                        *i >= n_setup || !matches!(fact, Fact::LeavesInserted { .. })
-                    })
-                    .map(|(_, fact)| fact)
-                    .collect();
+                let heard = again.split_off(n_setup);
+                again.retain(|fact| !matches!(fact, Fact::LeavesInserted { .. }));
+                again.extend(heard);
             }
             if again != event.facts() {
                 return Err("the logs of the re-run say something else than the journal".to_owned());

@@ -153,9 +153,7 @@ impl Plan {
                 plan.models(point)?;
             }
         } else if let Some(key) = plan.spec.unused_by_benchmark() {
-            let message = "the benchmark has one world and one policy: the book, simulator 12";
-            let hint = Some("leave it out, or use model = \"recovery\"".into());
-            return Err((key.into(), Reason::Model { message: message.to_owned(), hint }));
+            return Err((key.into(), Reason::not_of_a_benchmark()));
         }
         Ok(plan)
     }

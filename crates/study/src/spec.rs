@@ -191,6 +191,14 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// A key of a world or a policy where the benchmark brings its own.
+    pub(crate) fn not_of_a_benchmark() -> Self {
+        Self::Model {
+            message: "the benchmark has one world and one policy: the book, simulator 12".into(),
+            hint: Some("leave it out, or use model = \"recovery\"".into()),
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -611,9 +619,7 @@ fn policies(top: &mut Table, model: Model) -> Result<Vec<Table>, (String, Reason
         return if listed.is_empty() {
             Ok(vec![name])
         } else {
-            let message = "the benchmark has one world and one policy: the book, simulator 12";
-            let hint = Some("leave it out, or use model = \"recovery\"".into());
-            Err(("policy".into(), Reason::Model { message: message.to_owned(), hint }))
+            Err(("policy".into(), Reason::not_of_a_benchmark()))
         };
     }
     let mut policies = Vec::new();

@@ -11,7 +11,7 @@ use sim::{Faults, Inputs, Plug, Point, Scenario};
 use study::places::{self, Place, Places};
 use study::spec::{SYNTAX_HINT, one_line};
 
-use super::text;
+use super::{meant_word, text};
 use crate::kept::Kept;
 use crate::terminal::{self, Progress, note, say};
 use crate::{Ending, Failure, counts, keys, transcript};
@@ -195,8 +195,7 @@ fn no_scenario(path: &Path) -> Failure {
     let shipped = sim::shipped();
     let known: Vec<&str> = shipped.keys().copied().collect();
     let name = path.to_string_lossy();
-    let nearest = study::spec::nearest(&name, &known);
-    let meant = nearest.map(|nearest| format!("did you mean {nearest:?}? ")).unwrap_or_default();
+    let meant = meant_word(&name, &known);
     bad(anyhow!(
         "--scenario: there is no file and no scenario {name:?}\n  hint: {meant}The program brings {}",
         known.join(", ")

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use alloy::primitives::uint;
 use alloy::sol_types::SolValue as _;
 use circuits::clearing::Witness;
-use circuits::keys::{DEVELOPMENT_CHAIN, Keys};
+use circuits::keys::Circuit;
 use circuits::prove::Prover;
 use circuits::testing::{Shape, consideration_note, maker_note, witness_of};
 use evm::abi::{CashToken, ClearingVerifier, ShieldedPool};
@@ -450,20 +450,7 @@ fn plant(witness: &mut Witness, notes: &[Note]) {
 
 fn prove(witness: &Witness) -> ZkProof {
     static PROVER: OnceLock<Prover> = OnceLock::new();
-    let prover = PROVER.get_or_init(|| {
-        // Derived once, and read from where an earlier test left them.
-        let cached =
-            std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("clearing-development.keys");
-        let pin = circuits::keys::pinned().keys_sha256;
-        let kept = std::fs::read(&cached).ok();
-        let kept = kept.and_then(|bytes| Keys::from_bytes(&bytes, &pin, DEVELOPMENT_CHAIN).ok());
-        let keys = kept.unwrap_or_else(|| {
-            let keys = Keys::development(DEVELOPMENT_CHAIN, |_| ()).unwrap();
-            std::fs::write(&cached, keys.to_bytes()).expect("a target directory can be written");
-            keys
-        });
-        Prover::new(keys).unwrap()
-    });
+    let prover = PROVER.get_or_init(|| Prover::new(development_keys(Circuit::Clearing)).unwrap());
     let (statement, proof) = prover.prove(witness, [1; 32]).unwrap();
     ZkProof {
         proof: proof.to_words().map(U256::from_be_bytes),

@@ -1,10 +1,8 @@
 //! The second pool and its venue with real proofs, from a deposit to the last exit: nothing stands in for a
 //! verifier, and wallets know nothing but the logs.
 
-use std::path::Path as File;
 use std::sync::OnceLock;
 
-use circuits::keys::{Circuit, DEVELOPMENT_CHAIN, Keys as CircuitKeys};
 use circuits::prove::Proof;
 use circuits::second::account::{self, Kind as Move};
 use circuits::second::clear::{self, Round, SLOTS, Slot};
@@ -33,7 +31,7 @@ use pool::status::Disclosure;
 use pool::{Fr, field};
 use primitives::Disclosure as Shown;
 
-use super::{System, config, wallet};
+use super::{System, config, development_keys, wallet};
 
 sol! {
     #[sol(rpc)]
@@ -687,7 +685,8 @@ impl Stage {
     }
 
     async fn deploy(&mut self, name: &str, arguments: &[u8]) -> Address {
-        let artifacts = File::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/artifacts");
+        let artifacts =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/artifacts");
         let text = std::fs::read_to_string(artifacts.join(format!("{name}.json"))).unwrap();
         let artifact: serde_json::Value = serde_json::from_str(&text).unwrap();
         let code: Bytes = artifact["bytecode"].as_str().unwrap().parse().unwrap();
@@ -754,24 +753,7 @@ fn prove<W: Provable>(prover: &Prover<W>, witness: &W) -> (W::Statement, Proof) 
 
 fn provers() -> &'static Provers {
     static PROVERS: OnceLock<Provers> = OnceLock::new();
-    PROVERS.get_or_init(|| {
-        Provers::new(|circuit: Circuit| {
-            // Derived once, and read from where an earlier test left them.
-            let name = format!("{}-development.keys", circuit.name());
-            let cached = File::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-            let pin = circuit.pinned().keys_sha256;
-            let load = |bytes: Vec<u8>| {
-                CircuitKeys::from_bytes_of(circuit, &bytes, &pin, DEVELOPMENT_CHAIN).ok()
-            };
-            let kept = std::fs::read(&cached).ok().and_then(load);
-            kept.unwrap_or_else(|| {
-                let keys = CircuitKeys::development_of(circuit, DEVELOPMENT_CHAIN, |_| ()).unwrap();
-                std::fs::write(&cached, keys.to_bytes())
-                    .expect("a target directory can be written");
-                keys
-            })
-        })
-    })
+    PROVERS.get_or_init(|| Provers::new(development_keys))
 }
 
 fn keys(maker: usize) -> Keys {

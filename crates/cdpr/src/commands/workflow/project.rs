@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::refuse;
 use crate::Failure;
-use crate::commands::{TEXT_MAX, meant, read_to};
+use crate::commands::{TEXT_MAX, meant, meant_word, read_to};
 use crate::terminal::note;
 
 /// The target of a project that has several, when none is asked for.
@@ -315,9 +315,7 @@ impl Rpc {
         }
         let Some(&chains::Chain { selector, .. }) = chains::named(&name) else {
             let known: Vec<&str> = chains::CHAINS.iter().map(|chain| chain.name).collect();
-            let meant = study::spec::nearest(&name, &known)
-                .map(|meant| format!("did you mean {meant:?}? "))
-                .unwrap_or_default();
+            let meant = meant_word(&name, &known);
             return Err(Unusable {
                 name,
                 id: None,
