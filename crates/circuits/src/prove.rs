@@ -1,5 +1,7 @@
 //! Proofs: made, checked and carried to the chain.
 
+use std::sync::OnceLock;
+
 use ark_bn254::{Bn254, Fq, Fq2, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{PrimeField, UniformRand};
@@ -13,8 +15,8 @@ use taceo_groth16::{ConstraintMatrices, LibSnarkReduction};
 use zeroize::Zeroizing;
 
 use crate::{
-    clearing::{self, Assignment, Clearing, Statement, Violation, Witness},
-    keys::{self, ArkRng, Keys, VerifyingKey},
+    clearing::{Assignment, Clearing, Statement, Violation, Witness},
+    keys::{self, ArkRng, Circuit, Keys, VerifyingKey},
     r1cs::R1cs,
 };
 
@@ -105,12 +107,12 @@ pub(crate) fn holds(key: &VerifyingKey, inputs: &[Fr], proof: &Proof) -> bool {
 pub struct Prover(Engine);
 
 impl Prover {
-    /// Synthesises the circuit once.
+    /// The circuit is synthesised for the first proof.
     ///
     /// # Errors
     /// [`Error::Keys`] if the keys are for another circuit.
     pub fn new(keys: Keys) -> Result<Self, Error> {
-        Ok(Self(Engine::new(keys, clearing::r1cs())?))
+        Ok(Self(Engine::new(keys, Circuit::Clearing)?))
     }
 
     /// Constraints of the circuit.
@@ -145,35 +147,42 @@ impl Prover {
     }
 }
 
-/// A circuit's keys and its matrices, so that a proof costs a witness and no synthesis.
+/// A circuit's keys and its matrices. The matrices are made for the first proof and kept, so that a later proof costs a
+/// witness and no synthesis, and whoever starts and proves nothing does not wait for them.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     keys: Keys,
-    matrices: ConstraintMatrices<Fr>,
+    circuit: Circuit,
+    matrices: OnceLock<ConstraintMatrices<Fr>>,
 }
 
 impl Engine {
-    /// Of a circuit's matrices and its keys, if they are.
-    pub(crate) fn new(keys: Keys, r1cs: R1cs) -> Result<Self, keys::Error> {
-        keys.check_circuit(&r1cs)?;
-        let R1cs { n_instance, n_witness, a, b, c } = r1cs;
-        let count = |matrix: &[Vec<_>]| matrix.iter().map(Vec::len).sum();
-        let matrices = ConstraintMatrices {
-            num_instance_variables: n_instance,
-            num_witness_variables: n_witness,
-            num_constraints: a.len(),
-            a_num_non_zero: count(&a),
-            b_num_non_zero: count(&b),
-            c_num_non_zero: count(&c),
-            a,
-            b,
-            c,
-        };
-        Ok(Self { keys, matrices })
+    /// Of a circuit, and keys that say they are for it.
+    pub(crate) fn new(keys: Keys, circuit: Circuit) -> Result<Self, keys::Error> {
+        keys.check_circuit(&circuit.pinned().r1cs_sha256)?;
+        Ok(Self { keys, circuit, matrices: OnceLock::new() })
+    }
+
+    fn matrices(&self) -> &ConstraintMatrices<Fr> {
+        self.matrices.get_or_init(|| {
+            let R1cs { n_instance, n_witness, a, b, c } = self.circuit.r1cs();
+            let count = |matrix: &[Vec<_>]| matrix.iter().map(Vec::len).sum();
+            ConstraintMatrices {
+                num_instance_variables: n_instance,
+                num_witness_variables: n_witness,
+                num_constraints: a.len(),
+                a_num_non_zero: count(&a),
+                b_num_non_zero: count(&b),
+                c_num_non_zero: count(&c),
+                a,
+                b,
+                c,
+            }
+        })
     }
 
     pub(crate) fn n_constraints(&self) -> usize {
-        self.matrices.num_constraints
+        self.matrices().num_constraints
     }
 
     pub(crate) fn keys(&self) -> &Keys {
@@ -188,7 +197,7 @@ impl Engine {
             &self.keys.proving,
             r,
             s,
-            &self.matrices,
+            self.matrices(),
             assignment,
         )
         .map(Proof)
@@ -229,8 +238,6 @@ fn unword(bytes: &[u8; 32]) -> Option<Fq> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::sync::OnceLock;
-
     use ark_ec::{CurveGroup, pairing::Pairing};
     use pool::status::Disclosure;
 

@@ -83,8 +83,8 @@ pub fn verify(key: &VerifyingKey, statement: &impl Published, proof: &Proof) -> 
     if holds(key, &statement.inputs(), proof) { Ok(()) } else { Err(Error::Invalid) }
 }
 
-/// Proves one relation, which its witness names. Keeps the circuit's matrices, so that a proof costs a
-/// witness and no synthesis.
+/// Proves one relation, which its witness names. Keeps the circuit's matrices from the first proof on, so that a later
+/// one costs a witness and no synthesis.
 pub struct Prover<W> {
     engine: Engine,
     witness: PhantomData<fn(&W)>,
@@ -97,12 +97,12 @@ impl<W> core::fmt::Debug for Prover<W> {
 }
 
 impl<W: Provable> Prover<W> {
-    /// Synthesises the circuit once.
+    /// The circuit is synthesised for the first proof.
     ///
     /// # Errors
     /// [`keys::Error::Circuit`] if the keys are for another circuit.
     pub fn new(keys: Keys) -> Result<Self, keys::Error> {
-        let engine = Engine::new(keys, W::Statement::CIRCUIT.r1cs())?;
+        let engine = Engine::new(keys, W::Statement::CIRCUIT)?;
         Ok(Self { engine, witness: PhantomData })
     }
 
