@@ -30,7 +30,8 @@ pub(crate) enum Scope {
     Quick,
     /// What every landing passes.
     Default,
-    /// The rest too: a release build from nothing with its mission, the book, fuzzing for as long as it finds something.
+    /// The rest too: a release build from nothing with its mission, the book, a crash at every moment of a mission, fuzzing
+    /// for as long as it finds something.
     Full,
 }
 
@@ -166,7 +167,7 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
     let messages = "cd conformance/npm && npm ci --ignore-scripts && npm run messages";
     steps.push(Step::with_node("messages", messages, may_skip, conformance::messages));
     let engines = "cd conformance/npm && node build.mjs && CDPR_BUILD_PROJECTS=1 cargo test \
-                   --features cdpr/compiler --test abi --test standard --test surroundings --test typescript --test workflow";
+                   --features cdpr/compiler --test abi --test kept --test standard --test surroundings --test typescript --test workflow";
     steps.push(Step::with_node("engines", engines, may_skip, conformance::engines));
     let temporal = Call::new("cargo test -p temporal --features sdk --locked");
     let inputs = ["Cargo.lock", "crates/temporal", "crates/study", "crates/risk"];
@@ -184,6 +185,9 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
         on_change("temporal", &inputs, scope, || temporal.run())
     }));
     if scope == Scope::Full {
+        let crashes =
+            Call::new("cargo test --locked --test it crashes::").env("CDPR_CRASHES", "all");
+        steps.push(Step::call("crashes", crashes));
         steps.push(Step::new("fuzz", "cargo xtask fuzz", || {
             fuzz::run(None, fuzz::SECONDS).map(|()| Outcome::Passed)
         }));
