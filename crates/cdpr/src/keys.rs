@@ -53,11 +53,15 @@ pub(crate) fn development(chain_id: u64) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// `$XDG_CACHE_HOME/cdpr`, else `~/.cache/cdpr`.
 fn cache_file(pin: &[u8; 32]) -> Option<PathBuf> {
-    let folder = cache_folder(std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME"))?;
     let name = primitives::hex(&pin[..8]);
-    Some(folder.join("cdpr").join(format!("clearing-development-{name}.keys")))
+    Some(cache()?.join(format!("clearing-development-{name}.keys")))
+}
+
+/// `$XDG_CACHE_HOME/cdpr`, else `~/.cache/cdpr`.
+pub(crate) fn cache() -> Option<PathBuf> {
+    let folder = cache_folder(std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME"))?;
+    Some(folder.join("cdpr"))
 }
 
 /// Where this user's caches are. A path that is not absolute is not taken: the XDG base directory specification (0.8)

@@ -1,13 +1,14 @@
 //! Modules over wasmtime: compiled once, each execution in an instance of its own.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use cre::messages::sdk;
 use sha2::{Digest, Sha256};
 use wasmtime::{
-    Caller, Config, Engine, ExternType, Instance, InstancePre, Linker, Memory, OptLevel, Store,
-    Trap, TypedFunc, WasmParams, WasmResults,
+    Cache, CacheConfig, Caller, Config, Engine, ExternType, Instance, InstancePre, Linker, Memory,
+    OptLevel, Store, Trap, TypedFunc, WasmParams, WasmResults,
 };
 
 use crate::error::Stop;
@@ -376,6 +377,23 @@ fn linker(engine: &Engine, module: &wasmtime::Module) -> wasmtime::Result<Linker
     Ok(linker)
 }
 
+static KEPT_IN: OnceLock<PathBuf> = OnceLock::new();
+
+/// Keeps what this process compiles in `folder`, by the hash of module, compiler and settings, and takes from there what is
+/// there. Has to be said before the first module is compiled; of several calls the first counts. A folder that cannot be
+/// written, or a file in it that is damaged, costs time and nothing else.
+///
+/// The folder is this user's own: whoever writes to it writes code that this process runs.
+pub fn keep_compiled_in(folder: PathBuf) {
+    let _ = KEPT_IN.set(folder);
+}
+
+fn cache() -> Option<Cache> {
+    let mut config = CacheConfig::new();
+    config.with_directory(KEPT_IN.get()?);
+    Cache::new(config).ok()
+}
+
 /// The process's engine, with or without counting fuel. One of each, because the deadline's ticks are an
 /// engine's.
 fn engine(counts_fuel: bool) -> Result<&'static Engine, Error> {
@@ -394,6 +412,7 @@ fn engine(counts_fuel: bool) -> Result<&'static Engine, Error> {
         // Every run ends in an error, `proc_exit`'s: it should not walk the stack.
         config.wasm_backtrace_max_frames(None);
         config.generate_address_map(false);
+        config.cache(cache());
         Engine::new(&config).map_err(|error| Error::Engine { reason: words(&error) })
     });
     match made {

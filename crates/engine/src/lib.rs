@@ -30,7 +30,7 @@ mod wasi;
 pub use binary::deploy_form;
 pub use binary::unpack;
 #[cfg(feature = "wasmtime")]
-pub use compiled::Module;
+pub use compiled::{Module, keep_compiled_in};
 pub use error::Error;
 pub use limits::{HttpLimits, Limits};
 #[cfg(not(feature = "wasmtime"))]

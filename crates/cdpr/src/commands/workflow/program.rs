@@ -25,6 +25,10 @@ pub(crate) struct Loaded {
 
 /// Compiles whatever the file is; `checks_types` of TypeScript, where there is what it takes.
 pub(crate) fn load(path: &Path, limits: &Limits, checks_types: bool) -> Result<Loaded, Failure> {
+    #[cfg(feature = "compiler")]
+    if let Some(folder) = crate::keys::cache() {
+        engine::keep_compiled_in(folder.join("modules"));
+    }
     let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
     let refused = |error| refused(path, &error);
     match kind {
