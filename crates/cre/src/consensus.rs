@@ -149,3 +149,5 @@ macro_rules! medians {
 }
 
 medians!(i8, i16, i32, i64, i128, u8, u16, u32, u64, u128, f64, Timestamp, BigInt, Decimal);
+#[cfg(feature = "abi")]
+medians!(alloy_primitives::U256, alloy_primitives::I256);

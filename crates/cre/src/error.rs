@@ -68,6 +68,18 @@ pub enum Error {
     /// A value is of another kind than expected.
     #[error(transparent)]
     Value(#[from] crate::value::ValueError),
+    /// A report is not what it should be.
+    #[error(transparent)]
+    Report(#[from] crate::report::ReportError),
+    /// A contract's bytes are not what its interface says.
+    #[cfg(feature = "abi")]
+    #[error("{signature} does not decode: {text}")]
+    Abi {
+        /// The call or event.
+        signature: &'static str,
+        /// The decoder's reason.
+        text: String,
+    },
     /// A trigger fired for which the workflow has no handler.
     #[error("trigger {id} has no handler: the workflow has {n_handlers}")]
     NoHandler {

@@ -37,6 +37,39 @@ impl Client {
         runtime.call(&self.id, "CallContract", request)
     }
 
+    /// Calls a contract by its interface, at the block that is final.
+    ///
+    /// ```
+    /// use alloy_sol_types::sol;
+    /// use cre::testing::ScriptedHost;
+    /// use cre::{Error, Runtime, evm};
+    ///
+    /// sol! {
+    ///     function totalSupply() external view returns (uint256);
+    /// }
+    /// const TOKEN: [u8; 20] = [7; 20];
+    ///
+    /// fn supply(runtime: &Runtime) -> Result<u64, Error> {
+    ///     let supply = evm::Client::new(1).call(runtime, TOKEN, &totalSupplyCall {}).wait()?;
+    ///     supply.try_into().map_err(Error::workflow)
+    /// }
+    ///
+    /// let host = ScriptedHost::new()
+    ///     .answer_call(1, TOKEN, |_: totalSupplyCall| Ok(alloy_primitives::U256::from(42)));
+    /// assert_eq!(supply(&host.runtime()), Ok(42));
+    /// ```
+    #[cfg(feature = "abi")]
+    pub fn call<C: alloy_sol_types::SolCall<Return: 'static>>(
+        &self,
+        runtime: &Runtime,
+        to: [u8; 20],
+        call: &C,
+    ) -> Promise<C::Return> {
+        self.call_contract(runtime, &CallContractRequest::new(to, call.abi_encode())).and_then(
+            |reply| C::abi_decode_returns(&reply.data).map_err(|error| abi(C::SIGNATURE, &error)),
+        )
+    }
+
     /// Logs of a range of at most 100 blocks.
     pub fn filter_logs(
         &self,
@@ -132,6 +165,27 @@ impl CallContractRequest {
     }
 }
 
+#[cfg(feature = "abi")]
+fn abi(signature: &'static str, error: &alloy_sol_types::Error) -> crate::Error {
+    crate::Error::Abi { signature, text: error.to_string() }
+}
+
+#[cfg(feature = "abi")]
+impl Log {
+    /// The event it is.
+    ///
+    /// # Errors
+    /// [`Error::Abi`](crate::Error::Abi): another event's topic, or data that does not decode.
+    pub fn event<E: alloy_sol_types::SolEvent>(&self) -> Result<E, crate::Error> {
+        let words = self.topics.iter().map(|topic| <[u8; 32]>::try_from(&topic[..]));
+        let topics: Vec<[u8; 32]> = words.collect::<Result<_, _>>().map_err(|_| {
+            let text = "a topic has not 32 bytes".to_owned();
+            crate::Error::Abi { signature: E::SIGNATURE, text }
+        })?;
+        E::decode_raw_log(topics, &self.data).map_err(|error| abi(E::SIGNATURE, &error))
+    }
+}
+
 impl FilterLogTriggerRequest {
     /// All logs of these contracts, at most 5, once their block is final.
     pub fn new(addresses: impl IntoIterator<Item = [u8; 20]>) -> Self {
@@ -147,6 +201,14 @@ impl FilterLogTriggerRequest {
         let values = values.into_iter().map(|value| value.to_vec()).collect();
         self.topics.push(TopicValues { values });
         self
+    }
+
+    /// All logs of one event, of these contracts.
+    #[cfg(feature = "abi")]
+    pub fn of_event<E: alloy_sol_types::SolEvent>(
+        addresses: impl IntoIterator<Item = [u8; 20]>,
+    ) -> Self {
+        Self::new(addresses).with_topic([E::SIGNATURE_HASH.0])
     }
 
     /// As soon as the block is as certain as this.

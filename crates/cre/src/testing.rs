@@ -30,6 +30,8 @@ use prost::{Message, Name};
 use crate::consensus;
 use crate::guest::{RESPONSE_LEN_DEFAULT, base64};
 use crate::host::{Host, Mode};
+#[cfg(feature = "abi")]
+use crate::messages::evm::{CallContractReply, CallContractRequest, CallMsg};
 use crate::messages::sdk::{
     AttributedSignature, AwaitCapabilitiesRequest, AwaitCapabilitiesResponse, AwaitSecretsRequest,
     AwaitSecretsResponse, CapabilityRequest, CapabilityResponse, ExecuteRequest, GetSecretsRequest,
@@ -37,19 +39,24 @@ use crate::messages::sdk::{
     SimpleConsensusInputs, capability_response, secret_response, simple_consensus_inputs,
 };
 use crate::messages::{Any, pack, unpack};
+use crate::report::HEADER_LEN;
 use crate::runtime::{Runtime, TeeRuntime};
 use crate::secret::SecretId;
 use crate::value::Value;
 
-/// Bytes before a report's payload.
-const REPORT_HEADER_LEN: usize = 109;
-
 type Answer = Box<dyn FnMut(&Any) -> Result<Any, String>>;
 
+/// Answers of contracts, by address and selector.
+#[cfg(feature = "abi")]
+type Contracts =
+    Rc<RefCell<BTreeMap<([u8; 20], [u8; 4]), Box<dyn FnMut(&[u8]) -> Result<Vec<u8>, String>>>>>;
+
 /// A host that answers as it is told, and by itself as a DON of one node would: consensus is the observation, and a
-/// report is a header of zeros, the payload and no meaningful signature.
+/// report is a header of version 1 and zeros, the payload and no meaningful signature.
 pub struct ScriptedHost {
     answers: BTreeMap<(String, String), Answer>,
+    #[cfg(feature = "abi")]
+    contracts: BTreeMap<u64, Contracts>,
     secrets: BTreeMap<(String, String), String>,
     now: Option<u64>,
     seed: u64,
@@ -64,6 +71,8 @@ impl ScriptedHost {
     pub fn new() -> Self {
         Self {
             answers: BTreeMap::new(),
+            #[cfg(feature = "abi")]
+            contracts: BTreeMap::new(),
             secrets: BTreeMap::new(),
             now: None,
             seed: 0,
@@ -93,6 +102,35 @@ impl ScriptedHost {
         };
         self.answers.insert((id.to_owned(), method.to_owned()), Box::new(typed));
         self
+    }
+
+    /// Answers a call of a contract, by its interface; of one that is answered already, with this from now on.
+    #[cfg(feature = "abi")]
+    pub fn answer_call<C: alloy_sol_types::SolCall>(
+        mut self,
+        chain_selector: u64,
+        address: [u8; 20],
+        mut answer: impl FnMut(C) -> Result<C::Return, String> + 'static,
+    ) -> Self {
+        let typed = move |data: &[u8]| {
+            let call = C::abi_decode(data).map_err(|error| error.to_string())?;
+            answer(call).map(|returned| C::abi_encode_returns(&returned))
+        };
+        let is_first = !self.contracts.contains_key(&chain_selector);
+        let contracts = self.contracts.entry(chain_selector).or_default().clone();
+        contracts.borrow_mut().insert((address, C::SELECTOR), Box::new(typed));
+        if !is_first {
+            return self;
+        }
+        let id = crate::evm::Client::new(chain_selector);
+        self.answer(id.id(), "CallContract", move |request: CallContractRequest| {
+            let CallMsg { to, data, .. } = request.call.unwrap_or_default();
+            let key = <[u8; 20]>::try_from(&to[..]).ok().zip(data.first_chunk().copied());
+            let mut contracts = contracts.borrow_mut();
+            let answer = key.and_then(|key| contracts.get_mut(&key));
+            let answer = answer.ok_or_else(|| format!("no answer for {data:02x?} of {to:02x?}"))?;
+            Ok(CallContractReply { data: answer(&data)? })
+        })
     }
 
     /// Knows a secret.
@@ -275,7 +313,8 @@ fn agree(inputs: SimpleConsensusInputs) -> Result<Value, String> {
 }
 
 fn sign(request: ReportRequest) -> Result<ReportResponse, String> {
-    let mut raw_report = vec![0; REPORT_HEADER_LEN];
+    let mut raw_report = vec![0; HEADER_LEN];
+    raw_report[0] = 1;
     raw_report.extend(request.encoded_payload);
     Ok(ReportResponse {
         config_digest: vec![0; 32],

@@ -315,6 +315,105 @@ impl TryFrom<Value> for i128 {
     }
 }
 
+/// Solidity's widest integers. Bytes of a magnitude are big-endian, and leading zeros are allowed.
+#[cfg(feature = "abi")]
+mod wide {
+    use alloy_primitives::{I256, Sign, U256};
+
+    use super::{BigInt, Value, ValueError};
+
+    fn magnitude(number: &BigInt) -> Option<U256> {
+        if number.sign == 0 {
+            return Some(U256::ZERO);
+        }
+        let n_zeros = number.abs_val.iter().take_while(|byte| **byte == 0).count();
+        U256::try_from_be_slice(&number.abs_val[n_zeros..])
+    }
+
+    impl From<U256> for BigInt {
+        fn from(number: U256) -> Self {
+            Self { abs_val: number.to_be_bytes_trimmed_vec(), sign: i64::from(!number.is_zero()) }
+        }
+    }
+
+    impl From<I256> for BigInt {
+        fn from(number: I256) -> Self {
+            let (sign, magnitude) = number.into_sign_and_abs();
+            let big = Self::from(magnitude);
+            Self { sign: if sign == Sign::Negative { -big.sign } else { big.sign }, ..big }
+        }
+    }
+
+    impl TryFrom<BigInt> for U256 {
+        type Error = ValueError;
+
+        fn try_from(number: BigInt) -> Result<Self, ValueError> {
+            let expected = "an unsigned 256-bit integer";
+            let magnitude =
+                magnitude(&number).ok_or(ValueError { expected, got: "a longer one" })?;
+            if number.sign < 0 && !magnitude.is_zero() {
+                return Err(ValueError { expected, got: "a negative one" });
+            }
+            Ok(magnitude)
+        }
+    }
+
+    impl TryFrom<BigInt> for I256 {
+        type Error = ValueError;
+
+        fn try_from(number: BigInt) -> Result<Self, ValueError> {
+            let sign = if number.sign < 0 { Sign::Negative } else { Sign::Positive };
+            magnitude(&number)
+                .and_then(|magnitude| Self::checked_from_sign_and_abs(sign, magnitude))
+                .ok_or(ValueError { expected: "a 256-bit integer", got: "a longer one" })
+        }
+    }
+
+    macro_rules! values {
+        ($($type:ty),*) => { $(
+            impl From<$type> for Value {
+                fn from(number: $type) -> Self {
+                    BigInt::from(number).into()
+                }
+            }
+
+            impl TryFrom<Value> for $type {
+                type Error = ValueError;
+
+                fn try_from(value: Value) -> Result<Self, ValueError> {
+                    BigInt::try_from(value)?.try_into()
+                }
+            }
+        )* };
+    }
+    values!(U256, I256);
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn the_ends_of_the_range_come_back_and_what_is_beyond_does_not() {
+            for number in [U256::ZERO, U256::ONE, U256::from(u128::MAX) + U256::ONE, U256::MAX] {
+                assert_eq!(U256::try_from(Value::from(number)), Ok(number));
+            }
+            for number in [I256::MIN, I256::MINUS_ONE, I256::ZERO, I256::ONE, I256::MAX] {
+                assert_eq!(I256::try_from(Value::from(number)), Ok(number));
+            }
+            let beyond = |sign, abs_val| BigInt { abs_val, sign };
+            let long = [vec![1], vec![0; 32]].concat();
+            let half = [vec![0x80], vec![0; 31]].concat();
+            assert!(U256::try_from(beyond(1, long.clone())).is_err());
+            assert!(U256::try_from(beyond(-1, vec![1])).is_err());
+            assert!(I256::try_from(beyond(1, half.clone())).is_err());
+            assert_eq!(I256::try_from(beyond(-1, half)), Ok(I256::MIN));
+            let zeros = [vec![0; 40], vec![7]].concat();
+            assert_eq!(U256::try_from(beyond(1, zeros)), Ok(U256::from(7)));
+            assert_eq!(U256::try_from(beyond(0, long)), Ok(U256::ZERO));
+        }
+    }
+}
+
 /// None if it does not fit. Sign 0 means zero, whatever the bytes.
 fn magnitude(number: &BigInt) -> Option<u128> {
     if number.sign == 0 {
