@@ -7,6 +7,7 @@ mod crates;
 mod licences;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -81,6 +82,11 @@ pub(crate) fn run(bless: bool) -> Result<()> {
     let sources = text(guests::SOURCES).unwrap_or_default();
     findings.extend(tree::check_hashes(&sources, |path| fs::read(root.join(path)).ok()));
     findings.extend(tree::check_sizes(&files));
+    let mut functions = BTreeSet::new();
+    for path in files.keys() {
+        let source = source_of(&root, path).unwrap_or_default();
+        functions.extend(tree::functions(path, &source).map(str::to_owned));
+    }
     for path in files.keys() {
         let Some(source) = source_of(&root, path) else {
             continue;
@@ -89,6 +95,7 @@ pub(crate) fn run(bless: bool) -> Result<()> {
         findings.extend(tree::check_unfinished(path, &source));
         findings.extend(tree::check_links(path, &source, &files, text));
         findings.extend(tree::check_citations(path, &source));
+        findings.extend(tree::check_tests(path, &source, &functions));
     }
     report(&findings)
 }

@@ -167,21 +167,8 @@ impl Chain {
         if self.by_transaction.contains_key(&hash) {
             return Ok(hash);
         }
-        // Without sidecars a blob transaction could be executed, but nobody could get its blobs.
-        let transaction = EthereumTxEnvelope::<TxEip4844>::decode_2718_exact(raw)
-            .map_err(|error| Rejected::Malformed { reason: error.to_string() })?;
-        if transaction.is_eip4844() {
-            return Err(Rejected::Blobs);
-        }
-        let transaction: TxEnvelope = transaction.into();
-        if *transaction.tx_hash() != hash {
-            return Err(Rejected::Malformed { reason: "the encoding is not canonical".into() });
-        }
-        let sender = transaction
-            .recover_signer()
-            .map_err(|_| Rejected::Malformed { reason: "the signature recovers no key".into() })?;
-        let transaction = Recovered::new_unchecked(transaction, sender);
-        let tx_env = TxEnv::from_recovered_tx(transaction.inner(), sender);
+        let transaction = recover(raw)?;
+        let tx_env = TxEnv::from_recovered_tx(transaction.inner(), transaction.signer());
         let env = self.env(self.blocks.len() as u64, self.time);
         let ResultAndState { result, state } = execute(&self.state, &self.hashes, env, tx_env)
             .map_err(|reason| Rejected::Invalid { reason })?;
@@ -193,6 +180,17 @@ impl Chain {
         self.keep(&entry, mark)?;
         self.push(block);
         Ok(hash)
+    }
+
+    /// See [`crate::LocalChain::price`].
+    pub(crate) fn price(&self, raw: &Bytes, rules: SpecId) -> Result<ExecutionResult, Rejected> {
+        let transaction = recover(raw)?;
+        let tx_env = TxEnv::from_recovered_tx(transaction.inner(), transaction.signer());
+        let mut env = self.env(self.blocks.len() as u64, self.time);
+        env.cfg_env.set_spec_and_mainnet_gas_params(rules);
+        env.block_env.gas_limit = u64::MAX;
+        let priced = execute(&self.state, &self.hashes, env, tx_env);
+        priced.map(|outcome| outcome.result).map_err(|reason| Rejected::Invalid { reason })
     }
 
     /// See [`crate::LocalChain::expect`].
@@ -403,6 +401,24 @@ impl Chain {
         self.state.roll_back(to.mark);
         self.time = to.time;
     }
+}
+
+/// A signed transaction and who signed it.
+fn recover(raw: &Bytes) -> Result<Recovered<TxEnvelope>, Rejected> {
+    // Without sidecars a blob transaction could be executed, but nobody could get its blobs.
+    let transaction = EthereumTxEnvelope::<TxEip4844>::decode_2718_exact(raw)
+        .map_err(|error| Rejected::Malformed { reason: error.to_string() })?;
+    if transaction.is_eip4844() {
+        return Err(Rejected::Blobs);
+    }
+    let transaction: TxEnvelope = transaction.into();
+    if *transaction.tx_hash() != keccak256(raw) {
+        return Err(Rejected::Malformed { reason: "the encoding is not canonical".into() });
+    }
+    let sender = transaction
+        .recover_signer()
+        .map_err(|_| Rejected::Malformed { reason: "the signature recovers no key".into() })?;
+    Ok(Recovered::new_unchecked(transaction, sender))
 }
 
 /// One transaction on a state, leaving it as it was. An error is a transaction that no block can

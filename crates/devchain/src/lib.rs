@@ -23,7 +23,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use evm::DEVELOPMENT_CHAIN_ID;
-use evm::alloy::primitives::{Address, B256, U256};
+use evm::alloy::primitives::{Address, B256, Bytes, Log, U256};
+use revm::primitives::hardfork::SpecId;
 use store::{Storage, TornTail};
 
 pub use log::KIND as LOG;
@@ -146,6 +147,27 @@ pub struct TimeError {
     pub now: u64,
 }
 
+/// Whose gas prices a transaction is priced by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// The chain's own: Osaka, the mainnet's since December 2025.
+    Osaka,
+    /// The announced next ones, as far as revm has them: Amsterdam, the execution half of Glamsterdam. State that is
+    /// created costs 1,530 gas a byte (EIP-8037: 97,920 a storage slot), calldata has a higher floor (EIP-7976).
+    Amsterdam,
+}
+
+/// What a transaction would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Priced {
+    /// Whether it would succeed.
+    pub success: bool,
+    /// Gas, all of it: intrinsic, calldata, execution, less refunds.
+    pub gas_used: u64,
+    /// What it would log, in order; nothing if it failed.
+    pub logs: Vec<Log>,
+}
+
 /// A handle on the chain; clones share it.
 #[derive(Clone)]
 pub struct LocalChain {
@@ -186,6 +208,21 @@ impl LocalChain {
     ) -> Result<(Self, Option<TornTail>), store::Error> {
         let (chain, torn) = Chain::open(genesis, Box::new(storage))?;
         Ok((Self::of(chain), torn))
+    }
+
+    /// Executes a signed transaction on the present state by these rules, and keeps nothing. Its block has room for any
+    /// gas limit; everything else is as if it were sent.
+    ///
+    /// # Errors
+    /// [`Rejected`] if no block could hold it.
+    pub fn price(&self, raw: &Bytes, rules: Rules) -> Result<Priced, Rejected> {
+        let rules = match rules {
+            Rules::Osaka => chain::HARDFORK,
+            Rules::Amsterdam => SpecId::AMSTERDAM,
+        };
+        let result = self.lock().chain.price(raw, rules)?;
+        let (success, gas_used) = (result.is_success(), result.tx_gas_used());
+        Ok(Priced { success, gas_used, logs: result.into_logs() })
     }
 
     /// Checks that every one of `transactions` is in a block.

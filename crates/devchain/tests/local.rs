@@ -19,7 +19,7 @@ use alloy::rpc::types::{Filter, TransactionRequest};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::{SolCall as _, SolConstructor, SolError as _, SolEvent as _};
 use alloy::transports::{TransportError, TransportFut};
-use devchain::{Genesis, LocalChain, LocalTransport, ReplayError, RpcError};
+use devchain::{Genesis, LocalChain, LocalTransport, Rejected, ReplayError, RpcError, Rules};
 use evm::abi::{CashToken, PriceFeed};
 use evm::{
     Call, Fees, Patience, RawTransaction, SendError, Wallet, alloy, development_wallets, send,
@@ -30,6 +30,35 @@ use serde_json::{Value, json};
 use store::{FileStorage, MemoryStorage, TornTail};
 
 const START: u64 = 1_678_492_800;
+
+#[test]
+fn a_transaction_is_priced_by_either_rules_and_not_kept() {
+    let chain = chain();
+    submit(&chain, &deploy_feed(0));
+    let before = (chain.tip(), chain.state_root());
+    // Two storage slots that are new, and one that is not.
+    let feed = wallets()[0].address().create(0);
+    let data = PriceFeed::setAnswerCall { answer_: "7".parse().unwrap() }.abi_encode();
+    let answer = wallets()[0].sign(1, Fees::default(), Call::new(feed, data.clone(), 1_000_000));
+    let [today, next] =
+        [Rules::Osaka, Rules::Amsterdam].map(|rules| chain.price(&answer.bytes, rules).unwrap());
+    assert!(today.success && next.success);
+    assert_eq!((today.logs.len(), &next.logs), (1, &today.logs));
+    // A slot costs 97,920 more than what it did not cost before: 20,000.
+    let more = next.gas_used - today.gas_used;
+    assert!((2 * 77_920..2 * 97_920).contains(&more), "{more}");
+    // A limit for today's prices is too low, and then nothing is said.
+    let tight = wallets()[0].sign(1, Fees::default(), Call::new(feed, data, 150_000));
+    assert!(chain.price(&tight.bytes, Rules::Osaka).unwrap().success);
+    let failed = chain.price(&tight.bytes, Rules::Amsterdam).unwrap();
+    assert_eq!((failed.success, failed.gas_used, failed.logs.len()), (false, 150_000, 0));
+    assert_eq!((chain.tip(), chain.state_root()), before);
+
+    let receipt = chain.request("eth_sendRawTransactionSync", json!([answer.bytes])).unwrap();
+    assert_eq!(receipt["gasUsed"], json!(format!("{:#x}", today.gas_used)));
+    let again = chain.price(&answer.bytes, Rules::Osaka).unwrap_err();
+    assert!(matches!(again, Rejected::Invalid { .. }), "{again}");
+}
 
 #[tokio::test]
 async fn standard_provider_deploys_sends_and_reads() {

@@ -28,6 +28,15 @@ use store::MemoryStorage;
 mod forged;
 #[path = "system/second.rs"]
 mod second;
+// The second pool's costs, forgeries of it, and what takes over from what.
+#[path = "system/figures.rs"]
+mod figures;
+#[path = "system/forged_second.rs"]
+mod forged_second;
+#[path = "system/rotation.rs"]
+mod rotation;
+#[path = "system/stage.rs"]
+mod stage;
 
 const START: u64 = 1_678_492_800;
 const CHAIN_ID: u64 = 31337;

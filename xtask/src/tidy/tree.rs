@@ -1,6 +1,6 @@
 //! Claims about the files of the repository.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -205,6 +205,45 @@ fn prose(markdown: &str) -> impl Iterator<Item = (usize, &str)> {
         is_code ^= is_fence;
         (!is_code && !is_fence).then_some((idx + 1, line))
     })
+}
+
+/// Names of the functions that a file declares, in Rust or Solidity.
+pub(super) fn functions<'a>(path: &str, source: &'a str) -> impl Iterator<Item = &'a str> {
+    let keyword = if path.ends_with(".sol") { "function " } else { "fn " };
+    let is_code = path.ends_with(".rs") || path.ends_with(".sol");
+    let after = source.split(keyword).skip(1).filter(move |_| is_code);
+    after.map(|after| after.split(|c: char| !is_of_name(c)).next().unwrap_or_default())
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// A test that a page of the book names to show something is there: a name in `code` of five words or more, or of forge.
+pub(super) fn check_tests(
+    path: &str,
+    markdown: &str,
+    functions: &BTreeSet<String>,
+) -> Vec<Finding> {
+    if !path.starts_with(BOOK) || !path.ends_with(".md") {
+        return Vec::new();
+    }
+    let is_test = |code: &&str| {
+        let of_forge = ["test_", "testFuzz_", "invariant_"].map(|kind| code.strip_prefix(kind));
+        let of_forge = of_forge.into_iter().flatten().any(|rest| !rest.is_empty());
+        let of_rust = code.matches('_').count() >= 4 && !code.contains(char::is_uppercase);
+        code.chars().all(is_of_name) && (of_forge || of_rust)
+    };
+    let mut findings = Vec::new();
+    for (number, line) in prose(markdown) {
+        for name in line.split('`').skip(1).step_by(2).filter(is_test) {
+            if !functions.contains(name) {
+                let what = format!("{path}:{number} names `{name}`, which is no function here");
+                findings.push(Finding::new("tests", what, "name the test that shows it now"));
+            }
+        }
+    }
+    findings
 }
 
 /// No text leans on a document that a clone doesn't have: a note, or a design that has numbers or says things.
@@ -458,6 +497,25 @@ mod tests {
         }
         let fine = "The design does. A design document. Research, and a note.";
         assert!(check_citations("a.md", fine).is_empty());
+    }
+
+    #[test]
+    fn a_test_that_a_page_names_and_nobody_wrote_is_named() {
+        let rust = "fn amounts_do_not_wrap_around() {}\nfn other<T>(x: T) {}";
+        let forge = "    function test_spend_reverts() public {";
+        let found = functions("a.rs", rust).chain(functions("a.sol", forge));
+        let functions = found.map(str::to_owned).collect();
+        let page = "`amounts_do_not_wrap_around`, `test_spend_reverts`, `test_`, `order_hash`, `a_b_c_d`\n\
+                    `amounts_do_not_wrap_round` and `test_spend_pays`\n";
+        assert_eq!(
+            whats(&check_tests("book/src/a.md", page, &functions)),
+            [
+                "book/src/a.md:2 names `amounts_do_not_wrap_round`, which is no function here",
+                "book/src/a.md:2 names `test_spend_pays`, which is no function here",
+            ]
+        );
+        assert!(check_tests("CONTRIBUTING.md", page, &functions).is_empty());
+        assert_eq!(super::functions("a.md", rust).count(), 0);
     }
 
     #[test]

@@ -180,6 +180,7 @@ impl Relation for Assignment {
     fn enforce(&self, cs: &ConstraintSystemRef<Fr>, values: &[Wire]) -> Synthesis<()> {
         let public = Statement::<Wire>::from_values(values).expect("three and the leaves");
 
+        // Book: circuits/absorb.md#appending
         // Otherwise one subtree has many indices, see `PathWires::new`.
         rule(cs, "digits of the index are 0 or 1");
         let path = PathWires::new(cs, &self.path)?;

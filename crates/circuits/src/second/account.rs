@@ -317,6 +317,7 @@ impl Relation for Assignment {
         let public = Statement::<Wire>::from_values(values);
         let amount = &public.amount;
 
+        // Book: circuits/account.md#the-kind
         // Five flags of which one is 1 can say each kind in one way.
         rule(cs, "kind is one of five");
         let flags = privates(cs, &self.flags)?;
@@ -343,6 +344,7 @@ impl Relation for Assignment {
         let salt = &private(cs, &self.salt)?;
         let salt_after = &private(cs, &self.salt_after)?;
 
+        // Book: circuits/account.md#before
         // An account that is there opens. One that is not is 0, which no opening has as its hash: a
         // prover cannot fund what was never opened, nor open what is there, since the pool knows
         // which of the two is stored.
@@ -360,6 +362,7 @@ impl Relation for Assignment {
         rule(cs, "new account has used nothing");
         open.mul_equals(used, &Wire::zero())?;
 
+        // Book: circuits/account.md#what-moves
         // An amount of p − 1 taken would be 1 added, of what the pool pays out.
         rule(cs, "amount is in range");
         range(amount, AMOUNT_BITS)?;
@@ -383,6 +386,7 @@ impl Relation for Assignment {
         let consideration = &(consideration + (fund - take_back) * amount);
         range(consideration, AMOUNT_BITS)?;
 
+        // Book: circuits/account.md#after
         rule(cs, "account becomes what it should");
         hash("account", &[holder, position, consideration, used, salt_after])?
             .enforce_equal(&public.after)

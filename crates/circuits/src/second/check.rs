@@ -105,6 +105,37 @@ impl Subject {
         }
     }
 
+    /// The book's page has a row for each rule, in order, with what it takes: `| rule | why | constraints |`.
+    #[track_caller]
+    pub(super) fn check_page(&self, page: &str) {
+        let mut rules: Vec<(&str, Vec<usize>)> = Vec::new();
+        for (name, rows) in &self.rules {
+            match rules.iter_mut().find(|(known, _)| known == name) {
+                Some((_, costs)) => costs.push(rows.len()),
+                None => rules.push((name, vec![rows.len()])),
+            }
+        }
+        let cost = |costs: &[usize]| match costs {
+            [cost] => cost.to_string(),
+            // Of each slot.
+            [first, rest @ ..] if rest.iter().all(|cost| cost == first) => {
+                format!("{} × {first}", costs.len())
+            }
+            _ => costs.iter().sum::<usize>().to_string(),
+        };
+        let expect: Vec<_> =
+            rules.iter().map(|(name, costs)| format!("{name} | {}", cost(costs))).collect();
+        let cells = page.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
+        let shown: Vec<_> = cells
+            .filter_map(|cells| match cells[..] {
+                ["", "rule" | "---", ..] => None,
+                ["", name, _why, cost, ""] => Some(format!("{name} | {cost}")),
+                _ => None,
+            })
+            .collect();
+        assert!(shown == expect, "the page should have:\n{}", expect.join("\n"));
+    }
+
     /// Variables that can be changed alone and break nothing.
     pub(super) fn n_loose(&self, circuit: Circuit<impl Relation>) -> usize {
         audit::loose_wires(&self.r1cs, &Self::values(circuit)).len()

@@ -1289,6 +1289,7 @@ impl<const N: usize> Relation for Assignment<N> {
         let request = &self.request.private(cs)?;
         let account = &self.account.private(cs)?;
 
+        // Book: circuits/clear.md#the-round
         // What the venue says of the round. Ranges make comparisons below those of integers: of two that
         // are below 2^n, one is at least the other iff their difference is below 2^n.
         rule(cs, "cap is in range");
@@ -1301,6 +1302,7 @@ impl<const N: usize> Relation for Assignment<N> {
         rule(cs, "disclosure is 0 or 1");
         sealed.mul_equals(sealed, sealed)?;
 
+        // Book: circuits/clear.md#the-mandate
         // The mandate opens. It is hashed from packed integers, so ranges are also what makes it one
         // mandate: without them a price could be lent a bit of the expiry beside it.
         rule(cs, "mandate's scale is in range");
@@ -1352,6 +1354,7 @@ impl<const N: usize> Relation for Assignment<N> {
         range(&left, TIME_BITS)?;
         epoch.mul_equals(&mandate.epoch_seconds, &(&public.closed_at - passed))?;
 
+        // Book: circuits/clear.md#request-and-account
         // Request and account open, and are of this mandate: the account's holder is hashed from what the
         // mandate names.
         rule(cs, "request opens");
@@ -1411,6 +1414,7 @@ impl<const N: usize> Relation for Assignment<N> {
         let filled = &linear(flows.iter().map(|flow| (Fr::one(), &flow.fill)), Fr::zero())?;
         let paid = &linear(flows.iter().map(|flow| (Fr::one(), &flow.payout)), Fr::zero())?;
 
+        // Book: circuits/clear.md#what-is-left
         // The request is debited by what was filled.
         rule(cs, "fills are not above what remains");
         let remaining = &(&request.remaining - filled);
@@ -1472,6 +1476,7 @@ impl<const N: usize> Relation for Assignment<N> {
         let committed = gadgets::compress(&(status + Wire::constant(tag("status"))), salt)?;
         (committed - status).mul_equals(sealed, &(&public.status - status))?;
 
+        // Book: circuits/clear.md#the-leaves
         // The leaves enter the venue's tree: see `absorb`. The root before is the one that notes are in.
         rule(cs, "digits of the leaves' index are 0 or 1");
         let path = PathWires::new(cs, &self.path)?;
@@ -1499,6 +1504,7 @@ fn enforce_slot<const N: usize>(
     let (fill, payout) = (&note.fill, &note.payout);
     let nsk = &note.nullifier_secret;
 
+    // Book: circuits/clear.md#a-slot
     // A slot is real if it fills something: that is no choice. Otherwise neither membership nor terms are
     // checked, and a note would come back as change from nowhere.
     rule(cs, "note of nothing filled is empty");

@@ -109,6 +109,7 @@ pub(crate) fn fold(
     values: &[Wire],
     [digest, challenge, sum]: &[Wire; INPUTS],
 ) -> Result<()> {
+    // Book: circuits/second.md#folded-values
     // D commits the prover to its values before the verifier draws z. The capacity is a constant with
     // their number in it, so that no shorter vector has the same sponge.
     rule(cs, "digest is of the values");

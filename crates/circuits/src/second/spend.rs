@@ -502,6 +502,7 @@ impl Relation for Assignment {
         let values = values.to_vec().try_into().expect("as many as the statement has");
         let public = Statement::<Wire>::from_values(values);
 
+        // Book: circuits/spend.md#the-kind
         rule(cs, "announcement is one or not");
         let announce = &public.announce;
         announce.mul_equals(announce, announce)?;
@@ -515,6 +516,7 @@ impl Relation for Assignment {
             made += enforce_output(cs, &public, slot, output)?;
         }
 
+        // Book: circuits/spend.md#the-balance
         // A negative amount would let the outputs be more than the inputs.
         rule(cs, "what leaves is in range");
         range(&public.amount, AMOUNT_BITS)?;
@@ -540,6 +542,7 @@ fn enforce_input(
     let rho = &private(cs, &input.rho)?;
     let in_venue = &private(cs, &input.in_venue)?;
 
+    // Book: circuits/spend.md#an-input
     // An input is real if there is something in it: that is no choice. Otherwise its membership is not
     // checked, and it is not locked: it can be neither announced nor taken for an announced one.
     rule(cs, "dummy is not locked");
@@ -598,6 +601,7 @@ fn enforce_output(
 ) -> Synthesis<Wire> {
     let amount = private(cs, &output.amount)?;
     let inner = private(cs, &output.inner)?;
+    // Book: circuits/spend.md#an-output
     rule(cs, "output is in range");
     range(&amount, AMOUNT_BITS)?;
     // In both directions: a leaf of nothing would take a place in the queue, and something published as 0

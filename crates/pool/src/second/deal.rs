@@ -168,6 +168,26 @@ mod tests {
         assert!(!Scale { up: 1 << 60, down: 1 }.fits());
     }
 
+    /// A token may have any number: what cannot be priced is said to be, and nothing is rounded to 0 or wraps.
+    #[test]
+    fn no_decimals_and_thirty_are_told_apart_from_what_can_be_priced() {
+        let power = 1_000_000_000_000;
+        assert_eq!(Scale::between(30, 18), Some(Scale { up: 1, down: power }));
+        assert_eq!(Scale::between(18, 30), Some(Scale { up: power, down: 1 }));
+        for (one, other) in [(0, 30), (30, 0), (6, 30), (0, u8::MAX), (u8::MAX, 0)] {
+            assert_eq!(Scale::between(one, other), None, "{one} and {other}");
+        }
+        // A whole token of each: at par, and a base unit of the finer one is paid as one of the coarser.
+        let (coarse, fine) = (Scale::between(0, 18), Scale::between(18, 0));
+        let (coarse, fine) = (coarse.expect("in range"), fine.expect("in range"));
+        let whole = 1_000_000_000_000_000_000;
+        assert_eq!(payout_ceil(1, 100_000_000, 0, coarse), Some(whole));
+        assert_eq!(payout_ceil(whole, 100_000_000, 0, fine), Some(1));
+        assert_eq!(payout_ceil(1, 100_000_000, 0, fine), Some(1));
+        // 2^112 units of nothing after the point are more than the finer token can say.
+        assert_eq!(payout_ceil(AMOUNT_END - 1, 100_000_000, 0, coarse), None);
+    }
+
     #[test]
     fn a_payout_is_rounded_up() {
         let at_par = |fill, price, bps| payout_ceil(fill, price, bps, Scale::PAR);

@@ -183,6 +183,11 @@ fn no_wire_is_loose_and_what_is_chosen_determines_the_rest() {
 }
 
 #[test]
+fn the_page_has_every_rule_and_its_cost() {
+    subject().check_page(include_str!("../../../../../book/src/circuits/absorb.md"));
+}
+
+#[test]
 fn the_circuits_cost_what_the_book_says() {
     let counts = [HEIGHT, HEIGHT + 1].map(|height| r1cs(height).n_constraints());
     assert_eq!(counts, CONSTRAINTS);

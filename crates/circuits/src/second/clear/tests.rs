@@ -126,6 +126,12 @@ fn eight_slots_and_sixteen_are_satisfiable_and_cost_what_the_book_says() {
 }
 
 #[test]
+fn the_page_has_every_rule_and_its_cost() {
+    Subject::of(r1cs::<SLOTS>)
+        .check_page(include_str!("../../../../../book/src/circuits/clear.md"));
+}
+
+#[test]
 fn a_statement_is_what_the_pool_makes_of_the_witness() {
     let witness = witness::<FEW>(1, TWO);
     let statement = witness.statement().expect("satisfiable");

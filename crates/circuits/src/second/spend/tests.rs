@@ -457,6 +457,11 @@ fn no_wire_is_loose_and_what_is_chosen_determines_the_rest() {
 }
 
 #[test]
+fn the_page_has_every_rule_and_its_cost() {
+    subject().check_page(include_str!("../../../../../book/src/circuits/spend.md"));
+}
+
+#[test]
 fn the_circuit_costs_what_the_book_says() {
     let r1cs = &subject().r1cs;
     assert_eq!(r1cs.n_constraints(), CONSTRAINTS);
