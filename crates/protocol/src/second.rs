@@ -20,8 +20,9 @@ use crate::{Disclosure, RequestStatus};
 /// Slots of one settlement, the circuit's N. Unused slots are dummies.
 pub const SLOTS: usize = 8;
 
-/// Places of an order set.
-pub const PLACES: u64 = 1_024;
+/// Places of orders in an order set. The tree has one more, the last: there is what the round was cleared under, so
+/// that a round which is cleared again under anything else has another root, another context and other masks.
+pub const PLACES: u64 = 1_023;
 
 /// HPKE `info` of an order envelope; no `aad`. The plaintext is an [`Order`], padded to
 /// [`wire::ENVELOPE_LEN`] less what sealing adds.
@@ -137,8 +138,9 @@ pub struct LockedNote {
 ///
 /// The order takes part in every round that closes at `since` or later and while its note stands: in a tree that was
 /// shown, unspent, not announced before the closing, and the mandate's slot minimum or more. Its place in every
-/// round's order set is [`Self::place`]. Numbers come round after 1,024 envelopes: of two that stand at one place the
-/// larger note is in the set, of equal ones the older receipt; whoever finds its place taken sends the order again.
+/// round's order set is [`Self::place`], of a note that was sent several times the newest receipt's. Places come round
+/// after 1,023 envelopes: of two orders that stand at one place the larger note is in the set, of equal ones the older
+/// receipt; whoever finds its place taken sends the order again.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Receipt {
     /// Counts the envelopes this enclave took, from 0. It is the `receipt` inside the order's leaf.
