@@ -28,6 +28,8 @@ use store::MemoryStorage;
 mod forged;
 #[path = "system/second.rs"]
 mod second;
+#[path = "system/secret.rs"]
+mod secret;
 
 const START: u64 = 1_678_492_800;
 const CHAIN_ID: u64 = 31337;
