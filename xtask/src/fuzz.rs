@@ -23,7 +23,10 @@ const PACKAGES: [(&str, &[&str]); 2] = [
     ("crates/engine/fuzz", &["guest", "host_calls", "modules"]),
     (
         "crates/strangers/fuzz",
-        &["sockets", "evidence", "sealed", "chain", "disk", "messages", "bodies", "files"],
+        &[
+            "sockets", "second", "evidence", "sealed", "chain", "disk", "messages", "bodies",
+            "files",
+        ],
     ),
 ];
 

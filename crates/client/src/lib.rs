@@ -11,6 +11,7 @@ mod issuer;
 mod maker;
 mod market;
 mod note;
+pub mod second;
 mod secrets;
 pub mod view;
 

@@ -35,6 +35,8 @@ mod figures;
 mod forged_second;
 #[path = "system/rotation.rs"]
 mod rotation;
+#[path = "system/secret.rs"]
+mod secret;
 #[path = "system/stage.rs"]
 mod stage;
 

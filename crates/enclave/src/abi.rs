@@ -2,7 +2,7 @@
 //! largest thing in the trusted base; the `evm` crate's encoder is the oracle they are tested against.
 
 use pool::{Fr, field};
-use primitives::{RequestId, keccak256};
+use primitives::{Address, RequestId, keccak256};
 use protocol::abi::{WORD, Word, address, uint};
 use protocol::wire::Configuration;
 
@@ -57,15 +57,6 @@ pub fn settlement_digest(
     inputs: &[Word],
     ciphertexts: &[Vec<u8>],
 ) -> Word {
-    let domain = keccak256(&[
-        &keccak256(&[
-            b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)",
-        ]),
-        &keccak256(&[b"CDPR"]),
-        &keccak256(&[b"1"]),
-        &uint(configuration.chain_id),
-        &address(configuration.dark_pool),
-    ]);
     let settlement = keccak256(&[
         &keccak256(&[b"Settlement(bytes32 requestId,uint64 round,bytes32 publicInputsHash,bytes32 ciphertextsHash)"]),
         &request.0,
@@ -73,5 +64,19 @@ pub fn settlement_digest(
         &keccak256(&[inputs.as_flattened()]),
         &keccak256(&[&uint(WORD as u64), &bytes_array(ciphertexts)]),
     ]);
-    keccak256(&[&[0x19, 0x01], &domain, &settlement])
+    typed_digest(configuration.chain_id, configuration.dark_pool, &settlement)
+}
+
+/// EIP-712's digest of a struct's hash in the domain (`CDPR`, `1`, chain id, `DarkPool`).
+pub(crate) fn typed_digest(chain_id: u64, dark_pool: Address, hash: &Word) -> Word {
+    let domain = keccak256(&[
+        &keccak256(&[
+            b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)",
+        ]),
+        &keccak256(&[b"CDPR"]),
+        &keccak256(&[b"1"]),
+        &uint(chain_id),
+        &address(dark_pool),
+    ]);
+    keccak256(&[&[0x19, 0x01], &domain, hash])
 }

@@ -10,10 +10,13 @@
 
 mod abi;
 mod entropy;
+mod life;
 mod program;
 mod round;
 mod sealed;
+pub mod second;
 mod state;
+mod watch;
 
 pub use abi::{context, pool_id, settlement_digest};
 pub use program::{Error, Program};

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use k256::ecdsa::signature::Verifier as _;
-use k256::ecdsa::{Signature, VerifyingKey};
 use pool::keys::NullifierSecret;
 use pool::mandate::Mandate;
 use pool::note::Note;
@@ -13,26 +11,18 @@ use pool::terms::Terms;
 use pool::tree::Tree;
 use pool::{Fr, field, keys, seal, status};
 use primitives::{
-    Address, Amount, CommitmentHash, Premium, Price, RequestId, Timestamp, decode, encode,
-    secp256k1, sha256,
+    Address, Amount, CommitmentHash, Disclosure, Premium, Price, RequestId, Timestamp, decode,
+    encode, secp256k1, sha256,
 };
-use protocol::attest::{Observed, Opening, Status};
-use protocol::detect::{self, Detector, Observation, Reading};
 use protocol::event::Fact;
 use protocol::matching::{self, Demand, Fill, Offer};
 use protocol::settle::Queue;
-use protocol::wire::{
-    self, Command, Configuration, ENVELOPE_LEN, LockedNote, Order, SignedBrief, Statement,
-    TickNotice,
-};
-use protocol::{Disclosure, RequestStatus, request};
+use protocol::wire::{self, Command, Configuration, ENVELOPE_LEN, LockedNote, Order, SignedBrief};
 
 use crate::entropy::Entropy;
 use crate::program::Error;
+use crate::watch::{self, Client, Rules, Watch};
 use crate::{context, pool_id};
-
-/// Requests that could still be made from recent ticks' commitments: a day of the seed's cron.
-const DEFICITS_MAX: usize = 288;
 
 /// Lines whose notes are still to come, of 0.6 kB each. A deposit takes minutes to be seen; whoever floods this
 /// with notes that never come shuts out those that wait, and no line that stands.
@@ -43,13 +33,10 @@ pub(crate) struct State {
     pub(crate) entropy: Entropy,
     pub(crate) hpke: SecretKey,
     pub(crate) tree: Tree,
-    /// Answer to the last tick that had a quorum.
-    pub(crate) observed: Option<Observed>,
+    pub(crate) watch: Watch,
     /// The round that awaits its settlement.
     pub(crate) round: Option<Round>,
     issuer: Option<Issuer>,
-    detector: Detector,
-    deficits: BTreeMap<(u32, CommitmentHash), pool::request::Request>,
     request: Option<Live>,
     /// Requests seen to open: hearing of one again, after a restart, changes nothing.
     known: BTreeSet<RequestId>,
@@ -131,11 +118,9 @@ impl State {
             entropy,
             hpke,
             tree: Tree::new(),
-            observed: None,
+            watch: Watch::default(),
             round: None,
             issuer: None,
-            detector: Detector::default(),
-            deficits: BTreeMap::new(),
             request: None,
             known: BTreeSet::new(),
             spent: BTreeSet::new(),
@@ -256,123 +241,39 @@ impl State {
     fn is_in_tree(&self, held: &Held) -> bool {
         held.index < self.tree.len() && self.tree.leaf(held.index) == held.note.commitment()
     }
+
     fn observe(
         &mut self,
         tick: u32,
         now: Timestamp,
         statements: &[Option<Vec<u8>>],
     ) -> Result<bool, Error> {
-        let judged = self.observed.as_ref().map_or(0, |observed| observed.tick);
-        if tick <= judged {
-            return if tick == judged { Ok(false) } else { Err(Error::TickOver { tick, judged }) };
-        }
-        let issuer = self.issuer()?;
-        let observations: Vec<Option<Observation>> = statements
-            .iter()
-            .enumerate()
-            .map(|(node_idx, sealed)| self.statement(tick, node_idx, sealed.as_deref()?))
-            .collect();
-        let position = Amount::new(issuer.position.amount)
-            .expect("a position is the sum of proved fills, range-checked");
-        let reading = detect::read(&observations, position, &self.configuration.policy, tick, now);
-        let Ok(reading) = reading else {
-            // It stays open. Else whoever names a far tick, of which nobody spoke, would end all before it.
+        if self.watch.is_judged(tick)? {
             return Ok(false);
-        };
-        self.observed = Some(self.judge(tick, now, &reading, position)?);
-        Ok(true)
-    }
-
-    /// A node's statement, if it opens and the custodian signed it. A node that relays anything else
-    /// has said nothing.
-    fn statement(&self, tick: u32, node_idx: usize, sealed: &[u8]) -> Option<Observation> {
-        let aad = wire::statement_aad(tick, u32::try_from(node_idx).ok()?);
-        let plain = seal::open(&self.hpke, wire::STATEMENT_INFO, &aad, sealed).ok()?;
-        let statement: Statement = decode(&plain).ok()?;
-        let custodian = VerifyingKey::from_sec1_bytes(&self.configuration.custodian).ok()?;
-        let signature = Signature::from_slice(&statement.signature).ok()?;
-        custodian.verify(&statement.observation, &signature).ok()?;
-        decode(&statement.observation).ok()
-    }
-
-    fn judge(
-        &mut self,
-        tick: u32,
-        now: Timestamp,
-        reading: &Reading,
-        position: Amount,
-    ) -> Result<Observed, Error> {
-        let sealed = self.configuration.disclosure == Disclosure::Sealed;
-        let backed = self.detector.observe(reading, self.configuration.policy.readings);
-        let issuer = self.issuer()?;
-        let wanted = if backed { Amount::ZERO } else { reading.gap };
-        let ask = request::ask(wanted, self.configuration.lot).unwrap_or(Amount::MAX).units();
-        let ask = ask.min(Amount::new(issuer.mandate.amount_max).unwrap_or(Amount::MAX).units());
-
-        // Everything below is derived from what was read as well as from the tick, so that a parent who
-        // replays a tick with other statements gets other salts.
-        let notice = TickNotice {
-            liabilities: reading.liabilities,
-            reserves: reading.reserves,
-            position,
-            gap: reading.gap,
-            backed,
-        };
-        let notice = encode(&notice);
-        let seen = sha256(&[&tick.to_be_bytes(), &now.0.to_be_bytes(), &notice]);
-        let salt = |label| field::from_entropy(&self.entropy.derive(label, &[&seen]));
-        let request = pool::request::Request {
-            requested: ask,
-            remaining: ask,
-            instrument: issuer.mandate.instrument,
-            mandate: issuer.mandate.commitment(),
-            gap_band: request::gap_band(wanted, reading.liabilities),
-            salt: salt("request.salt"),
-        };
-        let deficit = CommitmentHash(field::to_bytes(&request.commitment()));
-        let status = if sealed {
-            let commitment = status::commitment(u8::from(backed), salt("status.salt"));
-            Status::Sealed(CommitmentHash(field::to_bytes(&commitment)))
-        } else if backed && reading.below_threshold {
-            Status::Undecided
-        } else {
-            Status::Backed(backed)
-        };
-        let opening = if sealed && self.configuration.schedule.opens_on(tick) {
-            self.opening()
-        } else {
-            None
-        };
-        let ephemeral = self.entropy.derive("tick-notice", &[&seen]);
-        let notice = seal::seal(
-            &issuer.viewing_key,
-            wire::TICK_NOTICE_INFO,
-            &tick.to_be_bytes(),
-            &notice,
-            ephemeral,
-        )
-        .map_err(|_| Error::Unusable {
-            what: "issuer's brief",
-            reason: "its viewing key is not a point",
-        })?;
-        let position = CommitmentHash(field::to_bytes(&issuer.position.commitment()));
-        self.deficits.insert((tick, deficit), request);
-        while self.deficits.len() > DEFICITS_MAX {
-            self.deficits.pop_first();
         }
-        Ok(Observed { tick, now, status, deficit, position, notice, opening })
-    }
-
-    /// An epoch's opening says how the epoch's request ended, and nothing of what happened since: a
-    /// shortfall found during an epoch is the next one's to ask for, and to tell of.
-    fn opening(&self) -> Option<Opening> {
-        let (plain, salt) = self.request.as_ref()?.status?;
-        let status = RequestStatus::from_number(plain)?;
-        Some(Opening {
-            status,
-            salt: field::to_bytes(&salt),
-            recovered: status == RequestStatus::Filled,
-        })
+        let issuer = self.issuer()?;
+        let client = Client {
+            position: Amount::new(issuer.position.amount)
+                .expect("a position is the sum of proved fills, range-checked"),
+            committed: issuer.position.commitment(),
+            mandate: issuer.mandate.commitment(),
+            instrument: issuer.mandate.instrument,
+            ask_max: Amount::new(issuer.mandate.amount_max).unwrap_or(Amount::MAX),
+            lot: self.configuration.lot,
+            viewing_key: issuer.viewing_key,
+            opening: self.request.as_ref().and_then(|live| watch::opening(live.status?)),
+            info: wire::TICK_NOTICE_INFO,
+            notice: |notice, _| encode(&notice),
+        };
+        let rules = Rules {
+            entropy: &self.entropy,
+            hpke: &self.hpke,
+            custodian: &self.configuration.custodian,
+            disclosure: self.configuration.disclosure,
+            policy: &self.configuration.policy,
+            schedule: &self.configuration.schedule,
+        };
+        self.watch.observe(&rules, &client, tick, now, statements)
     }
 
     fn learn(&mut self, fact: &Fact) -> bool {
@@ -382,11 +283,9 @@ impl State {
                 if self.known.contains(id) {
                     return false;
                 }
-                let secret = self.deficits.iter().find(|((_, known), _)| known == commitment);
-                let Some((_, request)) = secret else { return false };
+                let Some(request) = self.watch.request(commitment) else { return false };
                 self.known.insert(*id);
-                let live =
-                    Live { id: *id, premium: *premium, rounds: 0, request: *request, status: None };
+                let live = Live { id: *id, premium: *premium, rounds: 0, request, status: None };
                 self.request = Some(live);
                 self.queue = None;
                 self.round = None;

@@ -19,6 +19,7 @@ pub mod journal;
 pub mod matching;
 pub mod mission;
 pub mod request;
+pub mod second;
 pub mod settle;
 pub mod wire;
 pub mod workflow;

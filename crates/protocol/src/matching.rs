@@ -124,6 +124,21 @@ pub fn clear(offers: &[Offer], demand: &Demand) -> Clearing {
     }
 }
 
+/// Clears one call of at most `fills_max` fills. Beyond that the smallest fill is dropped, ties by commitment hash, and
+/// the rest cleared again: equal offers at the margin become fewer and larger ones, and what is asked for is still
+/// found, if at a premium that the larger offers ask.
+pub fn clear_at_most(mut offers: Vec<Offer>, demand: &Demand, fills_max: usize) -> Clearing {
+    loop {
+        let clearing = clear(&offers, demand);
+        let smallest = clearing.fills.iter().min_by_key(|fill| (fill.amount, fill.id));
+        let Some(smallest) = smallest.filter(|_| clearing.fills.len() > fills_max) else {
+            return clearing;
+        };
+        let dropped = smallest.id;
+        offers.retain(|offer| offer.id != dropped);
+    }
+}
+
 /// The clearing premium and the lots per entry of `book`, which is sorted.
 fn clear_without_minimums(book: &[(Offer, u128)], demand: u128) -> (Premium, Vec<u128>) {
     let supply = |below: Premium| -> u128 {
@@ -276,6 +291,18 @@ mod tests {
         );
     }
 
+    #[test]
+    fn beyond_the_slots_the_smallest_fill_goes_and_the_rest_is_filled_by_fewer() {
+        let equal: Vec<Offer> = (1..=20).map(|id| offer(id, 50, 30, 0)).collect();
+        let clearing = clear_at_most(equal, &demand(80, 100), 4);
+        assert_eq!((clearing.filled(), clearing.fills.len()), (Amount::from_tokens(80), 4));
+        // The last one asks more, and has more than the smallest one inside.
+        let mixed = vec![offer(1, 50, 10, 0), offer(2, 10, 20, 0), offer(3, 50, 60, 0)];
+        let clearing = clear_at_most(mixed, &demand(90, 100), 2);
+        let fills: Vec<u8> = clearing.fills.iter().map(|fill| fill.id.0[0]).collect();
+        assert_eq!((clearing.premium.bps(), fills), (60, vec![1, 3]));
+    }
+
     prop_compose! {
         fn arb_offers()(raw in prop::collection::btree_map(any::<u8>(), (0u64..200, 0u16..120, 0u64..60), 0..12)) -> Vec<Offer> {
             raw.into_iter().map(|(id, (capacity, limit, fill_min))| offer(id, capacity, limit, fill_min)).collect()
@@ -295,6 +322,17 @@ mod tests {
                 prop_assert!(fill.amount.units().is_multiple_of(demand.lot.units()));
                 prop_assert!(offer.premium_min <= clearing.premium);
             }
+        }
+
+        #[test]
+        fn a_round_has_no_more_fills_than_slots_and_leaves_out_only_for_that(
+            offers in arb_offers(), amount in 0u64..900, fills_max in 1usize..6,
+        ) {
+            let demand = demand(amount, 100);
+            let (all, some) = (clear(&offers, &demand), clear_at_most(offers, &demand, fills_max));
+            prop_assert!(some.fills.len() <= fills_max);
+            prop_assert!(some.filled() <= demand.amount);
+            prop_assert!(all.fills.len() > fills_max || some == all);
         }
 
         #[test]

@@ -17,6 +17,11 @@ fn what_crosses_the_sockets_of_measured_programs() {
 }
 
 #[test]
+fn what_crosses_the_enclaves_socket_in_the_second_pool() {
+    stands(list::SECOND);
+}
+
+#[test]
 fn evidence_of_measured_programs() {
     stands(list::EVIDENCE);
 }

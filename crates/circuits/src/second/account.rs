@@ -16,7 +16,7 @@ use ark_relations::gr1cs::ConstraintSystemRef;
 use ark_std::{One, Zero};
 use pool::{
     AMOUNT_BITS, AMOUNT_END, Fr,
-    second::account::{self, Account, Holder},
+    second::account::{self, Account, Holder, Move},
 };
 
 use super::{
@@ -37,26 +37,7 @@ pub const VALUES: usize = 7;
 /// Constraints of the circuit.
 pub const CONSTRAINTS: usize = 2_403;
 
-/// What is done to an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It is made, empty, where none was.
-    Open = 1,
-    /// Consideration is added.
-    Fund = 2,
-    /// Consideration is taken.
-    TakeBack = 3,
-    /// Collateral is taken.
-    Release = 4,
-    /// Only the salt changes, to shut out whoever knew the old one.
-    Resalt = 5,
-}
-
-impl Kind {
-    /// All of them, in the order of their numbers, which begin at 1.
-    pub const ALL: [Self; 5] =
-        [Self::Open, Self::Fund, Self::TakeBack, Self::Release, Self::Resalt];
-}
+pub use pool::second::account::Kind;
 
 // ---------------------------------------------------------------------------------------------------
 // Statement
@@ -164,6 +145,13 @@ pub enum Violation {
 }
 
 impl Witness {
+    /// What an issuer has planned.
+    #[must_use]
+    pub fn of(plan: &Move) -> Self {
+        let Move { kind, context, amount, before, after } = *plan;
+        Self { context, kind, amount, account: before, salt: after.salt }
+    }
+
     /// What is proven about this witness.
     ///
     /// # Errors

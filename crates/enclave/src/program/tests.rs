@@ -1,23 +1,29 @@
-use k256::ecdsa::Signature;
 use k256::ecdsa::signature::Signer as _;
+use k256::ecdsa::{Signature, SigningKey};
 use pool::mandate::Mandate;
 use pool::note::Note;
 use pool::position::Position;
 use pool::{Fr, field, keys, seal};
-use primitives::{Address, Amount, Bytes32, Duration, Premium, Ratio, Timestamp};
+use primitives::{Address, Amount, Bytes32, Duration, Premium, Ratio, decode, encode, secp256k1};
 use protocol::detect::{Observation, Policy, Reserve};
 use protocol::mission::Schedule;
 use protocol::request::Escalation;
-use protocol::wire::{self, BRIEF_INFO, Brief, LockedNote, SignedBrief, Statement};
+use protocol::wire::{self, Answer, BRIEF_INFO, Brief, LockedNote, SignedBrief, Statement};
 use protocol::{Disclosure, Fact};
 
 use super::*;
 
 /// A platform in memory, with the measurement of whatever configuration it is given.
 #[derive(Clone)]
-struct Memory {
+pub(crate) struct Memory {
     configuration: Vec<u8>,
     sealing_key: [u8; 32],
+}
+
+impl Memory {
+    pub(crate) const fn new(configuration: Vec<u8>) -> Self {
+        Self { configuration, sealing_key: [1; 32] }
+    }
 }
 
 impl Platform for Memory {
@@ -135,9 +141,9 @@ fn brief(program: &mut Program<Memory>, signer: &SigningKey, position: u128) -> 
             rho: field::to_bytes(&note.rho),
             index: 0,
         },
-        viewing_key: seal::SecretKey::from_ikm(&[8; 32]).public_key(),
+        viewing_key: SecretKey::from_ikm(&[8; 32]).public_key(),
     };
-    let key = program.booted.as_ref().unwrap().state.hpke.public_key();
+    let key = program.0.booted.as_ref().unwrap().state.hpke.public_key();
     let (signature, recovery) = signer.sign_prehash_recoverable(&brief.digest(&key));
     let mut bytes = signature.to_bytes().to_vec();
     bytes.push(27 + recovery.to_byte());
@@ -179,7 +185,7 @@ fn a_restarted_enclave_continues_and_another_measurement_gets_nothing() {
         .collect();
     let mut again = program([1; 32]);
     assert!(matches!(ask(&mut again, &Command::Restore(entries.clone())).reply, Reply::Done));
-    assert!(again.booted.as_ref().unwrap().state.issuer().is_ok());
+    assert!(again.0.booted.as_ref().unwrap().state.issuer().is_ok());
     // Heard before: answered, not sealed again.
     let (fact, _) = brief(&mut again, &issuer(), 0);
     assert!(ask(&mut again, &Command::Inform(vec![fact])).sealed.is_none());
@@ -187,7 +193,7 @@ fn a_restarted_enclave_continues_and_another_measurement_gets_nothing() {
     let mut changed = program([2; 32]);
     let reply = ask(&mut changed, &Command::Restore(entries)).reply;
     assert!(matches!(reply, Reply::NotRestored { entry: 0 }));
-    assert!(changed.booted.as_ref().unwrap().state.issuer().is_err());
+    assert!(changed.0.booted.as_ref().unwrap().state.issuer().is_err());
 }
 
 /// By its number among what the host keeps, one to a command, the seed's not counted.
@@ -207,7 +213,7 @@ fn an_entry_that_is_not_the_next_one_is_named() {
             matches!(reply, Reply::NotRestored { entry } if entry == named as u64),
             "entry {named}"
         );
-        assert!(again.booted.as_ref().unwrap().state.issuer().is_err(), "nothing is restored");
+        assert!(again.0.booted.as_ref().unwrap().state.issuer().is_err(), "nothing is restored");
     }
 }
 
@@ -239,7 +245,7 @@ fn observe(program: &mut Program<Memory>, tick: u32, reserves: u64) -> Answer {
     });
     let signature: Signature = custodian().sign(&observation);
     let statement = encode(&Statement { observation, signature: signature.to_vec() });
-    let key = program.booted.as_ref().unwrap().state.hpke.public_key();
+    let key = program.0.booted.as_ref().unwrap().state.hpke.public_key();
     let sealed = |node: u32| {
         let aad = wire::statement_aad(tick, node);
         seal::seal(&key, wire::STATEMENT_INFO, &aad, &statement, [6; 32]).unwrap()

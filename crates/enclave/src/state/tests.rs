@@ -1,3 +1,5 @@
+use protocol::RequestStatus;
+
 use super::*;
 use crate::program::tests::configuration;
 

@@ -5,6 +5,7 @@
 
 use crate::{
     AMOUNT_END, Fr,
+    codec::{Error, Reader, Writer},
     hash::{poseidon, tag},
 };
 
@@ -30,7 +31,33 @@ impl Deal {
         let Self { issuer, instrument, consideration_asset, venue, scale } = *self;
         hash([issuer, instrument, consideration_asset, venue, scale.to_element()])
     }
+
+    /// The fields in order, as mandate and terms carry them.
+    pub(super) fn write<const N: usize>(&self, writer: Writer<N>) -> Writer<N> {
+        let Self { issuer, instrument, consideration_asset, venue, scale } = self;
+        [issuer, instrument, consideration_asset, venue]
+            .into_iter()
+            .fold(writer, Writer::field)
+            .put(&scale.up.to_be_bytes())
+            .put(&scale.down.to_be_bytes())
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            issuer: reader.field()?,
+            instrument: reader.field()?,
+            consideration_asset: reader.field()?,
+            venue: reader.field()?,
+            scale: Scale {
+                up: reader.u64("scale's numerator", SCALE_BITS)?,
+                down: reader.u64("scale's denominator", SCALE_BITS)?,
+            },
+        })
+    }
 }
+
+/// Bytes that a deal takes in an encoding.
+pub(super) const DEAL_LEN: usize = 4 * 32 + 2 * 8;
 
 /// [`Deal::hash`] of its parts: issuer, instrument, consideration, venue, scale.
 #[must_use]

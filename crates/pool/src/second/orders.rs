@@ -11,8 +11,10 @@ use crate::{
     hash::{poseidon, tag},
 };
 
-/// Places of a set.
+/// Places of a set, the last of which holds [`round_leaf`].
 pub const PLACES: u64 = 1 << (2 * ORDER_DEPTH);
+/// Places that orders may have.
+pub const ORDERS: u64 = PLACES - 1;
 
 /// `H(tag order.blind, nsk, receipt)`: hides one order in one set after another. Showing it shows neither
 /// the secret nor another receipt's blind.
@@ -31,6 +33,16 @@ pub fn leaf(commitment: Fr, receipt: Fr, place: Fr, nullifier_secret: &Fr) -> Fr
 
 fn blinded(commitment: Fr, receipt: Fr, place: Fr, blind: Fr) -> Fr {
     poseidon(&[tag("order"), commitment, receipt * Fr::from(PLACES) + place, blind])
+}
+
+/// `H(tag order.round, mandate, request, account, premium_cap_bps, salt)`: the leaf at the last place, which no order
+/// has. A context covers the set's root, and only by this leaf what fills depend on besides the orders. Without it a
+/// host that shows a restarted enclave another cap, or an older account, gets a second clearing under the same context,
+/// and the difference of two published results is the difference of two fills. `mandate`, `request` and `account` are
+/// commitments before the round, `salt` is the account's: otherwise anyone could tell an empty set by its root.
+#[must_use]
+pub fn round_leaf([mandate, request, account, premium_cap_bps, salt]: [Fr; 5]) -> Fr {
+    poseidon(&[tag("order.round"), mandate, request, account, premium_cap_bps, salt])
 }
 
 /// An order that a receipt was given for. That the receipt is the enclave's is its signature's business.
@@ -106,10 +118,10 @@ pub enum Error {
 }
 
 impl Receipted {
-    /// Its place in every set, below [`PLACES`].
+    /// Its place in every set, below [`ORDERS`].
     #[must_use]
     pub fn place(&self) -> u64 {
-        self.receipt % PLACES
+        self.receipt % ORDERS
     }
 
     /// Its leaf in every set that it is in.
@@ -190,7 +202,7 @@ mod tests {
     #[test]
     fn an_order_is_in_the_set_or_shown_not_to_be() {
         // The second lap of numbers comes round to the first places.
-        let orders = [receipted(0), receipted(5), receipted(PLACES + 9)];
+        let orders = [receipted(0), receipted(5), receipted(ORDERS + 9)];
         let (tree, round) = set(&orders);
         for order in orders {
             let (shown, path) = (tree.leaf(order.place()), tree.path(order.place(), 0));
@@ -237,10 +249,20 @@ mod tests {
         for another in [
             Receipted { commitment: order.commitment + Fr::from(1), ..order },
             Receipted { blind: order.blind + Fr::from(1), ..order },
-            Receipted { receipt: 5 + PLACES, ..order },
+            Receipted { receipt: 5 + ORDERS, ..order },
         ] {
             let absent = Standing::Absent { instead: shown };
             assert_eq!(another.standing(&round, shown, &path), Ok(absent));
+        }
+    }
+
+    #[test]
+    fn everything_changes_the_rounds_leaf() {
+        let under = [1, 2, 3, 4, 5].map(Fr::from);
+        for at in 0..under.len() {
+            let mut other = under;
+            other[at] += Fr::from(1);
+            assert_ne!(round_leaf(other), round_leaf(under), "{at}");
         }
     }
 }

@@ -58,6 +58,55 @@ pub fn open_issuer(published: Fr, salt: Fr, context: Fr) -> Option<(u128, u128, 
     Some((filled, paid, u16::try_from(premium_bps).ok()?))
 }
 
+/// What a settlement brought, to whoever knows the account's salt before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// Base units of the collateral.
+    pub filled: u128,
+    /// Base units of the consideration.
+    pub paid: u128,
+    /// The premium of every fill, in basis points.
+    pub premium_bps: u16,
+}
+
+/// What a settlement says of account and request, from what the pool emits. What it says to makers is
+/// [`super::wallet::Cleared`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// See [`super::context`].
+    pub context: Fr,
+    /// Where.
+    pub venue: Fr,
+    /// The mandate it was under.
+    pub mandate: Fr,
+    /// When the round closed, Unix seconds.
+    pub closed_at: u64,
+    /// The request's commitment before and after.
+    pub request: [Fr; 2],
+    /// The account's commitment before and after.
+    pub account: [Fr; 2],
+    /// What [`open_issuer`] opens.
+    pub result: Fr,
+}
+
+impl Settled {
+    /// From what the pool emits: the digest, and the values in the order of the relation `clear`. `None` if
+    /// they are fewer than it has beside those of slots, or the time is out of range.
+    #[must_use]
+    pub fn from_posted(posted: &[Fr]) -> Option<Self> {
+        let values = posted.get(1..19)?;
+        Some(Self {
+            context: values[0],
+            venue: values[1],
+            mandate: values[2],
+            closed_at: u64::try_from(field::to_u128(&values[5])?).ok()?,
+            request: [values[7], values[8]],
+            account: [values[9], values[10]],
+            result: values[17],
+        })
+    }
+}
+
 /// The inverse of [`pack`], if nothing is left over.
 fn split<const N: usize>(packed: Fr, widths: [u32; N]) -> Option<[u128; N]> {
     let bytes = field::to_bytes(&packed);

@@ -3,9 +3,13 @@
 //! They are hashed into the note, and a change note keeps the hash, so a fill can neither exceed the
 //! note nor leave the terms, and no signature is needed inside the circuit.
 
-use super::{deal::Deal, pack};
+use super::{
+    deal::{DEAL_LEN, Deal},
+    pack,
+};
 use crate::{
-    Fr, GAP_BAND_BITS, PREMIUM_BITS, PRICE_BITS, TIME_BITS,
+    AMOUNT_BITS, Fr, GAP_BAND_BITS, PREMIUM_BITS, PRICE_BITS, TIME_BITS,
+    codec::{Error, Reader, Writer},
     hash::{poseidon, tag},
 };
 
@@ -30,6 +34,12 @@ pub struct Terms {
     pub expiry: u64,
 }
 
+/// Bytes of [`Terms::to_bytes`].
+pub const TERMS_LEN: usize = 1 + DEAL_LEN + 32 + 2 + 8 + 8 + 16 + 1 + 8;
+
+/// Of the encoding; the first design's is 1.
+const VERSION: u8 = 2;
+
 /// Bits of what [`limits`] packs, in its order.
 pub const LIMIT_BITS: [u32; 5] = [PREMIUM_BITS, PRICE_BITS, PRICE_BITS, GAP_BAND_BITS, TIME_BITS];
 
@@ -46,6 +56,40 @@ impl Terms {
             Fr::from(self.expiry),
         ]);
         hash(self.deal.hash(), self.payout_owner, limits, Fr::from(self.fill_min))
+    }
+
+    /// Encodes as a version byte and the fields in order, big-endian.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; TERMS_LEN] {
+        self.deal
+            .write(Writer::new(VERSION))
+            .field(&self.payout_owner)
+            .put(&self.premium_bps_min.to_be_bytes())
+            .put(&self.price_min.to_be_bytes())
+            .put(&self.price_max.to_be_bytes())
+            .put(&self.fill_min.to_be_bytes())
+            .put(&[self.gap_band_max])
+            .put(&self.expiry.to_be_bytes())
+            .finish()
+    }
+
+    /// Decodes [`Self::to_bytes`].
+    ///
+    /// # Errors
+    /// [`Error`] if length or version is wrong or a field is out of range: such terms could never be
+    /// filled, and are better refused here.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new("terms", bytes, TERMS_LEN, VERSION)?;
+        Ok(Self {
+            deal: Deal::read(&mut reader)?,
+            payout_owner: reader.field()?,
+            premium_bps_min: reader.u16("minimum premium", PREMIUM_BITS)?,
+            price_min: reader.u64("lowest price", PRICE_BITS)?,
+            price_max: reader.u64("highest price", PRICE_BITS)?,
+            fill_min: reader.u128("minimum fill", AMOUNT_BITS)?,
+            gap_band_max: reader.u8(),
+            expiry: reader.u64("expiry", TIME_BITS)?,
+        })
     }
 }
 
@@ -66,9 +110,8 @@ pub fn limits(parts: [Fr; 5]) -> Fr {
 mod tests {
     use super::{super::deal::Scale, *};
 
-    #[test]
-    fn every_field_changes_the_hash() {
-        let terms = Terms {
+    fn example() -> Terms {
+        Terms {
             deal: Deal {
                 issuer: Fr::from(1),
                 instrument: Fr::from(2),
@@ -83,7 +126,12 @@ mod tests {
             fill_min: 9,
             gap_band_max: 10,
             expiry: 11,
-        };
+        }
+    }
+
+    #[test]
+    fn every_field_changes_the_hash_and_survives_its_encoding() {
+        let terms = example();
         let one = Fr::from(1);
         let others = [
             Terms { deal: Deal { issuer: one + one, ..terms.deal }, ..terms },
@@ -97,6 +145,14 @@ mod tests {
         ];
         for other in others {
             assert_ne!(other.hash(), terms.hash());
+            assert_eq!(Terms::from_bytes(&other.to_bytes()), Ok(other));
         }
+    }
+
+    #[test]
+    fn terms_that_could_never_be_filled_are_not_decoded() {
+        let late = Terms { expiry: 1 << TIME_BITS, ..example() }.to_bytes();
+        assert!(Terms::from_bytes(&late).is_err());
+        assert!(Terms::from_bytes(&[0; TERMS_LEN]).is_err(), "another version");
     }
 }

@@ -37,7 +37,7 @@ mod keys;
 mod plan;
 mod state;
 
-pub use events::{Cleared, Cursor, Event, Slot, TreeError, Trees};
+pub use events::{Cleared, Cursor, Event, Slot, TreeError, Trees, cleared_leaves, enter};
 pub use keys::{Keys, Opening, PATH, SEED_LEN_MIN};
 pub use plan::{Input, Output, PlanError, Spend, Wanted};
 

@@ -11,6 +11,7 @@ mod evidence;
 mod files;
 mod messages;
 mod sealed;
+mod second;
 mod sockets;
 
 use primitives::{Decode, Encode, decode, encode};
@@ -24,11 +25,13 @@ pub(crate) use evidence::EVIDENCE;
 pub(crate) use files::FILES;
 pub(crate) use messages::MESSAGES;
 pub(crate) use sealed::SEALED;
+pub(crate) use second::SECOND;
 pub(crate) use sockets::SOCKETS;
 
 /// Every family, by the name of its fuzz target.
-pub(crate) const FAMILIES: [(&str, &[Decoder]); 8] = [
+pub(crate) const FAMILIES: [(&str, &[Decoder]); 9] = [
     ("sockets", SOCKETS),
+    ("second", SECOND),
     ("evidence", EVIDENCE),
     ("sealed", SEALED),
     ("chain", CHAIN),

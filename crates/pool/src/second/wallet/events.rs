@@ -205,24 +205,19 @@ impl Trees {
                     return Err(TreeError::Absorbed { position, count, head, waiting });
                 };
                 let height = if count > 16 { 3 } else { 2 };
-                append(&mut self.entry, leaves, height, *index, *root)?;
+                enter(&mut self.entry, leaves, height, *index, *root)?;
                 let n = leaves.len();
                 self.waiting.drain(..n);
                 self.head += count;
                 Ok(())
             }
             Event::Cleared(Cleared { venue, index, root, slots, .. }) => {
-                let payouts = slots.iter().map(|slot| slot.payout);
-                let leaves: Vec<_> = payouts.chain(slots.iter().map(|slot| slot.change)).collect();
-                let mut height = 0;
-                while 1 << (2 * height) < leaves.len() {
-                    height += 1;
-                }
+                let (leaves, height) = cleared_leaves(slots);
                 if let Some(tree) = self.venues.get_mut(venue) {
-                    return append(tree, &leaves, height, *index, *root);
+                    return enter(tree, &leaves, height, *index, *root);
                 }
                 let mut tree = Tree::new(NOTE_DEPTH);
-                append(&mut tree, &leaves, height, *index, *root)?;
+                enter(&mut tree, &leaves, height, *index, *root)?;
                 self.venues.insert(*venue, tree);
                 Ok(())
             }
@@ -249,8 +244,23 @@ impl Trees {
     }
 }
 
-/// Appends leaves where the pool says they went, if that leads to the root that it says.
-fn append(
+/// The leaves of a settlement, payouts and then changes, and the height of the subtree that they fill up.
+#[must_use]
+pub fn cleared_leaves(slots: &[Slot]) -> (Vec<Fr>, usize) {
+    let payouts = slots.iter().map(|slot| slot.payout);
+    let leaves: Vec<_> = payouts.chain(slots.iter().map(|slot| slot.change)).collect();
+    let mut height = 0;
+    while 1 << (2 * height) < leaves.len() {
+        height += 1;
+    }
+    (leaves, height)
+}
+
+/// Appends leaves as a subtree of `height` where the pool says they went, if that leads to the root that it says.
+///
+/// # Errors
+/// [`TreeError`]; the tree is unchanged.
+pub fn enter(
     tree: &mut Tree,
     leaves: &[Fr],
     height: usize,

@@ -125,6 +125,16 @@ impl Keys {
         entropy
     }
 
+    /// Entropy to seal `message` to `recipient` with, as [`crate::seal::seal`] takes it: no other message or recipient
+    /// draws the same.
+    #[must_use]
+    pub fn envelope(&self, recipient: &[u8; 32], message: &[u8]) -> Zeroizing<[u8; 32]> {
+        let mut entropy = Zeroizing::new([0; 32]);
+        let of = primitives::hex(&primitives::sha256(&[recipient, message]));
+        self.expand(&format!("{PATH}/envelope/{of}"), entropy.as_mut_slice());
+        entropy
+    }
+
     fn opening(&self, spend: &str, nullifier: &str, index: u64) -> Opening {
         Opening {
             spend_secret: SpendSecret::from_element(*self.element(spend, index)),

@@ -1,0 +1,3 @@
+#![no_main]
+
+strangers_fuzz::target!("second");
