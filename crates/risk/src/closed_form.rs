@@ -1,7 +1,7 @@
 //! What can be said without simulating: the formulas of the book's simulator page, each with its source. The
 //! model uses them where it can, and tests compare it with them where it cannot.
 
-use crate::maths::{bisect, normal_cdf, normal_pdf, normal_quantile};
+use crate::maths::{bisect, normal_cdf};
 
 /// The premium that a maker breaks even at, equation (1): `(r τ + ς + q·LGD) / (1 − q)`.
 ///
@@ -84,96 +84,104 @@ pub fn log_normal_cdf(x: f64, median: f64, sd: f64) -> f64 {
     }
 }
 
-/// The holders' game. Source: Morris and Shin (2003), (2004); book, simulator 7.3.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Game {
-    /// α: precision of what all holders know.
-    pub public_precision: f64,
-    /// y: what they know of the liquid share.
-    pub public_mean: f64,
-    /// β: precision of what each sees for itself.
-    pub private_precision: f64,
-    /// κ: cost of leaving over loss if staying.
-    pub kappa: f64,
-}
-
-/// One equilibrium: holders leave below `signal`, the issuer fails below `state`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Equilibrium {
-    /// θ*.
-    pub state: f64,
-    /// x*.
-    pub signal: f64,
-}
-
-impl Game {
-    /// Every solution of (4) with its signal (5), ascending; one to three.
-    ///
-    /// `θ* = Φ((α/√β)(θ* − y) − √((α+β)/β)·Φ⁻¹(κ))`. The difference of the two sides turns where the density
-    /// is √β/α, so each root lies alone between turning points and bisection finds it.
-    ///
-    /// Source: Morris and Shin (2003), "Global games: theory and applications", §3; unique iff α/√β ≤ √(2π).
-    pub fn equilibria(&self) -> Vec<Equilibrium> {
-        let (alpha, beta) = (self.public_precision, self.private_precision);
-        let steepness = alpha / libm::sqrt(beta);
-        let quantile = normal_quantile(self.kappa);
-        let shift = libm::sqrt((alpha + beta) / beta) * quantile;
-        let excess =
-            |theta: f64| theta - normal_cdf(steepness * (theta - self.public_mean) - shift);
-        let mut edges = vec![0.0];
-        let peak = steepness / libm::sqrt(2.0 * core::f64::consts::PI);
-        if peak > 1.0 {
-            let reach = libm::sqrt(2.0 * libm::log(peak));
-            for argument in [-reach, reach] {
-                let theta = self.public_mean + (argument + shift) / steepness;
-                if theta > 0.0 && theta < 1.0 {
-                    edges.push(theta);
-                }
-            }
-        }
-        edges.push(1.0);
-        let last = edges.len() - 1;
-        // Φ lies strictly between 0 and 1, so the ends have known signs even where it rounds to one of them.
-        let signs: Vec<bool> =
-            (0..=last).map(|at| at > 0 && (at == last || excess(edges[at]) > 0.0)).collect();
-        edges
-            .windows(2)
-            .zip(signs.windows(2))
-            .filter(|(_, sign)| sign[0] != sign[1])
-            .map(|(edge, _)| edge)
-            .map(|edge| {
-                let state = bisect(edge[0], edge[1], excess);
-                let signal = ((alpha + beta) * state
-                    - libm::sqrt(alpha + beta) * quantile
-                    - alpha * self.public_mean)
-                    / beta;
-                Equilibrium { state, signal }
-            })
-            .collect()
-    }
-
-    /// Share of holders who withdraw at liquid share `theta`, equation (6): `A(θ) = Φ(√β(x* − θ))`.
-    pub fn withdrawing(&self, equilibrium: Equilibrium, theta: f64) -> f64 {
-        normal_cdf(libm::sqrt(self.private_precision) * (equilibrium.signal - theta))
-    }
-}
-
-/// Mean and standard deviation of a normal cut to `low ..= high`. An end may be infinite.
+/// What leaving gains a holder where all who can act might leave as well. Shares of what is outstanding.
 ///
-/// Source: Johnson, Kotz and Balakrishnan (1994), §13.10.
-pub fn truncated_normal(mean: f64, sd: f64, low: f64, high: f64) -> (f64, f64) {
-    let (a, b) = ((low - mean) / sd, (high - mean) / sd);
-    let mass = normal_cdf(b) - normal_cdf(a);
-    if mass < 1e-12 {
-        // Out in a tail the cut normal crowds at its near end.
-        let near = if mean < low { low } else { high };
-        return (near, (high - low).abs().min(sd) * 1e-3);
+/// With `n` others leaving, the coin pays P = ℓ + min(m·τ, (R − ℓ)/(1 + φ)) of them before the matter is settled. Up to P who
+/// leaves has 1, and who stays what is left over, at most 1. Beyond it redemption is frozen: who was paid has 1, all others w,
+/// what is left over less λ.
+///
+/// Source: the payoffs are those of a coin with a queue, after Goldstein and Pauzner (2005), "Demand-deposit contracts and
+/// the probability of bank runs"; the belief about `n` is Laplacian, after Morris and Shin (2003), "Global games: theory
+/// and applications", section 2; book, simulator 7.3.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Leaving {
+    /// n̄: share of holders who can act before the matter is settled, in (0, 1].
+    pub acting: f64,
+    /// m·τ: what of slow reserves can be sold until then.
+    pub sellable: f64,
+    /// φ: what selling them costs, over what it raises.
+    pub fire_sale: f64,
+    /// λ: what being frozen costs, a share of what is due.
+    pub frozen: f64,
+}
+
+impl Leaving {
+    /// For holders who act with hazard `attention` and a matter settled after `settled_h`, with `liquidation` sold an hour:
+    /// n̄ = 1 − exp(−ωτ), m·τ.
+    pub fn within(
+        attention: f64,
+        settled_h: f64,
+        liquidation: f64,
+        fire_sale: f64,
+        frozen: f64,
+    ) -> Self {
+        Self {
+            // Where nobody acts, what one gains by being the first.
+            acting: -libm::expm1(-(attention * settled_h).max(1e-9)),
+            sellable: liquidation * settled_h,
+            fire_sale,
+            frozen,
+        }
     }
-    let at = |z: f64| if z.is_finite() { normal_pdf(z) } else { 0.0 };
-    let times = |z: f64| if z.is_finite() { z * normal_pdf(z) } else { 0.0 };
-    let drift = (at(a) - at(b)) / mass;
-    let variance = 1.0 + (times(a) - times(b)) / mass - drift * drift;
-    (mean + sd * drift, sd * libm::sqrt(variance.max(0.0)))
+
+    /// P at cover `cover` and liquid share `liquid`.
+    pub fn paid(&self, cover: f64, liquid: f64) -> f64 {
+        liquid + self.sellable.min((cover - liquid).max(0.0) / (1.0 + self.fire_sale))
+    }
+
+    /// Γ: what leaving gains over staying on average over n, uniform from 0 to n̄. Neither share below 0, liquid at most
+    /// cover.
+    ///
+    /// The three stretches of n integrate to logarithms, so this is exact: `(1/n̄) ∫₀^n̄ (leave − stay) dn`.
+    pub fn gain(&self, cover: f64, liquid: f64) -> f64 {
+        let cover = cover.max(0.0);
+        let liquid = liquid.clamp(0.0, cover);
+        let paid = self.paid(cover, liquid);
+        // ∫ 1/(1 − n) from a to b. Nobody is alone in staying.
+        let stretch = |a: f64, b: f64| {
+            let b = b.min(1.0 - 1e-12);
+            if b > a { libm::log1p((b - a) / (1.0 - b)) } else { 0.0 }
+        };
+        let mut sum = 0.0;
+        // Paid out of liquid reserves: who stays bears the hole.
+        let easy = liquid.min(self.acting);
+        if cover < 1.0 {
+            sum += (1.0 - cover) * stretch(0.0, easy);
+        }
+        // Paid by selling: it bears what that costs, once it has eaten the surplus.
+        let surplus = (cover - 1.0).max(0.0);
+        let from = if surplus > 0.0 { liquid + surplus / self.fire_sale } else { easy };
+        let to = paid.min(self.acting);
+        if to > from {
+            let cost = (1.0 - cover) + self.fire_sale * (1.0 - liquid);
+            sum += cost * stretch(from, to) - self.fire_sale * (to - from);
+        }
+        // Frozen.
+        if self.acting > paid && paid > 0.0 {
+            let left = cover - paid - self.fire_sale * (paid - liquid);
+            let kept = (1.0 - self.frozen) * (left / (1.0 - paid)).clamp(0.0, 1.0);
+            sum += paid * (1.0 - kept) * libm::log(self.acting / paid);
+        }
+        (sum / self.acting).max(0.0)
+    }
+}
+
+/// ln(p/(1 − p)), infinite at the ends.
+pub fn log_odds(probability: f64) -> f64 {
+    libm::log(probability) - libm::log1p(-probability)
+}
+
+/// The probability of those log-odds.
+pub fn truth_of(log_odds: f64) -> f64 {
+    1.0 / (1.0 + libm::exp(-log_odds))
+}
+
+/// Log-odds of a hole once a share `paid` of supply has been paid out at par: under a hole the share that could be is
+/// uniform in 0 to 1, so it lasts with probability 1 − `paid`. A certain hole stays certain.
+///
+/// Source: Bayes; that surviving teaches is Angeletos, Hellwig and Pavan (2007), "Dynamic global games of regime change".
+pub fn survived(log_odds: f64, paid: f64) -> f64 {
+    if log_odds == f64::INFINITY { log_odds } else { log_odds + libm::log1p(-paid.clamp(0.0, 1.0)) }
 }
 
 /// Stationary standard deviation of an Ornstein–Uhlenbeck process: σ/√(2κ).
@@ -427,58 +435,219 @@ mod tests {
         }
     }
 
-    fn game(alpha: f64, y: f64) -> Game {
-        Game { public_precision: alpha, public_mean: y, private_precision: 400.0, kappa: 0.25 }
+    /// Frictions of the note's table: ω = 0.02 over a week, 5 % sold, at 2 %, frozen at 0.5 %.
+    fn frictions() -> Leaving {
+        Leaving {
+            sellable: 0.05,
+            fire_sale: 0.02,
+            frozen: 0.005,
+            ..Leaving::within(0.02, 168.0, 0.0, 0.0, 0.0)
+        }
+    }
+
+    fn frictionless(acting: f64) -> Leaving {
+        Leaving { acting, sellable: 0.0, fire_sale: 0.0, frozen: 0.0 }
     }
 
     #[test]
-    fn global_game_thresholds_are_those_of_the_note_to_a_ten_thousandth() {
-        for (alpha, y, expected) in [
-            (0.01, 0.95, &[0.7500][..]),
-            (25.0, 0.95, &[0.6033]),
-            (25.0, 0.75, &[0.7607]),
-            (25.0, 0.55, &[0.8607]),
-            (49.0, 0.95, &[0.0773]),
-            (49.0, 0.75, &[0.7959]),
-            (49.0, 0.55, &[0.9564]),
-            (100.0, 0.75, &[0.0014, 0.7097, 0.9671]),
+    fn a_liquid_coins_hole_is_worth_its_size_times_how_many_may_act() {
+        for (attention, settled_h, factor) in [
+            (0.0015, 24.0, 1.018),
+            (0.0015, 168.0, 1.131),
+            (0.02, 24.0, 1.259),
+            (0.02, 168.0, 3.481),
+            (0.1, 24.0, 2.639),
         ] {
-            let found = game(alpha, y).equilibria();
-            assert_eq!(found.len(), expected.len(), "alpha {alpha}, y {y}: {found:?}");
-            for (found, expected) in found.iter().zip(expected) {
-                near(found.state, *expected, 1e-4);
+            let leaving = Leaving::within(attention, settled_h, 0.01, 0.0, 0.0);
+            let all: f64 = attention * settled_h;
+            near(all / -(-all).exp_m1(), factor, 5e-4);
+            for gap in [1e-6, 0.001, 0.03] {
+                near(leaving.gain(1.0 - gap, 1.0 - gap) / gap, factor, 5e-4);
             }
+        }
+        // Where all may act it is the entropy of the hole, in nats.
+        let all = frictionless(1.0);
+        for (gap, expected) in
+            [(0.001, 0.00791), (0.01, 0.05600), (0.03, 0.13474), (0.08, 0.27877), (0.2, 0.50040)]
+        {
+            near(all.gain(1.0 - gap, 1.0 - gap), expected, 5e-6);
+            let entropy = gap * (1.0 / gap).ln() + (1.0 - gap) * (1.0 / (1.0 - gap)).ln();
+            near(all.gain(1.0 - gap, 1.0 - gap), entropy, 1e-9);
         }
     }
 
     #[test]
-    fn the_information_regimes_of_the_note_give_its_thresholds() {
-        near(game(49.0, 0.72).equilibria()[0].state, 0.848, 5e-4);
-        let (mean, sd) = truncated_normal(0.95, 0.2, f64::NEG_INFINITY, 0.8);
-        near(mean, 0.684, 5e-4);
-        near(sd, 0.096, 5e-4);
-        near(game(49.0, mean).equilibria()[0].state, 0.887, 5e-4);
+    fn what_leaving_gains_is_the_notes_table_in_basis_points() {
+        for (cover, row) in [
+            (1.5, [14.5, 18.4, 16.0, 7.8, 0.0]),
+            (1.0, [18.0, 24.0, 24.0, 17.0, 0.0]),
+            (0.99, [69.0, 125.0, 177.0, 261.0, 348.0]),
+            (0.97, [170.0, 327.0, 484.0, 749.0, 1044.0]),
+        ] {
+            for (liquid, expected) in [0.1, 0.3, 0.5, 0.75, 1.0].into_iter().zip(row) {
+                near(1e4 * frictions().gain(cover, liquid), expected, 0.6);
+            }
+        }
+        for (liquid, expected) in [(0.1, 1032.0), (0.3, 2043.0), (0.5, 3096.0), (0.75, 4890.0)] {
+            near(1e4 * frictions().gain(0.8, liquid), expected, 0.6);
+        }
+        // Who would leave while there is news, at a median cost of half a percent: the ranges of the note.
+        let share = |cover, liquid| log_normal_cdf(frictions().gain(cover, liquid), 0.005, 1.0);
+        near(share(1.5, 0.1), 0.11, 0.005);
+        near(share(1.0, 0.3), 0.24, 0.005);
+        near(share(0.99, 0.1), 0.63, 0.005);
+        near(share(0.99, 1.0), 0.97, 0.005);
+        assert!(share(0.9, 0.1) > 0.85 && share(0.9, 0.9) > 0.99);
+        near(share(0.8, 0.1), 0.999, 5e-4);
+    }
+
+    /// The definition, others at the middle of each of many parts.
+    fn by_hand(leaving: &Leaving, cover: f64, liquid: f64) -> f64 {
+        let parts = 200_000;
+        let paid = liquid + leaving.sellable.min((cover - liquid) / (1.0 + leaving.fire_sale));
+        let sum: f64 = (0..parts)
+            .map(|part| {
+                let n = (f64::from(part) + 0.5) / f64::from(parts) * leaving.acting;
+                let left =
+                    |n: f64| (cover - n - leaving.fire_sale * (n - liquid).max(0.0)) / (1.0 - n);
+                if n <= paid {
+                    1.0 - left(n).min(1.0)
+                } else {
+                    let kept = (1.0 - leaving.frozen) * left(paid).min(1.0);
+                    paid / n + (1.0 - paid / n) * kept - kept
+                }
+            })
+            .sum();
+        sum / f64::from(parts)
     }
 
     #[test]
-    fn every_root_solves_the_equation_and_signal_and_state_agree() {
-        for alpha in [0.0, 10.0, 49.0, 60.0, 100.0, 400.0] {
-            for y in [0.2, 0.5, 0.7, 0.75, 0.9, 1.2] {
-                let game = game(alpha, y);
-                let roots = game.equilibria();
-                assert!(roots.len() == 1 || roots.len() == 3, "{alpha} {y} {roots:?}");
-                for root in roots {
-                    // At the threshold state exactly that share withdraws.
-                    near(game.withdrawing(root, root.state), root.state, 1e-9);
+    fn the_closed_form_of_the_gain_is_the_average_that_defines_it() {
+        for acting in [0.05, 0.5, 0.95] {
+            for (sellable, fire_sale, frozen) in
+                [(0.0, 0.0, 0.0), (0.05, 0.02, 0.005), (0.7, 0.02, 0.0), (0.3, 0.2, 0.02)]
+            {
+                let leaving = Leaving { acting, sellable, fire_sale, frozen };
+                for cover in [0.3_f64, 0.8, 0.97, 1.0, 1.01, 1.04, 1.5] {
+                    for liquid in [0.0, 0.02, 0.3, 0.6, 0.9] {
+                        let liquid = cover.min(liquid);
+                        let (found, wanted) =
+                            (leaving.gain(cover, liquid), by_hand(&leaving, cover, liquid));
+                        near(found, wanted, 1e-4);
+                    }
                 }
             }
         }
     }
 
     #[test]
-    fn perfect_private_information_leaves_one_minus_kappa() {
-        let sharp = Game { private_precision: 1e12, ..game(25.0, 0.95) };
-        near(sharp.equilibria()[0].state, 0.75, 1e-4);
+    fn a_coin_that_can_pay_gives_no_reason_to_leave() {
+        // Cover that pays for selling all that can be sold in time, and no cost of waiting.
+        let leaving = Leaving { frozen: 0.0, ..frictions() };
+        for liquid in [0.0, 0.1, 0.3, 0.5, 0.75, 0.95] {
+            let enough = 1.0 + leaving.fire_sale * leaving.sellable;
+            near(leaving.gain(enough, liquid), 0.0, 1e-15);
+            assert!(leaving.gain(0.999, liquid) > 0.0 || liquid == 0.0, "{liquid}");
+        }
+        for gap in [1e-3, 1e-6, 1e-9] {
+            assert!(frictionless(0.9).gain(1.0 - gap, 1.0 - gap) < 10.0 * gap);
+        }
+        assert_eq!(log_normal_cdf(0.0, 0.005, 1.0), 0.0);
+    }
+
+    #[test]
+    fn a_worse_hole_is_a_better_reason() {
+        for liquid in [0.05, 0.3, 0.7] {
+            let gains: Vec<f64> = [1.2, 1.0, 0.99, 0.97, 0.9, 0.8]
+                .into_iter()
+                .map(|cover| frictions().gain(cover, liquid))
+                .collect();
+            assert!(gains.is_sorted(), "{gains:?}");
+        }
+    }
+
+    #[test]
+    fn surviving_teaches_as_much_as_bayes_says() {
+        for (paid, expected) in [(0.10, 0.278), (0.25, 0.243), (0.50, 0.176), (0.90, 0.041)] {
+            near(truth_of(survived(log_odds(0.3), paid)), expected, 5e-4);
+        }
+        assert_eq!(truth_of(survived(log_odds(1.0), 0.9)), 1.0);
+        assert_eq!(truth_of(survived(log_odds(0.3), 1.0)), 0.0);
+        // A rumour so many times likelier where there is a hole, before and after.
+        for (prior, factor, after) in
+            [(0.005, 3.0, 0.015), (0.005, 50.0, 0.201), (0.2, 10.0, 0.714)]
+        {
+            near(truth_of(log_odds(prior) + libm::log(factor)), after, 1e-3);
+        }
+    }
+
+    /// A second, older account of the same: thresholds of a global game that was survived once.
+    ///
+    /// Source: Angeletos, Hellwig and Pavan (2007), "Dynamic global games of regime change: learning, multiplicity, and the
+    /// timing of attacks", proposition 2, in the terms of Morris and Shin (2003).
+    mod dynamic_game {
+        use super::near;
+        use crate::maths::{bisect, normal_cdf, normal_quantile};
+
+        const COST: f64 = 0.25;
+
+        /// θ* of the static game: `θ* = Φ((α/√β)(θ* − z) − √((α+β)/β)·Φ⁻¹(κ))`, unique for these.
+        fn first(alpha: f64, z: f64, beta: f64) -> f64 {
+            let root = ((alpha + beta) / beta).sqrt();
+            bisect(0.0, 1.0, |theta| {
+                let argument = alpha / beta.sqrt() * (theta - z) - root * normal_quantile(COST);
+                theta - normal_cdf(argument)
+            })
+        }
+
+        /// All thresholds above the one survived, ascending; none: nobody attacks.
+        fn next(alpha: f64, z: f64, beta: f64, survived: f64) -> Vec<f64> {
+            let excess = |theta: f64| {
+                let signal = theta + normal_quantile(theta) / beta.sqrt();
+                let mean = (beta * signal + alpha * z) / (alpha + beta);
+                let root = (alpha + beta).sqrt();
+                let lower = normal_cdf(root * (survived - mean));
+                (normal_cdf(root * (theta - mean)) - lower) / (1.0 - lower) - COST
+            };
+            let parts = 4_000;
+            let at = |part: i32| survived + (1.0 - survived) * f64::from(part) / f64::from(parts);
+            (1..parts - 1)
+                .map(|part| (at(part), at(part + 1)))
+                .filter(|(low, high)| (excess(*low) > 0.0) != (excess(*high) > 0.0))
+                .map(|(low, high)| bisect(low, high, excess))
+                .collect()
+        }
+
+        #[test]
+        fn without_news_a_coin_that_survived_is_not_attacked_again() {
+            let theta = first(25.0, 0.95, 400.0);
+            near(theta, 0.6033, 1e-4);
+            for beta in [400.0, 500.0, 600.0, 700.0, 800.0] {
+                assert!(next(25.0, 0.95, beta, theta).is_empty(), "{beta}");
+            }
+            for (beta, expected) in [
+                (900.0, [0.6497, 0.6718]),
+                (1_000.0, [0.6423, 0.6798]),
+                (2_000.0, [0.6234, 0.7062]),
+                (20_000.0, [0.6080, 0.7381]),
+            ] {
+                let found = next(25.0, 0.95, beta, theta);
+                assert_eq!(found.len(), 2, "{beta} {found:?}");
+                found.iter().zip(expected).for_each(|(found, wanted)| near(*found, wanted, 2e-4));
+            }
+        }
+
+        #[test]
+        fn news_starts_what_waiting_does_not() {
+            let theta = first(25.0, 0.95, 400.0);
+            assert!(next(25.0, 0.90, 400.0, theta).is_empty());
+            assert!(next(25.0, 0.85, 400.0, theta).is_empty());
+            for (z, expected) in [(0.8, [0.6566, 0.7262]), (0.7, [0.6410, 0.7906])] {
+                let found = next(25.0, z, 400.0, theta);
+                assert_eq!(found.len(), 2, "{z} {found:?}");
+                found.iter().zip(expected).for_each(|(found, wanted)| near(*found, wanted, 2e-4));
+            }
+        }
     }
 
     #[test]

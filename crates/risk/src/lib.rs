@@ -32,8 +32,10 @@
 //! - Makers are myopic, truthful and apart unless `makers.waiting`, `shading` and `colluding` say otherwise. Myopic
 //!   makers flatter a rising clock. Waiting is one round of best response; a ring bids its cap only where pivotal.
 //! - `makers.leak`. What leaks is the whole truth, at once, to everybody. A drill that is talked about harms nobody.
-//! - Holders are alike but for size, know the issuer's liquid share with the same precision, and play one equilibrium of
-//!   a static game at every step (`holders.selection` where there are several; [`Outcome::multiple`] says that there were).
+//! - Holders run only on news, and then by what leaving gains if anybody might leave ([`closed_form::Leaving`]). What they
+//!   doubt before any, what leaving costs them and how long they attend are assumed. The price teaches them nothing.
+//! - `makers.fear_unseen`: how much of a run that has not begun is in the price of secrecy. Above one it is a lemons premium,
+//!   and secrecy costs more than telling.
 //! - A recovery attestation restores the belief of before. It does not restore liquid reserves: a coin whose run came
 //!   first can be whole and still fail, so `recovered` and `failed` are not opposites.
 //! - Traders' panic weighs on the price and redeems nothing; holders who leave do. There are no mints, so supply only falls.
@@ -42,6 +44,7 @@
 //! The tests compare orderings, closed forms and published moments. None of that validates a default.
 
 pub mod balance;
+mod belief;
 pub mod bench1;
 pub mod closed_form;
 mod crowd;
@@ -61,7 +64,7 @@ pub mod usdc;
 mod validate;
 
 /// Raised whenever the numbers of a run change: what was made under another is not continued, nor mixed with.
-pub const REVISION: u32 = 3;
+pub const REVISION: u32 = 4;
 
 pub use error::Error;
 pub use fields::Field;
@@ -73,9 +76,7 @@ pub use policy::{
     CdprClock, CdprFixed, CdprPayAsBid, CdprUniform, CdprVcg, CdprWorkflow, Disclosure, Flop, Frax,
     Gyro, Halt, Instrument, Liquity, Mechanism, Nothing, Policy, Reserve, Standby,
 };
-pub use scenario::{
-    Adversary, Holders, Issuer, Kind, Makers, Market, Scenario, Selection, Shock, Tee,
-};
+pub use scenario::{Adversary, Holders, Issuer, Kind, Makers, Market, Scenario, Shock, Tee};
 pub use validate::{schema, validate};
 
 /// Runs `replication` of `seed` in one call; a sweep keeps a [`Model`].

@@ -9,11 +9,14 @@
 //! the CDPR policies; the others have brakes of their own. Not modelled: two feeds that differ, and the trips on
 //! two poor fills and on a premium at its cap, which would stop a ladder before its last rung.
 
+use std::collections::VecDeque;
+
 use protocol::detect::{Detector, Reading};
 
 use crate::balance::{Balance, micros, share_ceil, share_floor};
+use crate::belief::{Beliefs, Books, Known};
 use crate::closed_form::{self, BaseRate, Flag};
-use crate::crowd::{Beliefs, Crowd, Known};
+use crate::crowd::Crowd;
 use crate::panel::{self, Ask, Line, Maker, Patience};
 use crate::plan::{Cdpr, Paid, Plan, Rule, periods};
 use crate::policy::{Disclosure, Flop, Frax, Instrument, Liquity, Policy, Reserve, Standby};
@@ -50,7 +53,9 @@ struct Clocks {
     three_days: u32,
     window: u32,
     closed: (u32, u32),
+    suspension: u32,
     panic_keep: f64,
+    attention_keep: f64,
 }
 
 /// Bytes that a settlement of up to four makers puts on chain: five ciphertexts of 272, 26 public inputs of 32, a proof
@@ -72,7 +77,7 @@ impl Model {
                 if scenario.makers.waiting.0 > 0.0 =>
             {
                 let gap = scenario.shock.gap.0;
-                let credit = panel::credit_cost(&scenario.makers, *instrument, 0.0, false, gap);
+                let credit = panel::credit_cost(&scenario.makers, *instrument, 0.0, gap);
                 Some(Patience::new(scenario, *cap, credit))
             }
             Plan::Cdpr(_)
@@ -99,14 +104,17 @@ impl Model {
                 steps(issuer.closed_at),
                 steps(issuer.closed_at).saturating_add(steps(issuer.closed_for)),
             ),
+            suspension: steps(issuer.suspension),
             panic_keep: libm::exp(-scenario.step.hours() / scenario.market.panic_decay.hours()),
+            attention_keep: libm::exp(
+                -scenario.step.hours() / scenario.holders.attention_decay.hours(),
+            ),
         };
         Ok(Self {
             clocks,
             scenario: scenario.clone(),
             disclosure,
-            // What redemption being shut or unpaid shows, it shows exactly; so does a maker that talks.
-            beliefs: Beliefs::new(scenario, disclosure),
+            beliefs: Beliefs::new(scenario),
             pricing: Pricing::new(scenario),
             patience,
             plan,
@@ -128,19 +136,6 @@ impl Model {
         let run = Run::around(self, seed, replication, median);
         let weight = run.weight;
         (run.finish(Trace::Off), weight)
-    }
-
-    /// The multiple solutions of the holders' game at the start of the shock, for a report: thresholds θ* of the prior,
-    /// ascending. More than one and the outcome depends on `holders.selection`.
-    pub fn thresholds(&self) -> Vec<f64> {
-        let holders = &self.scenario.holders;
-        let game = closed_form::Game {
-            public_precision: holders.prior_precision.0,
-            public_mean: holders.prior.0,
-            private_precision: holders.private_precision.0,
-            kappa: holders.kappa.0,
-        };
-        game.equilibria().iter().map(|equilibrium| equilibrium.state).collect()
     }
 }
 
@@ -179,7 +174,17 @@ struct Run<'m> {
     memory: f64,
     /// Illiquid reserves that may still be sold in this step.
     sellable: i64,
-    withdrawing: f64,
+    /// Coins handed in that wait to be paid, by the step they came in, oldest first; and their sum.
+    queue: VecDeque<(u32, i64)>,
+    waiting: i64,
+    /// a: 1 while there is news, falling after it, 0 before any.
+    attention: f64,
+    /// Supply when the news began.
+    supply_at_news: Option<i64>,
+    /// What holders last went by, and A of it: most steps change nothing of it.
+    believed: Option<(Known, Books, f64, f64)>,
+    /// What the shock took and nobody has replaced.
+    missing: i64,
 
     truth: Truth,
     shock_step: u32,
@@ -358,7 +363,12 @@ impl<'m> Run<'m> {
             discount: 0.0,
             memory: 0.0,
             sellable: 0,
-            withdrawing: 0.0,
+            queue: VecDeque::new(),
+            waiting: 0,
+            attention: 0.0,
+            supply_at_news: None,
+            believed: None,
+            missing: 0,
             shock_step,
             tee,
             detector: Detector::default(),
@@ -411,7 +421,7 @@ impl<'m> Run<'m> {
             let is_dark = self.tee.at(f64::from(step) * self.step_h);
             self.read(step, is_dark);
             let known = self.known(step);
-            let hazard = self.hazard(known);
+            let hazard = self.hazard(step, known);
             self.flow(step, hazard, known);
             self.premium = 0.0;
             if let Some(mut drive) = self.drive.take() {
@@ -437,10 +447,10 @@ impl<'m> Run<'m> {
     /// The shock, out of liquid reserves: book, simulator 7.1.
     fn strike(&mut self) {
         let amount = share_ceil(self.supply_start, self.truth.gap);
-        match self.model.scenario.shock.kind {
-            Kind::Solvency => _ = self.balance.lose(amount),
-            Kind::Liquidity => _ = self.balance.block(amount),
-        }
+        self.missing = match self.model.scenario.shock.kind {
+            Kind::Solvency => self.balance.lose(amount),
+            Kind::Liquidity => self.balance.block(amount),
+        };
     }
 
     /// What is to be raised: the gap, or what a drill still asks for.
@@ -557,7 +567,9 @@ impl<'m> Run<'m> {
         self.leaked |= self.stage == Stage::Open && step >= self.leaks_at;
         let is_rumoured = shock.rumour.0 > 0.0 && step >= self.shock_step;
         let believed = if is_rumoured { Known::Rumour } else { Known::Prior };
-        let known = if self.broken || self.halted || (self.leaked && self.stage == Stage::Open) {
+        let is_shut = self.broken || self.halted || self.waiting > 0;
+        let known = if is_shut || (self.leaked && self.stage == Stage::Open) {
+            // What redemption being shut or unpaid shows, it shows exactly; so does a maker that talks.
             Known::Public
         } else if self.stage == Stage::Open {
             match self.model.disclosure {
@@ -584,14 +596,62 @@ impl<'m> Run<'m> {
         known
     }
 
-    /// Hazard of leaving per hour, equation (6).
-    fn hazard(&mut self, known: Known) -> f64 {
+    /// Hazard of leaving per hour, equation (6): calm, and a run while there is news.
+    fn hazard(&mut self, step: u32, known: Known) -> f64 {
         let holders = &self.model.scenario.holders;
-        let (withdrawing, multiple) =
-            self.model.beliefs.withdrawing(known, self.balance.liquid_share());
-        self.withdrawing = withdrawing;
-        self.outcome.multiple |= multiple;
-        holders.calm.0 + holders.attention.0 * withdrawing
+        let is_told = match known {
+            Known::Prior | Known::Rumour => false,
+            Known::Flag | Known::Range => true,
+            // A figure that shows nothing missing is an answer, and no news.
+            Known::Public => self.broken || self.halted || self.waiting > 0 || self.missing > 0,
+        };
+        let is_heard = self.model.scenario.shock.rumour.0 > 0.0 && step == self.shock_step;
+        if is_told || is_heard {
+            self.attention = 1.0;
+            self.supply_at_news.get_or_insert(self.balance.supply);
+        } else {
+            self.attention *= self.model.clocks.attention_keep;
+        }
+        // Below a millionth nobody looks.
+        if self.attention < 1e-6 {
+            return holders.calm.0;
+        }
+        let at_news = self.supply_at_news.unwrap_or(self.balance.supply).max(1);
+        let paid = 1.0 - self.balance.supply as f64 / at_news as f64;
+        let books = self.books(self.missing);
+        let leaving = match self.believed {
+            Some((last, seen, since, leaving)) if (last, seen, since) == (known, books, paid) => {
+                leaving
+            }
+            _ => self.model.beliefs.leaving(known, &books, paid),
+        };
+        self.believed = Some((known, books, paid, leaving));
+        holders.calm.0 + holders.attention.0 * self.attention * leaving
+    }
+
+    /// The books without what is `missing`, and that.
+    fn books(&self, missing: i64) -> Books {
+        let supply = self.balance.supply.max(1) as f64;
+        // A drill's hole is in no balance.
+        let taken = self.missing as f64;
+        let lost = match self.model.scenario.shock.kind {
+            Kind::Solvency => taken,
+            Kind::Liquidity => 0.0,
+        };
+        let reserves = (self.balance.liquid + self.balance.illiquid) as f64 + lost;
+        Books {
+            cover: reserves / supply,
+            liquid: (self.balance.liquid as f64 + taken) / supply,
+            missing: missing as f64 / supply,
+        }
+    }
+
+    /// Share of holders who makers reckon will leave: those whom the figure would move where it is public, else by
+    /// `makers.fear_unseen` as many, which may be more than there are: it is a fear, and a factor of what they add to q.
+    fn run_feared(&self, is_public: bool) -> f64 {
+        let missing = if self.truth.drill { self.drill } else { self.missing };
+        let all = self.model.beliefs.leaving_if_known(&self.books(missing));
+        if is_public { all } else { all * self.model.scenario.makers.fear_unseen.0 }
     }
 
     /// What each of `coins` pays that are handed in together.
@@ -638,30 +698,41 @@ impl<'m> Run<'m> {
         let liquidation = self.model.scenario.issuer.liquidation.0;
         self.sellable = share_floor(self.supply_start, (liquidation * self.step_h).min(1.0));
 
+        if is_open {
+            allowance -= self.serve(allowance);
+        }
         let coins = self.crowd.leave(step, hazard * self.step_h) as f64 * self.kept;
-        let coins = micros(libm::floor(coins)).min(self.balance.supply);
+        let coins = micros(libm::floor(coins)).min(self.balance.supply - self.waiting);
         let at_issuer = coins.min(allowance);
         let payout = self.payout(at_issuer);
         let is_better = payout > 1.0 - self.discount;
         let at_issuer = if is_better { at_issuer } else { 0 };
-        let taken = self.redeem(at_issuer, payout);
-        allowance -= taken;
-        let sold = coins - taken;
+        self.hand_in(at_issuer, payout, step);
+        allowance -= at_issuer;
+        let sold = coins - at_issuer;
         self.inventory += sold;
         self.outcome.holder_loss += share_ceil(sold, self.discount.clamp(0.0, 1.0));
 
         let rate = if is_open { market.unwind_open.0 } else { market.unwind_closed.0 };
         let share = -libm::expm1(-rate * self.step_h);
-        let unwound = share_floor(self.inventory, share).min(self.balance.supply);
+        let unwound = share_floor(self.inventory, share).min(self.balance.supply - self.waiting);
         if is_open {
             let handed_in = unwound.min(allowance);
             let payout = self.payout(handed_in);
             if payout > 1.0 - self.discount {
-                self.inventory -= self.redeem(handed_in, payout);
+                self.hand_in(handed_in, payout, step);
+                self.inventory -= handed_in;
             }
-        } else if !is_open {
+        } else {
             // Sold on to holders who stay.
             self.inventory -= unwound;
+        }
+        // A halt does not stop the clock of who waits; opening hours do.
+        let oldest = self.queue.front().map_or(step, |(since, _)| *since);
+        if !is_weekend && step - oldest > self.model.clocks.suspension {
+            self.broken = true;
+            self.stage = Stage::Lost;
+            self.outcome.failed = true;
         }
         let panic = if self.news.is_some() && self.stage != Stage::Met {
             let weight = self.model.beliefs.weight(known);
@@ -674,8 +745,37 @@ impl<'m> Run<'m> {
         self.pressure = self.pressure * (1.0 - share) + panic * self.step_h;
     }
 
-    /// Redeems up to `coins`; selling illiquid reserves where liquid ones do not suffice, and failing where neither do.
-    fn redeem(&mut self, coins: i64, payout: f64) -> i64 {
+    /// Hands in `coins`: paid at once where nobody waits and there is enough, else they wait.
+    fn hand_in(&mut self, coins: i64, payout: f64, step: u32) {
+        let paid = if self.queue.is_empty() { self.pay(coins, payout) } else { 0 };
+        let rest = coins - paid;
+        if rest > 0 {
+            self.queue.push_back((step, rest));
+            self.waiting += rest;
+        }
+    }
+
+    /// Pays those who wait, oldest first, at most `allowance` of coins; returns how many.
+    fn serve(&mut self, allowance: i64) -> i64 {
+        let coins = self.waiting.min(allowance);
+        let paid = self.pay(coins, self.payout(coins));
+        let mut rest = paid;
+        while rest > 0
+            && let Some((_, oldest)) = self.queue.front_mut()
+        {
+            let part = rest.min(*oldest);
+            *oldest -= part;
+            rest -= part;
+            if *oldest == 0 {
+                self.queue.pop_front();
+            }
+        }
+        self.waiting -= paid;
+        paid
+    }
+
+    /// Pays for up to `coins`, selling illiquid reserves where liquid ones do not suffice; returns for how many.
+    fn pay(&mut self, coins: i64, payout: f64) -> i64 {
         if coins <= 0 {
             return 0;
         }
@@ -687,14 +787,7 @@ impl<'m> Run<'m> {
         }
         let mut taken = coins;
         if owed > self.balance.liquid {
-            self.broken = true;
-            self.stage = Stage::Lost;
-            self.outcome.failed = true;
-            taken = if payout > 0.0 {
-                micros(self.balance.liquid as f64 / payout).min(coins)
-            } else {
-                0
-            };
+            taken = micros(libm::floor(self.balance.liquid as f64 / payout)).min(coins);
         }
         let paid = share_floor(taken, payout).min(self.balance.liquid);
         if let Plan::Liquity(liquity) = &self.model.plan {
@@ -734,8 +827,8 @@ impl<'m> Run<'m> {
     /// What makers ask now beyond their own cost: for the risk of loss, and for a token what the sale does to its price.
     fn surcharge(&self, instrument: Instrument, is_public: bool) -> f64 {
         let parameters = &self.model.scenario.makers;
-        let credit =
-            panel::credit_cost(parameters, instrument, self.withdrawing, is_public, self.asked);
+        let run = self.run_feared(is_public);
+        let credit = panel::credit_cost(parameters, instrument, run, self.asked);
         let value = self.model.scenario.issuer.token_value.0;
         match instrument {
             Instrument::GovernanceToken if value > 0 => {
@@ -784,6 +877,7 @@ impl<'m> Run<'m> {
             self.makers[maker].in_request += closed;
             return;
         }
+        self.missing = (self.missing - closed).max(0);
         match instrument {
             Instrument::SecuredRepo | Instrument::JuniorNote => self.balance.fill(amount, pay),
             Instrument::GovernanceToken | Instrument::FirstLoss => self.balance.raise(amount),
@@ -921,6 +1015,7 @@ impl<'m> Run<'m> {
         let amount = need.min(self.first_loss);
         if amount > 0 && !self.truth.drill {
             self.first_loss -= amount;
+            self.missing = (self.missing - amount).max(0);
             self.balance.raise(amount);
         }
     }
@@ -957,6 +1052,13 @@ impl<'m> Run<'m> {
         let kept = self.balance.supply as f64 / before;
         self.kept *= kept;
         self.inventory = micros(libm::floor(self.inventory as f64 * kept));
+        self.waiting = 0;
+        for (_, coins) in &mut self.queue {
+            *coins = micros(libm::floor(*coins as f64 * kept));
+            self.waiting += *coins;
+        }
+        self.queue.retain(|(_, coins)| *coins > 0);
+        self.missing = 0;
         self.outcome.failed = true;
         self.stage = Stage::Lost;
         self.was_cut = true;
@@ -1248,6 +1350,9 @@ impl<'m> Run<'m> {
     fn settle_stage(&mut self, step: u32) {
         if self.stage == Stage::Open && !self.broken && self.need() <= 0 {
             self.stage = Stage::Met;
+            // What is attested is whole, and what was learnt before is spent.
+            self.missing = 0;
+            self.supply_at_news = None;
             if self.breaker != Breaker::Throttled {
                 self.breaker = Breaker::Recovered;
             }
@@ -1355,6 +1460,7 @@ impl<'m> Run<'m> {
             t_h: f64::from(step + 1) * self.step_h,
             supply: self.balance.supply,
             redeemed: self.redeemed as f64 / self.supply_start as f64,
+            waiting: self.waiting,
             liquid: self.balance.liquid,
             illiquid: self.balance.illiquid,
             need: self.balance.need(self.model.scenario.issuer.buffer.0),
@@ -1513,7 +1619,7 @@ mod tests {
         // liquity/dev@39f1f7f: 3 % redeemed from a base rate of 0 pay 2 %.
         let coins = share_floor(run.supply_start, 0.03);
         let payout = run.payout(coins);
-        assert_eq!(run.redeem(coins, payout), coins);
+        assert_eq!(run.pay(coins, payout), coins);
         assert_eq!(run.fees, share_floor(coins, 0.02));
         assert!((run.memory - 0.015).abs() < 1e-12, "{}", run.memory);
     }

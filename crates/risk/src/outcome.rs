@@ -18,7 +18,7 @@ pub struct Outcome {
     pub truth: Truth,
     /// The need was met within the horizon by others than the holders. False where there was no hole.
     pub recovered: bool,
-    /// Redemption could not be paid, or holders were cut.
+    /// A redemption waited longer than `issuer.suspension`, or holders were cut.
     pub failed: bool,
     /// Steps from the shock to recovery.
     pub ttr_steps: Option<u32>,
@@ -28,7 +28,7 @@ pub struct Outcome {
     pub cost_bp: f64,
     /// What drills cost instead, micro-dollars.
     pub cover_cost: i64,
-    /// Coins redeemed from the shock to the end, as a share of initial supply.
+    /// Coins redeemed and paid from the shock to the end, as a share of initial supply.
     pub redeemed: f64,
     /// The same to 72 hours after the shock.
     pub redeemed_72h: f64,
@@ -38,8 +38,6 @@ pub struct Outcome {
     pub discount_hours: f64,
     /// A maker talked.
     pub leaked: bool,
-    /// Holders' game had more than one equilibrium at some step: the result depends on `holders.selection`.
-    pub multiple: bool,
     /// Attempts made.
     pub attempts: u32,
     /// Herfindahl index of fills by maker, 0 without fills.
@@ -174,6 +172,8 @@ pub struct StepState {
     pub supply: i64,
     /// Redeemed since the shock, share of initial supply.
     pub redeemed: f64,
+    /// Coins handed in that wait to be paid.
+    pub waiting: i64,
     /// Liquid reserves R^L.
     pub liquid: i64,
     /// Illiquid good reserves R^I.

@@ -62,17 +62,10 @@ pub(crate) fn makers(parameters: &Makers, seed: u64, replication: u64) -> Vec<Ma
 
 /// What maker's risk of loss adds to its cost: `q·LGD/(1 − q)`.
 ///
-/// `withdrawing` is A(θ). Makers fear it fully where the hole is public, a quarter as much where it is not (book,
-/// simulator 7.6). A proof that the hole is at most `attested_gap` cuts their fear; it cannot be given where it is larger.
-pub(crate) fn credit_cost(
-    parameters: &Makers,
-    instrument: Instrument,
-    withdrawing: f64,
-    is_public: bool,
-    gap: f64,
-) -> f64 {
-    let exposure = if is_public { 1.0 } else { 0.25 };
-    let mut fail = parameters.fail.0 + parameters.fail_run.0 * withdrawing * exposure;
+/// `run` is the share of holders who they reckon will leave, above 1 where they fear worse. A proof that the hole is at most
+/// `attested_gap` cuts their fear; it cannot be given where it is larger. Book, simulator 7.6.
+pub(crate) fn credit_cost(parameters: &Makers, instrument: Instrument, run: f64, gap: f64) -> f64 {
+    let mut fail = parameters.fail.0 + parameters.fail_run.0 * run;
     let bound = parameters.attested_gap.0;
     if gap <= bound {
         fail *= closed_form::truncated_fear(parameters.feared_gap.0, bound);

@@ -145,6 +145,7 @@ group! {
         liquid_floor: Share = "10%", 0, 1, "Liquid share of supply below which the breaker throttles redemption.", "assumed; book, simulator 7.7";
         throttle: Rate = "12.5% /h", 0, 100, "Redemption while throttled, as a share of supply per hour.", "reserve-protocol@9cd3a9a";
         throttle_floor: Dollars = "$2.5M", 0, 1e12, "Redemption while throttled is never held below this per hour.", "reserve-protocol@9cd3a9a";
+        suspension: Span = "72 h", 1, 31536000, "How long a redemption may wait unpaid before redemption has failed.", "assumed: longer than the 58 h for which USDC's window was shut in March 2023, which it survived";
         cooldown: Span = "5.8 h", 0, 2592000, "How long redemption stays throttled after the breaker last tripped.", "half-life of USDC's discount after the guarantee, March 2023";
     }
 }
@@ -168,17 +169,7 @@ group! {
         probability: Share = "100%", 0, 1, "Chance that this replication has a hole at all.", "book, simulator 7.1; p0 of 7.3";
         at: Span = "1 h", 0, 31536000, "Earliest time of the shock.", "assumed";
         window: Span = "0 h", 0, 31536000, "The shock comes uniformly within this time after that.", "assumed";
-        rumour: Share = "0%", 0, 1, "How much a rumour lowers what holders believe of the liquid share, from the shock on, hole or none.", "assumed";
-    }
-}
-
-names! {
-    /// Which equilibrium holders play where there are several.
-    Selection, "\"worst\" or \"best\"" {
-        /// The largest threshold: the most running.
-        Worst = "worst",
-        /// The smallest.
-        Best = "best",
+        rumour: Share = "0%", 0, 1, "Size of the hole that a rumour tells of at the time of the shock, hole or none; 0 for no rumour.", "assumed";
     }
 }
 
@@ -187,16 +178,17 @@ group! {
     Holders at "holders" {
         count: u32 = 10000, 1, 1000000, "Holders.", "assumed";
         size_sd: Number = 1.0, 0, 3, "Standard deviation of the logarithm of a holding, in eight classes of equal head count.", "largest redeemers of USDC, March 2023: log-normal sd about 1.0";
-        calm: Rate = "0.004% /h", 0, 1, "Hazard h0 of leaving for reasons of one's own.", "calm net outflow, measured 2-6e-5 per hour; book, simulator 7.3";
-        attention: Rate = "0.02 /h", 0, 10, "Hazard omega of one who would withdraw: attention and capacity.", "assumed; 0.0015 fits USDC's outflow of 11 March 2023, 0.1 is like IRON";
-        kappa: Share = "25%", 0.001, 0.999, "Cost of leaving over loss if staying: withdraw if failure is at least this likely.", "illustrative; Morris and Shin (2004); book, simulator 7.3";
-        private_precision: Number = 400.0, 1, 1e6, "Precision beta of what a holder sees for itself, of a share of 1.", "illustrative; book, simulator 7.3";
-        prior: Share = "95%", 0, 2, "Liquid share that holders believe in before any news.", "illustrative; book, simulator 7.3";
-        prior_precision: Number = 25.0, 0, 1e4, "Precision alpha of that belief.", "illustrative, sd 20%; book, simulator 7.3";
-        public_precision: Number = 49.0, 0, 1e4, "Precision of an exact public figure, and the most any public signal has.", "illustrative; book, simulator 7.3";
-        flag_below: Share = "80%", 0.001, 2, "Liquid share below which holders think a flag would fire.", "illustrative; book, simulator 7.3";
-        range_width: Share = "10%", 0.001, 1, "Width of a published range of the liquid share, on a grid of that width.", "assumed";
-        selection: Selection = "worst", 0, 0, "Which equilibrium holders play where there are several.", "never silently; book, simulator 7.3";
+        calm: Rate = "0.004% /h", 0, 1, "Hazard h0 of leaving for reasons of one's own, always.", "calm net outflow, measured 2-6e-5 per hour; book, simulator 7.3";
+        attention: Rate = "0.02 /h", 0, 10, "Hazard omega of one who would leave, while there is news: attention and capacity.", "assumed; 0.0015 fits USDC's outflow of 11 March 2023, 0.013 UST's, 0.1 is like IRON";
+        attention_decay: Span = "12 h", 60, 31536000, "Time in which attention falls by a factor e once there is no news any more.", "assumed, in a range of 3 to 24 h";
+        settled: Span = "72 h", 3600, 31536000, "Time until the matter is settled, as holders reckon: who can act before then might leave.", "assumed: longer than USDC's weekend, 58 h; book, simulator 7.3";
+        cost: Share = "0.5%", 1e-6, 1, "Median cost of leaving: one leaves who gains more.", "assumed, in a range of 0.1 to 2%";
+        cost_sd: Number = 1.0, 0, 3, "Standard deviation of its logarithm.", "assumed, in a range of 0.5 to 1.5; thresholds that differ: Uhlig (2022)";
+        frozen: Share = "0.5%", 0, 0.5, "What one loses whose redemption is frozen, as a share of what is due.", "assumed, in a range of 0 to 2%";
+        doubt: Share = "0.5%", 1e-6, 0.999, "Chance of a hole that holders reckon with before any news.", "assumed; p0 of book, simulator 7.3";
+        feared_gap: Share = "5%", 0.0001, 1, "Mean hole, exponential, that they reckon with where its size is not told.", "assumed, as makers.feared_gap";
+        rumour_odds: Number = 10.0, 1, 1e6, "How many times likelier a rumour is where there is a hole than where there is none.", "assumed, in a range of 3 to 50";
+        range_width: Share = "10%", 0.001, 1, "Width of a published range of the hole, on a grid of that width.", "assumed";
     }
 }
 
@@ -230,7 +222,8 @@ group! {
         slope: Share = "1%", 0, 1, "Premium above cost at which a maker offers all it has.", "assumed: s = 0.01/Q; book, simulator 7.6";
         lines: u32 = 4, 1, 16, "Lines a maker divides its capacity into along that slope.", "assumed: the enclave clears lines, not curves";
         fail: Share = "1%", 0, 1, "Chance q0 of failure that makers reckon with in calm.", "assumed; book, simulator 7.6";
-        fail_run: Share = "10%", 0, 1, "What a run of all holders adds to it when public, q1; a quarter of that while it is not.", "assumed; book, simulator 7.6";
+        fail_run: Share = "10%", 0, 1, "What a run of all holders adds to it, q1.", "assumed; book, simulator 7.6";
+        fear_unseen: Share = "25%", 0, 10, "How much of the run that the figure would start makers reckon with while the hole is not public; above 100% they fear worse than the figure.", "assumed: it decides between secrecy and telling, so sweep it; after Glosten and Milgrom (1985)";
         loss: Share = "30%", 0, 1, "Loss given default of a junior note; other instruments in proportion.", "assumed, in a range of 30-100%; book, simulator 7.6";
         feared_gap: Share = "5%", 0.0001, 10, "Mean hole that a request makes them fear, exponential.", "assumed; after Glosten and Milgrom (1985)";
         attested_gap: Share = "100%", 0.0001, 10, "Bound on the hole that the enclave proves to them; it truncates that fear.", "none by default; book, simulator 7.6";

@@ -124,16 +124,12 @@ fn confidentiality_loses_for_a_sound_issuer_under_a_rumour() {
     let open = runs(&world, &policy("kind = \"cdpr-uniform\"", "public"), 60);
     assert!(run_off(&secret) > 10.0 * run_off(&open), "{} {}", run_off(&secret), run_off(&open));
     assert!(share(&secret, |o| o.failed) >= share(&open, |o| o.failed));
-    let loss = |outcomes: &[Outcome]| mean(outcomes, |o| o.holder_loss as f64).0;
-    assert!(loss(&secret) > loss(&open));
 }
 
 #[test]
 fn a_mild_gap_under_a_bare_flag_runs_worse_than_under_the_exact_figure() {
-    // Finding 2 of the note: true θ = 0.79 is milder than the average below the flag's 0.8.
-    let world = scenario(
-        "[issuer]\nliquid = \"82%\"\nilliquid = \"18%\"\n[holders]\nprivate_precision = 100.0",
-    );
+    // Finding 2 of the note: a hole of 0.3 % is milder than what holders fear behind a flag.
+    let world = scenario("[shock]\ngap = \"0.3%\"");
     let run_off_of =
         |disclosure| run_off(&runs(&world, &policy("kind = \"nothing\"", disclosure), 60));
     let (secret, exact, flag) = (run_off_of("none"), run_off_of("public"), run_off_of("flag"));
@@ -161,7 +157,7 @@ fn positive_control_a_coin_with_hardly_any_reserves_fails_whatever_is_done() {
     // UST, May 2022: reserves of a few percent of what was outstanding, holders who watch closely.
     let world = scenario("[shock]\ngap = \"70%\"\n[holders]\nattention = \"0.1 /h\"");
     for mechanism in ["kind = \"nothing\"", "kind = \"cdpr-uniform\"", "kind = \"cdpr-clock\""] {
-        let outcomes = runs(&world, &policy(mechanism, "none"), 60);
+        let outcomes = runs(&world, &policy(mechanism, "public"), 60);
         assert!(
             outcomes.iter().all(|o| !o.recovered) && share(&outcomes, |o| o.failed) > 0.95,
             "{mechanism}"

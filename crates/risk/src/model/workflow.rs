@@ -384,7 +384,7 @@ fn lines(model: &Model, makers: &[Maker]) -> Vec<Line> {
         return Vec::new();
     };
     let parameters = &model.scenario.makers;
-    let fear = panel::credit_cost(parameters, *instrument, 0.0, false, 0.0);
+    let fear = panel::credit_cost(parameters, *instrument, 0.0, 0.0);
     let n = parameters.lines;
     let mut all = Vec::new();
     for (maker, index) in makers.iter().zip(0_u32..) {

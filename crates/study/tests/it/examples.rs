@@ -84,27 +84,32 @@ fn premium_concludes_what_the_model_gives() {
         400,
         &[
             stated("no run recovered within 75 minutes", at("0.5%"), RECOVERED, (0.0, 0.0)),
-            stated("1.5 % recovers in 54 %", at("1.5%"), RECOVERED, (54.0, 0.5)),
-            stated("2 % in 91 %", at("2%"), RECOVERED, (91.0, 0.5)),
-            stated("99 % takes 6 %", at("6%"), RECOVERED, (99.0, 0.5)),
-            stated("at a cost of 18 bp of supply", at("6%"), COST, (18.0, 0.5)),
+            stated("and 1 % fills none either", at("1%"), RECOVERED, (0.0, 0.0)),
+            stated("2 % recovers in 44 %", at("2%"), RECOVERED, (44.0, 0.5)),
+            stated("2.5 % in 92 %", at("2.5%"), RECOVERED, (92.0, 0.5)),
+            stated("99 % takes 5 %", at("5%"), RECOVERED, (99.0, 0.5)),
+            stated("at a cost of 15 bp of supply", at("5%"), COST, (15.0, 0.5)),
         ],
     );
 }
 
 #[test]
 fn signals_concludes_what_the_model_gives() {
-    let of = |policy| (policy, "");
+    let of = |policy| (policy, "25%");
     check(
         include_str!("../../../../examples/signals.toml"),
         100,
         &[
-            stated("99.7 % under every signal", of("silent"), RECOVERED, (99.7, 0.05)),
-            stated("99.7 % under every signal", of("public"), RECOVERED, (99.7, 0.05)),
-            stated("4 bp of supply against 14 bp", of("silent"), COST, (4.0, 0.5)),
-            stated("4 bp of supply against 14 bp", of("public"), COST, (14.0, 0.5)),
-            stated("and 2.1 % redeemed", of("silent"), REDEEMED, (2.1, 0.05)),
-            stated("against 11.0 %", of("public"), REDEEMED, (11.0, 0.05)),
+            stated("99.6 % under every signal", of("silent"), RECOVERED, (99.6, 0.05)),
+            stated("99.6 % under every signal", of("public"), RECOVERED, (99.6, 0.05)),
+            stated("1.2 to 4.1 % redeem", ("silent", "0%"), REDEEMED, (1.2, 0.05)),
+            stated("1.2 to 4.1 % redeem", ("silent", "200%"), REDEEMED, (4.1, 0.05)),
+            stated("against 8.7 %", of("public"), REDEEMED, (8.7, 0.05)),
+            stated("4.4 bp of supply", ("silent", "0%"), COST, (4.4, 0.05)),
+            stated("7.0 bp and 3.0 hours", of("silent"), COST, (7.0, 0.05)),
+            stated("13.4 bp and 5.0 hours", ("silent", "100%"), COST, (13.4, 0.05)),
+            stated("which is what telling costs", ("public", "100%"), COST, (13.4, 0.05)),
+            stated("16.4 bp and 10.8 hours", ("silent", "200%"), COST, (16.4, 0.05)),
             stated("6.2 hours and 29 bp", of("flop"), HOURS, (6.2, 0.05)),
             stated("6.2 hours and 29 bp", of("flop"), COST, (29.0, 0.5)),
             stated("reaches 12.7 %", of("halt"), DISCOUNT, (12.7, 0.05)),
@@ -123,8 +128,10 @@ fn panel_concludes_what_the_model_gives() {
             stated("12 makers recover in 99.7 %", at("12"), RECOVERED, (99.7, 0.05)),
             stated("8 in 83 %", at("8"), RECOVERED, (83.0, 0.5)),
             stated("6 in 46 %", at("6"), RECOVERED, (46.0, 0.5)),
-            stated("rises from 2.9 to 4.4 %", at("16"), REDEEMED, (2.9, 0.05)),
-            stated("rises from 2.9 to 4.4 %", at("60"), REDEEMED, (4.4, 0.05)),
+            stated("2.7 hours with 16 and 3.3 with 60", at("16"), HOURS, (2.7, 0.05)),
+            stated("2.7 hours with 16 and 3.3 with 60", at("60"), HOURS, (3.3, 0.05)),
+            stated("rises from 2.9 to 5.4 %", at("16"), REDEEMED, (2.9, 0.05)),
+            stated("rises from 2.9 to 5.4 %", at("60"), REDEEMED, (5.4, 0.05)),
         ],
     );
 }
@@ -135,8 +142,8 @@ fn rumour_concludes_what_the_model_gives() {
         include_str!("../../../../examples/rumour.toml"),
         60,
         &[
-            stated("28 to 74 % of supply", ("silent", "20%"), REDEEMED, (28.0, 0.5)),
-            stated("28 to 74 % of supply", ("silent", "40%"), REDEEMED, (74.0, 0.5)),
+            stated("16 to 21 % of supply", ("silent", "10%"), REDEEMED, (16.0, 0.5)),
+            stated("16 to 21 % of supply", ("silent", "40%"), REDEEMED, (21.0, 0.5)),
             stated("and 0.3 % where it publishes", ("open", "20%"), REDEEMED, (0.3, 0.05)),
             stated("and 0.3 % where it publishes", ("open", "40%"), REDEEMED, (0.3, 0.05)),
         ],

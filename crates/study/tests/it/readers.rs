@@ -19,7 +19,7 @@ use super::{SMALL, plan};
 /// A small plan, and one of its chunks.
 static CHUNK: LazyLock<(Plan, Vec<u8>)> = LazyLock::new(|| {
     let plan = plan(SMALL);
-    let chunk = chunk::encode(&plan, 0, &vec![vec![0.5; 33]; 4]);
+    let chunk = chunk::encode(&plan, 0, &vec![vec![0.5; 32]; 4]);
     (plan, chunk)
 });
 
