@@ -265,9 +265,13 @@ mod tests {
 
     #[test]
     fn signatures_that_do_not_count_are_told() {
-        let refused = |report: &Report| match report.verify(&don()).unwrap_err() {
-            ReportError::Signatures { don_id: DON, signers: 1, needed: 2, refused } => refused,
-            other => panic!("{other}"),
+        let refused = |report: &Report| {
+            let error = report.verify(&don()).unwrap_err();
+            let ReportError::Signatures { don_id: DON, signers: 1, needed: 2, refused } = error
+            else {
+                panic!("{error}");
+            };
+            refused
         };
         assert_eq!(refused(&signed(&[2])), None);
         assert_eq!(refused(&signed(&[2, 2])), Some("is of a node that signed already"));
