@@ -178,7 +178,12 @@ mod tests {
         let said = |words: &str| Err(words.to_owned());
         assert_eq!(with(31, 1), said("zkProof version 1 is not supported, only 2 is"));
         assert_eq!(with(95, 64), said("the zkProof names entry slot 64, the pool has 64"));
-        assert_eq!(with(12 * 32 + 31, 50), said("the zkProof posts 50 words instead of 51"));
+        let ZkProof { price_round, proof: words, posted, .. } = proof();
+        let short = (VERSION, price_round, U256::from(63), words, posted[..50].to_vec());
+        assert_eq!(
+            ZkProof::decode(&short.abi_encode_params()).unwrap_err().to_string(),
+            "the zkProof posts 50 words instead of 51"
+        );
         assert_eq!(with(12 * 32 + 31, 52), said("the zkProof does not decode"));
         // A feed's round has 80 bits.
         assert_eq!(with(53, 1), said("the zkProof does not decode"));
