@@ -177,9 +177,9 @@ pub struct Step {
 
 /// A deployment before it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct Plan<D = Deployment> {
     /// Where everything will be.
-    pub deployment: Deployment,
+    pub deployment: D,
     /// In the order of sending.
     pub steps: Vec<Step>,
 }
@@ -218,6 +218,31 @@ pub enum DeployError {
     OneAccount {
         /// The account.
         address: Address,
+    },
+    /// The pool would refuse such a window.
+    #[error("a settle window of {seconds} s is refused; the pool takes 60 s to 3,600 s")]
+    Window {
+        /// Seconds.
+        seconds: u64,
+    },
+    /// The pool would refuse such a cap.
+    #[error("a cap of {cap} base units on {asset:?} is refused; the pool takes 1 to 2^112 - 1")]
+    Cap {
+        /// Of what.
+        asset: Token,
+        /// Base units.
+        cap: u128,
+    },
+    /// A settlement and the grace after it would not fit between two closings.
+    #[error(
+        "a tick of {seconds} s is refused, the pool's window and grace take {min} s; hint: a longer tick or a \
+         shorter settle window"
+    )]
+    Tick {
+        /// From one closing to the next, seconds.
+        seconds: u64,
+        /// The least, seconds.
+        min: u64,
     },
     /// The forwarder would refuse such a DON.
     #[error("a DON of {n} nodes cannot have {f} faulty ones; f > 0, n > 3f and n <= 31")]
@@ -266,69 +291,17 @@ pub enum DeployError {
 /// # Errors
 /// If the configuration contradicts itself, or uses development keys or verifier off chain 31337.
 pub fn plan(config: &DeployConfig) -> Result<Plan, DeployError> {
-    check(config)?;
-    let mut signer =
-        Signer { config, nonces: [config.deployer_nonce, config.issuer_nonce], steps: Vec::new() };
-    let deployer = config.deployer.address();
+    let common = config.common();
+    common.check()?;
+    let mut signer = Signer::new(&common, Gas { create: CREATE_GAS, call: CALL_GAS });
     let issuer = config.issuer.address();
     let Workflow { id: workflow_id, owner: workflow_owner, .. } = config.workflow;
-    let list = |bps: &[u16]| bps.iter().map(|bps| U256::from(*bps)).collect::<Vec<_>>();
 
-    let forwarder = signer.create("KeystoneForwarder", &KeystoneForwarder::BYTECODE, &[]);
-    signer.call(
-        Party::Deployer,
-        "KeystoneForwarder",
-        "setConfig",
-        forwarder,
-        &KeystoneForwarder::setConfigCall {
-            donId: config.don.id,
-            configVersion: config.don.config_version,
-            f: config.don.f,
-            signers: config.don.signers.clone(),
-        },
-    );
-
-    let cash = CashToken::constructorCall { owner_: deployer };
-    let cash = signer.create("CashToken", &CashToken::BYTECODE, &cash.abi_encode());
-    let claim = ClaimToken::constructorCall { owner_: deployer };
-    let claim = signer.create("ClaimToken", &ClaimToken::BYTECODE, &claim.abi_encode());
-    let feed = PriceFeed::constructorCall {
-        owner_: deployer,
-        answer_: I256::try_from(config.price).expect("256 bits hold 64"),
-    };
-    let price_feed = signer.create("PriceFeed", &PriceFeed::BYTECODE, &feed.abi_encode());
-
-    let timelock = TimelockController::constructorCall {
-        minDelay: U256::from(config.timelock.delay_min),
-        proposers: config.timelock.proposers.clone(),
-        executors: config.timelock.executors.clone(),
-        admin: Address::ZERO,
-    };
-    let timelock =
-        signer.create("TimelockController", &TimelockController::BYTECODE, &timelock.abi_encode());
-
+    let Ground { forwarder, cash, claim, price_feed, timelock } = signer.ground();
     let pool = ShieldedPool::constructorCall { assets: vec![cash, claim] };
     let pool = signer.create("ShieldedPool", &ShieldedPool::BYTECODE, &pool.abi_encode());
-    let guard = RecoveryGuard::constructorCall {
-        owner_: timelock,
-        guardian_: config.guardian,
-        attemptsMax_: U256::from(config.guard.attempts_max),
-        premiumCapBps_: U256::from(config.guard.premium_cap_bps),
-        escalationBps_: list(&config.guard.escalation_bps),
-    };
-    let guard = signer.create("RecoveryGuard", &RecoveryGuard::BYTECODE, &guard.abi_encode());
-    // The deployer owns the registry until it has allowed the first workloads, which through the
-    // timelock would take a delay.
-    let registry = EnclaveRegistry::constructorCall {
-        owner_: deployer,
-        guardian_: config.guardian,
-        forwarder_: forwarder,
-        workflowId_: workflow_id,
-        workflowOwner_: workflow_owner,
-        activationDelay_: activation_delay(config.deployer.chain_id()),
-    };
-    let registry =
-        signer.create("EnclaveRegistry", &EnclaveRegistry::BYTECODE, &registry.abi_encode());
+    let guard = signer.guard(timelock);
+    let registry = signer.registry(forwarder);
     let (Verifier::Development(code) | Verifier::Ceremony(code)) = &config.verifier;
     let verifier = signer.create("ClearingVerifier", code, &[]);
     let dark_pool = DarkPool::constructorCall {
@@ -349,50 +322,15 @@ pub fn plan(config: &DeployConfig) -> Result<Plan, DeployError> {
         },
     };
     let dark_pool = signer.create("DarkPool", &DarkPool::BYTECODE, &dark_pool.abi_encode());
-    let por = ConfidentialPoR::constructorCall {
-        owner_: timelock,
-        forwarder_: forwarder,
-        workflowId_: workflow_id,
-        workflowOwner_: workflow_owner,
-        guard_: guard,
-        registry_: registry,
-        darkPool_: dark_pool,
-    };
-    let por = signer.create("ConfidentialPoR", &ConfidentialPoR::BYTECODE, &por.abi_encode());
-    let stablecoin = DemoStablecoin::constructorCall { owner_: issuer, guard_: guard };
-    let stablecoin =
-        signer.create("DemoStablecoin", &DemoStablecoin::BYTECODE, &stablecoin.abi_encode());
+    let (por, stablecoin) = signer.reserves(timelock, forwarder, guard, registry, dark_pool);
 
     let wire = ShieldedPool::wireCall { darkPool_: dark_pool };
     signer.call(Party::Deployer, "ShieldedPool", "wire", pool, &wire);
-    let wire = RecoveryGuard::wireCall { darkPool_: dark_pool, por_: por };
-    signer.call(Party::Deployer, "RecoveryGuard", "wire", guard, &wire);
-    for workload in &config.workloads {
-        let allow = EnclaveRegistry::allowWorkloadCall { workloadId: *workload };
-        signer.call(Party::Deployer, "EnclaveRegistry", "allowWorkload", registry, &allow);
-    }
-    let transfer = EnclaveRegistry::transferOwnershipCall { newOwner: timelock };
-    signer.call(Party::Deployer, "EnclaveRegistry", "transferOwnership", registry, &transfer);
+    signer.hand_over(guard, registry, timelock, dark_pool, por);
     let register =
         DarkPool::registerMandateCall { mandate_: config.mandate, position_: config.position };
     signer.call(Party::Issuer, "DarkPool", "registerMandate", dark_pool, &register);
-    for Mint { token, to, amount } in &config.mints {
-        let (to, amount) = (*to, U256::from(*amount));
-        match token {
-            Token::Cash => {
-                let mint = CashToken::mintCall { to, amount };
-                signer.call(Party::Deployer, "CashToken", "mint", cash, &mint);
-            }
-            Token::Claim => {
-                let mint = ClaimToken::mintCall { to, amount };
-                signer.call(Party::Deployer, "ClaimToken", "mint", claim, &mint);
-            }
-            Token::Stablecoin => {
-                let mint = DemoStablecoin::mintCall { to, amount };
-                signer.call(Party::Issuer, "DemoStablecoin", "mint", stablecoin, &mint);
-            }
-        }
-    }
+    signer.mint(cash, claim, stablecoin);
 
     let deployment = Deployment {
         chain_id: config.deployer.chain_id(),
@@ -422,13 +360,22 @@ pub async fn deploy(
     config: &DeployConfig,
 ) -> Result<(Plan, Vec<TransactionReceipt>), DeployError> {
     let plan = plan(config)?;
+    let receipts = send_all(provider, plan.deployment.chain_id, &plan.steps).await?;
+    Ok((plan, receipts))
+}
+
+/// Sends what is not included yet, in order.
+pub(crate) async fn send_all(
+    provider: &impl Provider,
+    expected: u64,
+    steps: &[Step],
+) -> Result<Vec<TransactionReceipt>, DeployError> {
     let found = provider.get_chain_id().await.map_err(DeployError::Unreachable)?;
-    let expected = plan.deployment.chain_id;
     if found != expected {
         return Err(DeployError::ChainId { expected, found });
     }
-    let mut receipts = Vec::with_capacity(plan.steps.len());
-    for Step { contract, function, transaction, .. } in &plan.steps {
+    let mut receipts = Vec::with_capacity(steps.len());
+    for Step { contract, function, transaction, .. } in steps {
         let receipt = send(provider, &transaction.bytes)
             .await
             .map_err(|source| DeployError::Send { contract, function, source: source.into() })?;
@@ -437,7 +384,7 @@ pub async fn deploy(
         }
         receipts.push(receipt);
     }
-    Ok((plan, receipts))
+    Ok(receipts)
 }
 
 /// Seconds from an enclave key's registration to its first use: the least that `EnclaveRegistry` takes. None on
@@ -446,75 +393,265 @@ const fn activation_delay(chain_id: u64) -> u64 {
     if chain_id == DEVELOPMENT_CHAIN_ID { 0 } else { 3_600 }
 }
 
-fn check(config: &DeployConfig) -> Result<(), DeployError> {
-    let chain_id = config.deployer.chain_id();
-    if config.issuer.chain_id() != chain_id {
-        let issuer = config.issuer.chain_id();
-        return Err(DeployError::Wallets { deployer: chain_id, issuer });
-    }
-    if config.issuer.address() == config.deployer.address() {
-        return Err(DeployError::OneAccount { address: config.issuer.address() });
-    }
-    let (n, f) = (config.don.signers.len(), config.don.f);
-    if f == 0 || n <= 3 * usize::from(f) || n > 31 {
-        return Err(DeployError::Don { n, f });
-    }
-    if chain_id == DEVELOPMENT_CHAIN_ID {
-        return Ok(());
-    }
-    if matches!(config.verifier, Verifier::Development(_)) {
-        return Err(DeployError::DevelopmentVerifier { chain_id });
-    }
-    let parties = [
-        ("deployer", config.deployer.address()),
-        ("issuer", config.issuer.address()),
-        ("guardian", config.guardian),
-        ("workflow owner", config.workflow.owner),
-    ];
-    let nodes = config.don.signers.iter().map(|node| ("DON node", *node));
-    let proposers = config.timelock.proposers.iter().map(|account| ("proposer", *account));
-    let public = development_wallets(chain_id).map(|wallet| wallet.address());
-    match parties.into_iter().chain(nodes).chain(proposers).find(|(_, one)| public.contains(one)) {
-        Some((role, address)) => Err(DeployError::DevelopmentKey { role, address, chain_id }),
-        None => Ok(()),
-    }
-}
-
 /// Of every creation, gas: twice what the dearest, `DarkPool`, takes, and below the cap of EIP-7825.
 const CREATE_GAS: u64 = 8_000_000;
 
 /// Of every call, gas: twice what the dearest takes, `setConfig` of 31 nodes.
 const CALL_GAS: u64 = 4_000_000;
 
+impl DeployConfig {
+    fn common(&self) -> Common<'_> {
+        Common {
+            deployer: &self.deployer,
+            deployer_nonce: self.deployer_nonce,
+            issuer: &self.issuer,
+            issuer_nonce: self.issuer_nonce,
+            fees: self.fees,
+            don: &self.don,
+            workflow: self.workflow,
+            timelock: &self.timelock,
+            guardian: self.guardian,
+            guard: &self.guard,
+            price: self.price,
+            workloads: &self.workloads,
+            mints: &self.mints,
+            is_development: matches!(self.verifier, Verifier::Development(_)),
+        }
+    }
+}
+
+/// What a deployment of either design depends on.
 #[derive(Clone, Copy)]
-enum Party {
+pub(crate) struct Common<'a> {
+    pub(crate) deployer: &'a Wallet,
+    pub(crate) deployer_nonce: u64,
+    pub(crate) issuer: &'a Wallet,
+    pub(crate) issuer_nonce: u64,
+    pub(crate) fees: Fees,
+    pub(crate) don: &'a Don,
+    pub(crate) workflow: Workflow,
+    pub(crate) timelock: &'a Timelock,
+    pub(crate) guardian: Address,
+    pub(crate) guard: &'a GuardParameters,
+    pub(crate) price: u64,
+    pub(crate) workloads: &'a [B256],
+    pub(crate) mints: &'a [Mint],
+    /// Whether a verifier's key is known to everyone.
+    pub(crate) is_development: bool,
+}
+
+impl Common<'_> {
+    pub(crate) fn check(&self) -> Result<(), DeployError> {
+        let chain_id = self.deployer.chain_id();
+        if self.issuer.chain_id() != chain_id {
+            let issuer = self.issuer.chain_id();
+            return Err(DeployError::Wallets { deployer: chain_id, issuer });
+        }
+        if self.issuer.address() == self.deployer.address() {
+            return Err(DeployError::OneAccount { address: self.issuer.address() });
+        }
+        let (n, f) = (self.don.signers.len(), self.don.f);
+        if f == 0 || n <= 3 * usize::from(f) || n > 31 {
+            return Err(DeployError::Don { n, f });
+        }
+        if chain_id == DEVELOPMENT_CHAIN_ID {
+            return Ok(());
+        }
+        if self.is_development {
+            return Err(DeployError::DevelopmentVerifier { chain_id });
+        }
+        let parties = [
+            ("deployer", self.deployer.address()),
+            ("issuer", self.issuer.address()),
+            ("guardian", self.guardian),
+            ("workflow owner", self.workflow.owner),
+        ];
+        let nodes = self.don.signers.iter().map(|node| ("DON node", *node));
+        let proposers = self.timelock.proposers.iter().map(|account| ("proposer", *account));
+        let public = development_wallets(chain_id).map(|wallet| wallet.address());
+        let mut all = parties.into_iter().chain(nodes).chain(proposers);
+        match all.find(|(_, one)| public.contains(one)) {
+            Some((role, address)) => Err(DeployError::DevelopmentKey { role, address, chain_id }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Party {
     Deployer,
     Issuer,
 }
 
-/// Signs one transaction after the other.
-struct Signer<'a> {
-    config: &'a DeployConfig,
-    /// Of deployer and issuer.
-    nonces: [u64; 2],
-    steps: Vec<Step>,
+/// Limits of transactions, gas.
+#[derive(Clone, Copy)]
+pub(crate) struct Gas {
+    pub(crate) create: u64,
+    pub(crate) call: u64,
 }
 
-impl Signer<'_> {
-    fn create(&mut self, contract: &'static str, code: &Bytes, arguments: &[u8]) -> Address {
-        let address = self.config.deployer.address().create(self.nonces[0]);
-        let input = [code, arguments].concat();
-        let call = Call {
-            to: TxKind::Create,
-            value: U256::ZERO,
-            input: input.into(),
-            gas_limit: CREATE_GAS,
+/// What stands before the first contract of ours.
+pub(crate) struct Ground {
+    pub(crate) forwarder: Address,
+    pub(crate) cash: Address,
+    pub(crate) claim: Address,
+    pub(crate) price_feed: Address,
+    pub(crate) timelock: Address,
+}
+
+/// Signs one transaction after the other.
+pub(crate) struct Signer<'a> {
+    common: Common<'a>,
+    gas: Gas,
+    /// Of deployer and issuer.
+    nonces: [u64; 2],
+    pub(crate) steps: Vec<Step>,
+}
+
+impl<'a> Signer<'a> {
+    pub(crate) fn new(common: &Common<'a>, gas: Gas) -> Self {
+        let nonces = [common.deployer_nonce, common.issuer_nonce];
+        Self { common: *common, gas, nonces, steps: Vec::new() }
+    }
+
+    /// Forwarder with its DON, tokens, feed and timelock.
+    pub(crate) fn ground(&mut self) -> Ground {
+        let Common { don, timelock, price, .. } = self.common;
+        let deployer = self.common.deployer.address();
+        let forwarder = self.create("KeystoneForwarder", &KeystoneForwarder::BYTECODE, &[]);
+        let config = KeystoneForwarder::setConfigCall {
+            donId: don.id,
+            configVersion: don.config_version,
+            f: don.f,
+            signers: don.signers.clone(),
         };
+        self.call(Party::Deployer, "KeystoneForwarder", "setConfig", forwarder, &config);
+        let cash = CashToken::constructorCall { owner_: deployer };
+        let cash = self.create("CashToken", &CashToken::BYTECODE, &cash.abi_encode());
+        let claim = ClaimToken::constructorCall { owner_: deployer };
+        let claim = self.create("ClaimToken", &ClaimToken::BYTECODE, &claim.abi_encode());
+        let feed = PriceFeed::constructorCall {
+            owner_: deployer,
+            answer_: I256::try_from(price).expect("256 bits hold 64"),
+        };
+        let price_feed = self.create("PriceFeed", &PriceFeed::BYTECODE, &feed.abi_encode());
+        let timelock = TimelockController::constructorCall {
+            minDelay: U256::from(timelock.delay_min),
+            proposers: timelock.proposers.clone(),
+            executors: timelock.executors.clone(),
+            admin: Address::ZERO,
+        };
+        let code = &TimelockController::BYTECODE;
+        let timelock = self.create("TimelockController", code, &timelock.abi_encode());
+        Ground { forwarder, cash, claim, price_feed, timelock }
+    }
+
+    pub(crate) fn guard(&mut self, timelock: Address) -> Address {
+        let Common { guard, guardian, .. } = self.common;
+        let guard = RecoveryGuard::constructorCall {
+            owner_: timelock,
+            guardian_: guardian,
+            attemptsMax_: U256::from(guard.attempts_max),
+            premiumCapBps_: U256::from(guard.premium_cap_bps),
+            escalationBps_: guard.escalation_bps.iter().map(|bps| U256::from(*bps)).collect(),
+        };
+        self.create("RecoveryGuard", &RecoveryGuard::BYTECODE, &guard.abi_encode())
+    }
+
+    /// The deployer owns the registry until it has allowed the first workloads, which through the timelock would
+    /// take a delay.
+    pub(crate) fn registry(&mut self, forwarder: Address) -> Address {
+        let Common { deployer, guardian, workflow, .. } = self.common;
+        let registry = EnclaveRegistry::constructorCall {
+            owner_: deployer.address(),
+            guardian_: guardian,
+            forwarder_: forwarder,
+            workflowId_: workflow.id,
+            workflowOwner_: workflow.owner,
+            activationDelay_: activation_delay(deployer.chain_id()),
+        };
+        self.create("EnclaveRegistry", &EnclaveRegistry::BYTECODE, &registry.abi_encode())
+    }
+
+    /// The proof of reserve, and the coin that it is for.
+    pub(crate) fn reserves(
+        &mut self,
+        timelock: Address,
+        forwarder: Address,
+        guard: Address,
+        registry: Address,
+        dark_pool: Address,
+    ) -> (Address, Address) {
+        let Common { workflow, issuer, .. } = self.common;
+        let por = ConfidentialPoR::constructorCall {
+            owner_: timelock,
+            forwarder_: forwarder,
+            workflowId_: workflow.id,
+            workflowOwner_: workflow.owner,
+            guard_: guard,
+            registry_: registry,
+            darkPool_: dark_pool,
+        };
+        let por = self.create("ConfidentialPoR", &ConfidentialPoR::BYTECODE, &por.abi_encode());
+        let coin = DemoStablecoin::constructorCall { owner_: issuer.address(), guard_: guard };
+        let coin = self.create("DemoStablecoin", &DemoStablecoin::BYTECODE, &coin.abi_encode());
+        (por, coin)
+    }
+
+    /// Wires the guard, and gives the registry with its first workloads to the timelock.
+    pub(crate) fn hand_over(
+        &mut self,
+        guard: Address,
+        registry: Address,
+        timelock: Address,
+        dark_pool: Address,
+        por: Address,
+    ) {
+        let wire = RecoveryGuard::wireCall { darkPool_: dark_pool, por_: por };
+        self.call(Party::Deployer, "RecoveryGuard", "wire", guard, &wire);
+        for workload in self.common.workloads {
+            let allow = EnclaveRegistry::allowWorkloadCall { workloadId: *workload };
+            self.call(Party::Deployer, "EnclaveRegistry", "allowWorkload", registry, &allow);
+        }
+        let transfer = EnclaveRegistry::transferOwnershipCall { newOwner: timelock };
+        self.call(Party::Deployer, "EnclaveRegistry", "transferOwnership", registry, &transfer);
+    }
+
+    pub(crate) fn mint(&mut self, cash: Address, claim: Address, stablecoin: Address) {
+        for Mint { token, to, amount } in self.common.mints {
+            let (to, amount) = (*to, U256::from(*amount));
+            match token {
+                Token::Cash => {
+                    let mint = CashToken::mintCall { to, amount };
+                    self.call(Party::Deployer, "CashToken", "mint", cash, &mint);
+                }
+                Token::Claim => {
+                    let mint = ClaimToken::mintCall { to, amount };
+                    self.call(Party::Deployer, "ClaimToken", "mint", claim, &mint);
+                }
+                Token::Stablecoin => {
+                    let mint = DemoStablecoin::mintCall { to, amount };
+                    self.call(Party::Issuer, "DemoStablecoin", "mint", stablecoin, &mint);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn create(
+        &mut self,
+        contract: &'static str,
+        code: &Bytes,
+        arguments: &[u8],
+    ) -> Address {
+        let address = self.common.deployer.address().create(self.nonces[0]);
+        let input = [code, arguments].concat().into();
+        let gas_limit = self.gas.create;
+        let call = Call { to: TxKind::Create, value: U256::ZERO, input, gas_limit };
         self.push(Party::Deployer, contract, "constructor", address, call);
         address
     }
 
-    fn call(
+    pub(crate) fn call(
         &mut self,
         party: Party,
         contract: &'static str,
@@ -522,13 +659,8 @@ impl Signer<'_> {
         address: Address,
         call: &impl SolCall,
     ) {
-        self.push(
-            party,
-            contract,
-            function,
-            address,
-            Call::new(address, call.abi_encode(), CALL_GAS),
-        );
+        let call = Call::new(address, call.abi_encode(), self.gas.call);
+        self.push(party, contract, function, address, call);
     }
 
     fn push(
@@ -540,10 +672,10 @@ impl Signer<'_> {
         call: Call,
     ) {
         let (wallet, nonce) = match party {
-            Party::Deployer => (&self.config.deployer, &mut self.nonces[0]),
-            Party::Issuer => (&self.config.issuer, &mut self.nonces[1]),
+            Party::Deployer => (self.common.deployer, &mut self.nonces[0]),
+            Party::Issuer => (self.common.issuer, &mut self.nonces[1]),
         };
-        let transaction = wallet.sign(*nonce, self.config.fees, call);
+        let transaction = wallet.sign(*nonce, self.common.fees, call);
         *nonce += 1;
         self.steps.push(Step { contract, function, address, transaction });
     }

@@ -8,14 +8,18 @@
 //! - [`trial`] asks a receiver whether it would take a report.
 //! - [`mission`] translates the core's calls and facts.
 //! - [`deploy::plan`] is the whole system as a list of transactions.
+//! - [`second`] is all of this for the pool's second design.
+//! - [`gas`] asks the chain for limits.
 
 pub mod abi;
 pub mod artifacts;
 pub mod deploy;
+pub mod gas;
 pub mod mission;
 pub mod report;
 pub mod revert;
 pub mod rpc;
+pub mod second;
 mod send;
 pub mod settlement;
 pub mod trial;

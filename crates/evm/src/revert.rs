@@ -10,6 +10,7 @@ use alloy::sol_types::{Panic, PanicKind, Revert, SolError as _, SolInterface as 
 use crate::abi::{
     ConfidentialPoR, DarkPool, EnclaveRegistry, KeystoneForwarder, RecoveryGuard, ShieldedPool,
 };
+use crate::second::abi::{ClearVerifier, DarkPool as Venue, ShieldedPool as Pool};
 
 /// The longest data whose arguments are shown, bytes: arrays may share what they point to, so that data of a stranger's
 /// names more than it holds.
@@ -78,7 +79,11 @@ fn ours(data: &[u8]) -> Option<String> {
         RecoveryGuard::RecoveryGuardErrors,
         ShieldedPool::ShieldedPoolErrors,
         EnclaveRegistry::EnclaveRegistryErrors,
-        KeystoneForwarder::KeystoneForwarderErrors
+        KeystoneForwarder::KeystoneForwarderErrors,
+        Pool::IShieldedPoolErrors,
+        Venue::IDarkPoolErrors,
+        // The verifiers of all relations have the same ones.
+        ClearVerifier::ClearVerifierErrors
     );
     None
 }
@@ -157,6 +162,14 @@ mod tests {
         assert_eq!(words(&[1, 2, 3]), "0x010203");
         let unknown = ConfidentialPoR::StatusZero {}.abi_encode();
         assert!(words(&unknown).contains("StatusZero"), "{}", words(&unknown));
+        let said = [
+            words(&Pool::AnnouncedBeforeClosing::SELECTOR),
+            words(&Venue::TickTooShort { tick: U256::from(60), min: U256::from(720) }.abi_encode()),
+            words(&ClearVerifier::ProofInvalid {}.abi_encode()),
+        ];
+        assert!(said[0].starts_with("0x"), "cut off: {}", said[0]);
+        assert!(said[1].contains("TickTooShort { tick: 60, min: 720 }"), "{}", said[1]);
+        assert!(said[2].contains("ProofInvalid"), "{}", said[2]);
     }
 
     #[test]

@@ -5,9 +5,10 @@
 //! Nouns: [`ports`], what it is connected to; [`Journaled`] and [`Kept`], what it and the enclave left behind; [`Node`]
 //! over a [`Site`], the loop with its rule of resumption; [`enrolment`], what is checked and registered before the
 //! first tick; [`view`], what anyone may know of a mission; [`audit`], the same journal on another machine;
-//! [`pool::Host`], `darkpool@1.0.0` for DONs of others. It holds no protocol rule: whatever decides is in `protocol`,
-//! in the enclave or on chain.
+//! [`pool::Host`], `darkpool@1.0.0` for DONs of others; [`absorb::Absorber`], what keeps the second pool's queue moving.
+//! It holds no protocol rule: whatever decides is in `protocol`, in the enclave or on chain.
 
+pub mod absorb;
 pub mod audit;
 mod driver;
 pub mod enrolment;
