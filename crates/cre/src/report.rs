@@ -19,7 +19,7 @@ pub const HEADER_LEN: usize = 109;
 /// ```
 /// use cre::{Consensus, Error, Report, Runtime, http};
 ///
-/// fn publish(runtime: &Runtime, report: &Report) -> Result<u32, Error> {
+/// fn publish(runtime: &mut Runtime, report: &Report) -> Result<u32, Error> {
 ///     let post = |node: &cre::NodeRuntime| {
 ///         let request = http::Request::post("https://archive.example/reports", report.raw());
 ///         Ok(request.with_header("X-Context", hex(report.context())).send(node).wait()?.status_code)

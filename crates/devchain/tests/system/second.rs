@@ -563,7 +563,16 @@ impl Stage {
                 }
                 Fact::AccountMoved { account: after, .. } => account = after.0,
                 Fact::Spent { .. } => n_spent += 1,
-                _ => {}
+                Fact::RequestOpened { .. }
+                | Fact::RequestExpired { .. }
+                | Fact::RequestCancelled { .. }
+                | Fact::RequestRevealed { .. }
+                | Fact::RecoveryAttested { .. }
+                | Fact::StatusReported { .. }
+                | Fact::Halted
+                | Fact::ReportExecuted { .. }
+                | Fact::MandateRegistered { .. }
+                | Fact::Announced { .. } => {}
             }
         }
         let pool = Pool::new(self.at.pool, provider);

@@ -127,7 +127,7 @@ impl Scan {
                 }
                 // Each node has another limit and other words for it.
                 Err(source) if source.is_error_resp() && to > from => {
-                    self.span = ((to - from + 1) / 2).max(1);
+                    self.span = (to - from).div_ceil(2).max(1);
                 }
                 Err(source) => return Err(ScanError::Refused { from, to, source }),
             }

@@ -14,9 +14,12 @@ fn log(block: u64, index: u64) -> Log {
     Log { inner, block_number: Some(block), log_index: Some(index), ..Log::default() }
 }
 
+/// Ranges of blocks that a node was asked for, first and last.
+type Asked = Arc<Mutex<Vec<(u64, u64)>>>;
+
 /// A node with these logs, which refuses ranges of more than so many blocks. Which ranges it was asked for.
-fn node(head: u64, most: u64, logs: Vec<Log>) -> (DynProvider, Arc<Mutex<Vec<(u64, u64)>>>) {
-    let asked = Arc::new(Mutex::new(Vec::new()));
+fn node(head: u64, most: u64, logs: Vec<Log>) -> (DynProvider, Asked) {
+    let asked = Asked::default();
     let seen = asked.clone();
     let answer = move |body: &[u8]| {
         let request: Value = serde_json::from_slice(body)?;
