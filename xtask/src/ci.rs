@@ -30,8 +30,8 @@ pub(crate) enum Scope {
     Quick,
     /// What every landing passes.
     Default,
-    /// The rest too: a release build from nothing with its mission, the book, a crash at every moment of a mission, fuzzing
-    /// for as long as it finds something.
+    /// The rest too: a release build from nothing with its mission, the book and those of its outputs that take minutes, a
+    /// crash at every moment of a mission, fuzzing for as long as it finds something.
     Full,
 }
 
@@ -167,7 +167,7 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
     let messages = "cd conformance/npm && npm ci --ignore-scripts && npm run messages";
     steps.push(Step::with_node("messages", messages, may_skip, conformance::messages));
     let engines = "cd conformance/npm && node build.mjs && CDPR_BUILD_PROJECTS=1 cargo test \
-                   --features cdpr/compiler --test abi --test kept --test standard --test surroundings --test typescript --test workflow";
+                   --features cdpr/compiler --test abi --test book --test kept --test standard --test surroundings --test typescript --test workflow";
     steps.push(Step::with_node("engines", engines, may_skip, conformance::engines));
     let temporal = Call::new("cargo test -p temporal --features sdk --locked");
     let inputs = ["Cargo.lock", "crates/temporal", "crates/study", "crates/risk"];
@@ -188,6 +188,8 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
         let crashes =
             Call::new("cargo test --locked --test it crashes::").env("CDPR_CRASHES", "all");
         steps.push(Step::call("crashes", crashes));
+        let minutes = Call::new("cargo test --locked --test book").env("CDPR_MINUTES", "1");
+        steps.push(Step::call("minutes", minutes));
         steps.push(Step::new("fuzz", "cargo xtask fuzz", || {
             fuzz::run(None, fuzz::SECONDS).map(|()| Outcome::Passed)
         }));

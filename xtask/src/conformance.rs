@@ -35,7 +35,7 @@ pub(crate) fn engines() -> Result<()> {
     let modules = crate::ci::target_dir()?.join("wasm32-unknown-unknown/workflow/examples");
     // Both engines; and what `cargo test` skips: projects that are built, and TypeScript.
     Call::new(
-        "cargo test --locked --features cdpr/compiler --test abi --test kept --test standard --test surroundings --test typescript --test workflow",
+        "cargo test --locked --features cdpr/compiler --test abi --test book --test kept --test standard --test surroundings --test typescript --test workflow",
     )
     .env("CRE_STANDARD_DIR", modules.to_string_lossy())
     .env("CDPR_BUILD_PROJECTS", "1")

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use circuits::keys::{Keys, Step};
 use primitives::sha256;
+use rustix::process::{Resource, getrlimit};
 use study::{folder, reading};
 
 use crate::terminal::{Progress, note};
@@ -12,9 +13,20 @@ use crate::terminal::{Progress, note};
 /// Most bytes of a file that could be them.
 const LEN_MAX: u64 = 1 << 30;
 
+/// Of address space: with less, a mission's proofs run out of memory (between 400 and 500 MB are too little, measured
+/// under `ulimit -v`), and a Rust program that runs out of memory ends without a word of what it was doing.
+const ROOM_MIN: u64 = 512 << 20;
+
 /// The clearing circuit's development keys, as bytes. Made under a progress bar the first time, some
 /// seconds; read from the user's cache afterwards. A damaged cache is made again.
 pub(crate) fn development(chain_id: u64) -> anyhow::Result<Vec<u8>> {
+    if let Some(room) = getrlimit(Resource::As).current.filter(|room| *room < ROOM_MIN) {
+        anyhow::bail!(
+            "this process may use {} MB of address space, and proving takes {} MB\n  hint: raise `ulimit -v`",
+            room >> 20,
+            ROOM_MIN >> 20
+        );
+    }
     let pin = sim::proving_key_pin();
     let path = cache_file(&pin);
     if let Some(bytes) = path

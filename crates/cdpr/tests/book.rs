@@ -1,7 +1,9 @@
 //! What the book shows of commands is what they print.
 //!
 //! An output is a `text` block after a `console` block, and above it stands a comment: `printed`, and then it is compared, or
-//! `not compared: WHY`. In what is shown, `…` stands for anything, and there may be more before and after it.
+//! `printed with NAME: WHY`, and then it is compared where the environment has NAME: what takes minutes, or more than a
+//! Rust toolchain. The gate's steps set both names. In what is shown, `…` stands for anything, and there may be more before
+//! and after it.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
@@ -33,10 +35,22 @@ fn blocks(page: &str) -> Vec<Block<'_>> {
         .collect()
 }
 
-/// Outputs of a page that are compared, each with the commands before it on the page, and what is wrong with marks.
-fn shown(page: &str) -> (Vec<(String, &str)>, Vec<String>) {
+/// What may be needed to compare an output.
+const NEEDED: [&str; 2] = ["CDPR_BUILD_PROJECTS", "CDPR_MINUTES"];
+
+/// An output that a page shows.
+struct Shown<'a> {
+    /// Those before it on the page, since the last output.
+    commands: String,
+    text: &'a str,
+    /// What the environment has to have.
+    needs: Option<&'a str>,
+}
+
+/// What a page shows, and what is wrong with marks.
+fn shown(page: &str) -> (Vec<Shown<'_>>, Vec<String>) {
     let (mut commands, mut last) = (String::new(), "");
-    let (mut compared, mut wrong) = (Vec::new(), Vec::new());
+    let (mut outputs, mut wrong) = (Vec::new(), Vec::new());
     for block in blocks(page) {
         match (block.kind, last) {
             ("console", _) => {
@@ -45,18 +59,21 @@ fn shown(page: &str) -> (Vec<(String, &str)>, Vec<String>) {
                     commands.push('\n');
                 }
             }
-            ("text", "console") => match block.mark {
-                Some("printed") => {
-                    compared.push((std::mem::take(&mut commands), block.text));
+            ("text", "console") => {
+                let with = block.mark.and_then(|mark| mark.strip_prefix("printed with "));
+                let needs = with.and_then(|with| Some(with.split_once(": ")?.0));
+                if block.mark == Some("printed") || needs.is_some_and(|it| NEEDED.contains(&it)) {
+                    let commands = std::mem::take(&mut commands);
+                    outputs.push(Shown { commands, text: block.text, needs });
+                } else {
+                    wrong.push(format!("an output without a mark:\n{}", block.text));
                 }
-                Some(mark) if mark.starts_with("not compared: ") => commands.clear(),
-                _ => wrong.push(format!("an output without a mark:\n{}", block.text)),
-            },
+            }
             _ => {}
         }
         last = block.kind;
     }
-    (compared, wrong)
+    (outputs, wrong)
 }
 
 /// Whether a line is as shown.
@@ -98,9 +115,16 @@ fn what_the_book_shows_is_what_is_printed() {
     let mut n_compared = 0;
     for path in found {
         let page = fs::read_to_string(&path).unwrap();
-        let (compared, wrong) = shown(&page);
+        let (mut outputs, wrong) = shown(&page);
         assert!(wrong.is_empty(), "{}: {}", path.display(), wrong.join("\n"));
-        if compared.is_empty() {
+        outputs.retain(|output| {
+            let lacking = output.needs.filter(|needs| std::env::var_os(needs).is_none());
+            if let Some(needs) = lacking {
+                println!("skipped: an output of {} is compared with {needs}=1", path.display());
+            }
+            lacking.is_none()
+        });
+        if outputs.is_empty() {
             continue;
         }
         // As in a clone, where nothing of it can be spoiled.
@@ -111,7 +135,7 @@ fn what_the_book_shows_is_what_is_printed() {
         for given in ["crates", "deployments", "examples", "scenarios", "workflows"] {
             std::os::unix::fs::symlink(Path::new(ROOT).join(given), within.join(given)).unwrap();
         }
-        for (commands, shown) in compared {
+        for Shown { commands, text, .. } in outputs {
             let script =
                 format!("cdpr() {{ {:?} \"$@\"; }}\n{commands}", env!("CARGO_BIN_EXE_cdpr"));
             let script = script.replace("cargo run -- ", "cdpr ");
@@ -125,20 +149,44 @@ fn what_the_book_shows_is_what_is_printed() {
                 .unwrap();
             let printed = String::from_utf8(output.stdout).unwrap();
             let name = path.display();
-            assert!(is_in(&printed, shown), "{name}: shown is\n{shown}\nprinted is\n{printed}");
+            assert!(is_in(&printed, text), "{name}: shown is\n{text}\nprinted is\n{printed}");
             n_compared += 1;
         }
     }
     assert!(n_compared >= 3, "only {n_compared} outputs were compared: are they still marked?");
 }
 
+/// Lines of a text on a terminal of 80 columns.
+fn lines(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count().div_ceil(80).max(1)).sum()
+}
+
+#[test]
+fn the_readme_is_two_screens_and_sends_each_reader_to_a_page_that_ends_in_a_result() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    // Of fifty lines each.
+    assert!(lines(&readme) <= 100, "{} lines", lines(&readme));
+    let links = readme.split("](").filter_map(|rest| rest.split_once(')'));
+    let links: Vec<&str> =
+        links.map(|(link, _)| link).filter(|link| link.contains("/readers/")).collect();
+    let mut found = Vec::new();
+    pages(&Path::new(ROOT).join("book/src/readers"), &mut found);
+    assert_eq!(links.len(), found.len(), "{links:?}");
+    for link in links {
+        let page = fs::read_to_string(Path::new(ROOT).join(link)).unwrap();
+        assert!(!shown(&page).0.is_empty(), "{link} shows no output of a command");
+    }
+}
+
 #[test]
 fn an_output_that_differs_and_one_without_a_mark_are_found() {
     let page = "```console\n$ a\n```\n<!-- printed -->\n\n```text\nx … z\n```\n```console\n$ b\n```\n```text\ny\n```\n\
-                ```console\n$ c\n```\n<!-- not compared: the time is in it -->\n```text\nw\n```\n```text\nno output\n```\n";
-    let (compared, wrong) = shown(page);
-    assert_eq!(compared.len(), 1);
-    assert_eq!((compared[0].0.as_str(), wrong.len()), ("a\n", 1), "{wrong:?}");
+                ```console\n$ c\n```\n<!-- printed with CDPR_MINUTES: it takes them -->\n```text\nw\n```\n```text\nno output\n```\n\
+                ```console\n$ d\n```\n<!-- printed with LUCK: now and then -->\n```text\nv\n```\n";
+    let (outputs, wrong) = shown(page);
+    let commands: Vec<_> = outputs.iter().map(|it| (it.commands.as_str(), it.needs)).collect();
+    assert_eq!(commands, [("a\n", None), ("b\nc\n", Some("CDPR_MINUTES"))]);
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
     for (printed, is_printed) in [
         ("first\nx y z\nlast", true),
         ("x  z\n", true),
@@ -147,7 +195,7 @@ fn an_output_that_differs_and_one_without_a_mark_are_found() {
         (" x y z\n", false),
         ("", false),
     ] {
-        assert_eq!(is_in(printed, compared[0].1), is_printed, "{printed:?}");
+        assert_eq!(is_in(printed, outputs[0].text), is_printed, "{printed:?}");
     }
     assert!(is_like("a b c d", "a … c …") && !is_like("a b d", "a … c …"));
 }

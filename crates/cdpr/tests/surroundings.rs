@@ -172,6 +172,19 @@ fn four_gigabytes_of_address_space_are_enough_or_too_little_memory_is_named() {
 }
 
 #[test]
+fn too_little_address_space_for_a_proof_is_named_before_the_mission_starts() {
+    let limited =
+        |limit: &str| command("prlimit", &[limit, CDPR, "run", "--scenario", "healthy"]).output();
+    let Ok(output) = limited("--as=400000000") else {
+        println!("skipped: no prlimit here");
+        return;
+    };
+    fails(&output, &["may use 381 MB of address space", "takes 512 MB", "hint: raise `ulimit -v`"]);
+    let output = limited("--as=536870912").unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+}
+
+#[test]
 fn keys_are_never_cached_where_somebody_happens_to_stand() {
     let folder = temporary("stands");
     // The keys are derived, and then there is no place for the journal.

@@ -57,6 +57,11 @@ const CANCEL_MAX: Duration = Duration::from_secs(30);
 /// Runs of other clients that are joined without a chunk of ours in them, before it is said that something is wrong.
 const IN_VAIN_MAX: u32 = 3;
 
+/// Why a connection is no cluster.
+#[derive(Debug, thiserror::Error)]
+#[error("it took the connection and said nothing for {} s", .0.as_secs())]
+struct Silent(Duration);
+
 /// A connection to a cluster.
 pub struct Cluster {
     runtime: Runtime,
@@ -94,8 +99,11 @@ impl Cluster {
                 .identity(format!("cdpr-{}", std::process::id()))
                 .connect_timeout(CONNECT_MAX)
                 .build();
-            let connection =
-                Connection::connect(options).await.map_err(|error| cause(Box::new(error)))?;
+            // It asks the server what it can do, and whoever took the connection may never say.
+            let connection = tokio::time::timeout(CONNECT_MAX, Connection::connect(options))
+                .await
+                .map_err(|_| cause(Silent(CONNECT_MAX).into()))?
+                .map_err(|error| cause(Box::new(error)))?;
             let options = ClientOptions::new(address.namespace.clone()).build();
             Client::new(connection, options).map_err(|error| cause(Box::new(error)))
         })?;

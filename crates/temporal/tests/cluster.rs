@@ -543,3 +543,15 @@ fn nobody_at_an_address_is_said_with_the_address() {
     assert!(error.to_string().starts_with(&address), "{error}");
     assert!(error.hint().is_some());
 }
+
+#[test]
+fn who_takes_the_connection_and_never_answers_is_said_with_the_address() {
+    // The kernel accepts; nobody reads.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("temporal://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let Err(Error::Connect { address: said, cause }) = Cluster::connect(&address) else {
+        panic!("it is no cluster")
+    };
+    assert_eq!(said, format!("{address}"));
+    assert_eq!(cause.to_string(), "it took the connection and said nothing for 10 s");
+}
