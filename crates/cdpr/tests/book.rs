@@ -2,8 +2,8 @@
 //!
 //! An output is a `text` block after a `console` block, and above it stands a comment: `printed`, and then it is compared, or
 //! `printed with NAME: WHY`, and then it is compared where the environment has NAME: what takes minutes, or more than a
-//! Rust toolchain. The gate's steps set both names. In what is shown, `…` stands for anything, and there may be more before
-//! and after it.
+//! Rust toolchain. The gate's steps set both names. In what is shown, `…` stands for anything, alone on a line for any lines, and
+//! there may be more before and after it.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
@@ -92,9 +92,17 @@ fn is_like(line: &str, shown: &str) -> bool {
 
 fn is_in(printed: &str, shown: &str) -> bool {
     let (printed, shown): (Vec<_>, Vec<_>) = (printed.lines().collect(), shown.lines().collect());
-    let is_here =
-        |lines: &[&str]| lines.iter().zip(&shown).all(|(line, shown)| is_like(line, shown));
-    printed.windows(shown.len()).any(is_here)
+    let mut rest = &printed[..];
+    // A line of `…` alone is any number of lines.
+    shown.split(|line| *line == "…").all(|part| {
+        let is_here =
+            |lines: &[&str]| lines.iter().zip(part).all(|(line, shown)| is_like(line, shown));
+        let at = if part.is_empty() { Some(0) } else { rest.windows(part.len()).position(is_here) };
+        if let Some(at) = at {
+            rest = &rest[at + part.len()..];
+        }
+        at.is_some()
+    })
 }
 
 fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -197,5 +205,7 @@ fn an_output_that_differs_and_one_without_a_mark_are_found() {
     ] {
         assert_eq!(is_in(printed, outputs[0].text), is_printed, "{printed:?}");
     }
+    assert!(is_in("a\nb\nc\nd", "a\n…\nd") && is_in("a\nb", "a\n…\nb"));
+    assert!(!is_in("a\nb", "b\n…\na") && !is_in("a", "a\n…\na"));
     assert!(is_like("a b c d", "a … c …") && !is_like("a b d", "a … c …"));
 }
