@@ -1,5 +1,7 @@
 //! One file per command.
 
+pub(crate) mod dev;
+pub(crate) mod maker;
 pub(crate) mod manual;
 pub(crate) mod report;
 pub(crate) mod run;
@@ -20,7 +22,7 @@ use crate::Failure;
 const TEXT_MAX: u64 = 1 << 20;
 
 /// Reads what a person wrote.
-fn text(path: &Path) -> Result<String, Failure> {
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
     read_to(path, TEXT_MAX).map_err(|why| {
         Failure::Input(anyhow!("{}: {why}\n  hint: give a readable UTF-8 file", path.display()))
     })
@@ -77,7 +79,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     folder::write(path, bytes).map_err(unwritten)
 }
 
-fn unwritten(error: folder::Error) -> Failure {
+pub(crate) fn unwritten(error: folder::Error) -> Failure {
     let is_input = error.is_input();
     ended("nothing was written", error.hint(), is_input, error.into())
 }
@@ -94,7 +96,7 @@ fn meant_word(found: &str, known: &[&str]) -> String {
 }
 
 /// Bad input: what is wrong, and what to do about it.
-fn refuse(what: impl std::fmt::Display, hint: impl std::fmt::Display) -> Failure {
+pub(crate) fn refuse(what: impl std::fmt::Display, hint: impl std::fmt::Display) -> Failure {
     Failure::Input(anyhow!("{what}\n  hint: {hint}"))
 }
 

@@ -1,9 +1,9 @@
-//! The development proving key: derived once, cached for the user, checked against the pin each time.
+//! Development proving keys: derived once, cached for the user, checked against their pins each time.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use circuits::keys::{Keys, Step};
+use circuits::keys::{Circuit, Keys, Step};
 use primitives::sha256;
 use rustix::process::{Resource, getrlimit};
 use study::{folder, reading};
@@ -17,9 +17,20 @@ const LEN_MAX: u64 = 1 << 30;
 /// under `ulimit -v`), and a Rust program that runs out of memory ends without a word of what it was doing.
 const ROOM_MIN: u64 = 512 << 20;
 
-/// The clearing circuit's development keys, as bytes. Made under a progress bar the first time, some
-/// seconds; read from the user's cache afterwards. A damaged cache is made again.
+/// The first pool's, as bytes: see [`development_of`].
 pub(crate) fn development(chain_id: u64) -> anyhow::Result<Vec<u8>> {
+    development_of(Circuit::Clearing, chain_id)
+}
+
+/// A relation's, ready to prove with.
+pub(crate) fn of(circuit: Circuit, chain_id: u64) -> anyhow::Result<Keys> {
+    let bytes = development_of(circuit, chain_id)?;
+    Ok(Keys::from_bytes_of(circuit, &bytes, &circuit.pinned().keys_sha256, chain_id)?)
+}
+
+/// A circuit's development keys, as bytes. Made under a progress bar the first time, some seconds; read from the user's
+/// cache afterwards. A damaged cache is made again.
+fn development_of(circuit: Circuit, chain_id: u64) -> anyhow::Result<Vec<u8>> {
     if let Some(room) = getrlimit(Resource::As).current.filter(|room| *room < ROOM_MIN) {
         anyhow::bail!(
             "this process may use {} MB of address space, and proving takes {} MB\n  hint: raise `ulimit -v`",
@@ -27,8 +38,8 @@ pub(crate) fn development(chain_id: u64) -> anyhow::Result<Vec<u8>> {
             ROOM_MIN >> 20
         );
     }
-    let pin = sim::proving_key_pin();
-    let path = cache_file(&pin);
+    let (name, pin) = (circuit.name(), circuit.pinned().keys_sha256);
+    let path = cache_file(name, &pin);
     if let Some(bytes) = path
         .as_ref()
         .and_then(|path| reading::read(path, LEN_MAX).ok())
@@ -36,13 +47,14 @@ pub(crate) fn development(chain_id: u64) -> anyhow::Result<Vec<u8>> {
     {
         return Ok(bytes);
     }
-    let progress = Progress::working("deriving development keys for the clearing circuit, once");
-    let keys = Keys::development(chain_id, |step| {
-        progress.bar.set_message(match step {
-            Step::Circuit => "development keys, once: synthesising the clearing circuit",
-            Step::Keys => "development keys, once: computing the proving key",
-            Step::Check => "development keys, once: checking them",
-        });
+    let progress = Progress::working(format!("deriving development keys of {name}, once"));
+    let keys = Keys::development_of(circuit, chain_id, |step| {
+        let step = match step {
+            Step::Circuit => "synthesising the circuit",
+            Step::Keys => "computing the proving key",
+            Step::Check => "checking them",
+        };
+        progress.bar.set_message(format!("development keys of {name}, once: {step}"));
     })?;
     let bytes = keys.to_bytes();
     drop(progress);
@@ -65,9 +77,9 @@ pub(crate) fn development(chain_id: u64) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn cache_file(pin: &[u8; 32]) -> Option<PathBuf> {
-    let name = primitives::hex(&pin[..8]);
-    Some(cache()?.join(format!("clearing-development-{name}.keys")))
+fn cache_file(circuit: &str, pin: &[u8; 32]) -> Option<PathBuf> {
+    let pin = primitives::hex(&pin[..8]);
+    Some(cache()?.join(format!("{circuit}-development-{pin}.keys")))
 }
 
 /// `$XDG_CACHE_HOME/cdpr`, else `~/.cache/cdpr`.

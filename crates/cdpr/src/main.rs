@@ -1,5 +1,6 @@
 //! The one user binary. It is a crate because it alone reads arguments, files and the terminal.
 
+mod addresses;
 mod commands;
 mod counts;
 #[cfg(test)]
@@ -46,6 +47,11 @@ enum Command {
     /// Check what someone else's run left behind.
     #[command(subcommand)]
     Verify(Verify),
+    /// A chain on this machine with a dark pool on it, to try things on.
+    Dev(commands::dev::Arguments),
+    /// Pay in, see what there is, and leave: over a node of the chain and nothing else.
+    #[command(subcommand)]
+    Maker(Box<commands::maker::Maker>),
     /// Make, build and simulate CRE workflows: anyone's, as Chainlink's `cre workflow` does.
     #[command(subcommand)]
     Workflow(Box<commands::workflow::Workflow>),
@@ -145,6 +151,8 @@ fn run(command: Command) -> Result<Ending, Failure> {
         Command::Verify(Verify::Attestation(arguments)) => {
             commands::verify::attestation::run(&arguments)
         }
+        Command::Dev(arguments) => commands::dev::run(&arguments),
+        Command::Maker(command) => commands::maker::run(&command),
         Command::Workflow(command) => commands::workflow::run(&command),
         Command::Completions(arguments) => {
             commands::manual::completions(&arguments, Cli::command())

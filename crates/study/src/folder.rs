@@ -32,6 +32,9 @@ pub const MADE_BY: &str = "<!-- made by cdpr -->";
 /// The same of a manual page.
 pub const MADE_BY_ROFF: &str = ".\\\" made by cdpr\n";
 
+/// How an address file begins, whatever its name.
+pub const ADDRESSES: &str = "{\n  \"format\": \"cdpr/addresses/";
+
 /// How much of a file is looked at to tell whose it is.
 const BEGINNING: usize = 64;
 
@@ -164,7 +167,8 @@ fn is_ours(name: &OsStr, beginning: &[u8]) -> bool {
         None if is_partial(name) => return true,
         // A report may go by any name.
         None => {
-            let made = [HTML, JSON, MADE_BY.as_bytes(), MADE_BY_ROFF.as_bytes()];
+            let made =
+                [HTML, JSON, MADE_BY.as_bytes(), MADE_BY_ROFF.as_bytes(), ADDRESSES.as_bytes()];
             return beginning.is_empty() || made.iter().any(|made| beginning.starts_with(made));
         }
     };

@@ -80,19 +80,39 @@ impl Maker {
         self.wallet.scan(at, event)
     }
 
+    /// The number of the next deposit: above all that were seen on chain and all that were given out.
+    pub fn number(&self) -> u64 {
+        self.wallet.next().max(self.given)
+    }
+
+    /// Numbers below this one were given out in an earlier life, and perhaps not seen on chain yet.
+    pub fn resume(&mut self, number: u64) {
+        self.given = self.given.max(number);
+    }
+
     /// The deposit that locks a new line under its terms.
     ///
     /// # Errors
     /// [`Error::Decimals`].
     pub fn offer(&mut self, line: &Line) -> Result<Deposit, Error> {
-        let number = self.wallet.next().max(self.given);
+        let number = self.number();
         self.recall(number, line)?;
-        self.given = number + 1;
         let terms = self.terms_of(number, line)?;
-        let words = self.wallet.keys().words(number, line.capacity.units(), terms.hash());
+        Ok(self.deposit(self.market.collateral, line.capacity, terms.hash()))
+    }
+
+    /// The deposit that nothing locks: it can leave as soon as it is in the tree.
+    pub fn hold(&mut self, asset: Address, amount: Amount) -> Deposit {
+        self.deposit(asset, amount, Fr::from(0u8))
+    }
+
+    fn deposit(&mut self, asset: Address, amount: Amount, order_hash: Fr) -> Deposit {
+        let number = self.number();
+        self.given = number + 1;
+        let words = self.wallet.keys().words(number, amount.units(), order_hash);
         let [inner, hint, memo] =
             [words.inner, words.hint, words.memo].map(|word| field::to_bytes(&word));
-        Ok(Deposit { asset: self.market.collateral, amount: line.capacity, inner, hint, memo })
+        Deposit { asset, amount, inner, hint, memo }
     }
 
     /// Knows again what terms the line of this number was locked under, for whoever has a seed and nothing else.
