@@ -177,8 +177,10 @@ fn the_readme_is_two_screens_and_sends_each_reader_to_a_page_that_ends_in_a_resu
     // Of fifty lines each.
     assert!(lines(&readme) <= 100, "{} lines", lines(&readme));
     let links = readme.split("](").filter_map(|rest| rest.split_once(')'));
-    let links: Vec<&str> =
-        links.map(|(link, _)| link).filter(|link| link.contains("/readers/") && !link.contains('#')).collect();
+    let links: Vec<&str> = links
+        .map(|(link, _)| link)
+        .filter(|link| link.contains("/readers/") && !link.contains('#'))
+        .collect();
     let mut found = Vec::new();
     pages(&Path::new(ROOT).join("book/src/readers"), &mut found);
     assert_eq!(links.len(), found.len(), "{links:?}");
