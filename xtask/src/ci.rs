@@ -155,6 +155,11 @@ fn steps(scope: Scope, skip_tests: bool) -> Result<Vec<Step>> {
         }
         guests::run(true).map(|()| Outcome::Passed)
     }));
+    // What an author installs compiles from its package alone.
+    let package = Call::new("cargo package --package cre --locked --allow-dirty");
+    steps.push(Step::new("package", &package.to_string(), move || {
+        on_change("package", &["Cargo.lock", "crates/cre"], scope, || package.run())
+    }));
     // Whoever holds keys may be a browser.
     let wasm =
         Call::new(&format!("cargo check --locked --package client --target {}", guests::TARGET));

@@ -29,8 +29,11 @@ macro_rules! named {
     };
 }
 
+#[cfg(feature = "standard-tests")]
 pub mod action_and_trigger;
+#[cfg(feature = "standard-tests")]
 pub mod basic_action;
+#[cfg(feature = "standard-tests")]
 pub mod basic_trigger;
 pub mod confidential_http;
 pub mod confidential_workflows;
@@ -38,6 +41,7 @@ pub mod cron;
 pub mod darkpool;
 pub mod evm;
 pub mod http;
+#[cfg(feature = "standard-tests")]
 pub mod node_action;
 pub mod sdk;
 pub mod values;
