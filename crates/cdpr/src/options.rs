@@ -85,6 +85,7 @@ const OPTIONS: &[(&str, &str, Use)] = &[
     ("verify attestation", "json", Always),
     ("dev", "port", Always),
     ("dev", "addresses", Always),
+    ("dev", "state", Always),
     ("dev", "speed", Always),
     ("dev", "json", Always),
     ("maker init", "folder", Always),

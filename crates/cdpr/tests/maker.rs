@@ -45,12 +45,21 @@ fn command(arguments: &[&str], folder: &Path) -> Command {
     command
 }
 
+fn empty(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 impl Dev {
     fn start(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        let mut process = command(&["dev", "--port", "0", "--json"], &folder)
+        Self::start_in(empty(name), &[])
+    }
+
+    fn start_in(folder: PathBuf, more: &[&str]) -> Self {
+        let arguments = [&["dev", "--port", "0", "--json"], more].concat();
+        let mut process = command(&arguments, &folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -183,6 +192,42 @@ fn a_maker_pays_in_leaves_and_comes_back_from_its_words() {
     assert_eq!(dev.paid(TO), 1_500_000_000);
     dev.until("one", ["0", "0", "0", "0"]);
     dev.until("two", ["70.5", "0", "0", "0"]);
+}
+
+#[test]
+fn a_chain_that_is_killed_goes_on_where_it_stopped() {
+    let folder = empty("makers-killed");
+    let state = ["--state", "kept"];
+    let dev = Dev::start_in(folder.clone(), &state);
+    dev.init("one");
+    dev.said(&["maker", "deposit", "one", "12.5", "--account", "3"]);
+    let second = dev.run(&["dev", "--port", "0", "--state", "kept", "--addresses", "second.json"]);
+    assert_eq!(second.status.code(), Some(2), "two processes on one chain");
+    dev.until("one", ["12.5", "0", "0", "0"]);
+    // By SIGKILL, and a block that was not whole.
+    drop(dev);
+    let blocks = folder.join("kept/chain");
+    let len = fs::metadata(&blocks).unwrap().len();
+    fs::OpenOptions::new().write(true).open(&blocks).unwrap().set_len(len - 1).unwrap();
+
+    let dev = Dev::start_in(folder.clone(), &state);
+    let restore =
+        ["maker", "init", "again", "--addresses", "cdpr-dev.json", "--words", "one/words"];
+    dev.said(&restore);
+    dev.until("again", ["12.5", "0", "0", "0"]);
+    dev.said(&["maker", "deposit", "again", "1", "--account", "3"]);
+    dev.until("again", ["13.5", "0", "0", "0"]);
+    drop(dev);
+
+    // One byte of a block that was whole.
+    let mut bytes = fs::read(&blocks).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&blocks, bytes).unwrap();
+    let output = command(&["dev", "--port", "0", "--state", "kept"], &folder).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("kept/chain") && said.contains("at byte"), "{said}");
 }
 
 #[test]

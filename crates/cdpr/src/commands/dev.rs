@@ -1,8 +1,8 @@
 //! `cdpr dev`: a chain on this machine with the pool on it, for whoever programs against it, as anvil is for Foundry.
-//! It ends with the process. No enclave, no DON and no issuer's account yet: what there is takes deposits, absorbs them and
-//! lets them out.
+//! It ends with the process, unless a folder keeps it. No enclave, no DON and no issuer's account yet: what there is takes
+//! deposits, absorbs them and lets them out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -19,9 +19,10 @@ use node::absorb::Absorber;
 use primitives::Disclosure;
 use serde_json::json;
 use server::rpc::Server;
-use study::folder;
+use store::FileStorage;
+use study::folder::{self, Claim};
 
-use super::{now, unwritten, write};
+use super::{now, refuse, unwritten, write};
 use crate::addresses::{Addresses, Instrument};
 use crate::terminal::{self, note, say};
 use crate::{Ending, Failure, counts, keys};
@@ -36,8 +37,10 @@ const BLOCK: u64 = 12;
 /// Between two looks at the queue.
 const LOOK: Duration = Duration::from_millis(500);
 const PRICE: u64 = 100_000_000;
-/// A year.
-const EXPIRY: u64 = 31_536_000;
+/// Of terms: beyond any chain's end here, and the same whenever the chain is started again.
+const EXPIRY: u64 = (1 << 40) - 1;
+/// Files of a folder that keeps a chain: its blocks, and when it began, Unix seconds.
+const KEPT: [&str; 2] = ["chain", "began"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -47,6 +50,9 @@ pub(crate) struct Arguments {
     /// Where the address file goes that other commands read.
     #[arg(long, value_name = "FILE", default_value = "cdpr-dev.json")]
     addresses: PathBuf,
+    /// Keep the chain in this folder: the same command goes on where it stopped, however it stopped.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// The chain's clock goes so many times as fast as this machine's.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = counts::from_to::<u32>(1, 3_600))]
     speed: u32,
@@ -64,10 +70,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         .build()
         .context("an event loop")?;
     runtime.block_on(async {
-        let clock = Clock { start: now()?.0, begun: Instant::now(), speed: arguments.speed.into() };
         let accounts = development_wallets(DEVELOPMENT_CHAIN_ID);
-        let genesis = Genesis::development(clock.start);
-        let chain = LocalChain::new(genesis.fund(accounts.each_ref().map(Wallet::address)));
+        let State { chain, _claim } = State::open(arguments.state.as_deref(), &accounts)?;
+        // Nobody's clock but the chain's went on while it stood still.
+        let start = chain.timestamp().max(now()?.0);
+        let clock = Clock { start, begun: Instant::now(), speed: arguments.speed.into() };
+        clock.set(&chain);
         let provider = chain.connect();
         let config = config(&provider, &accounts).await?;
         let (plan, _) = deploy::deploy(&provider, &config).await.context("deploying")?;
@@ -78,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
             serving.answer(body)
         };
         let taken = |error: std::io::Error| {
-            super::refuse(
+            refuse(
                 format!("port {} of 127.0.0.1: {error}", arguments.port),
                 "give another with --port; 0 takes a free one",
             )
@@ -88,7 +96,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
             Instrument { number: 1, price: [PRICE / 2, PRICE * 2], expiry: clock.start + EXPIRY };
         let addresses = Addresses::new(at, 1, instrument, server.url());
         write(&arguments.addresses, addresses.to_json().as_bytes())?;
-        let words = "stopped: the chain is gone, and so is what was on it";
+        let words = match &arguments.state {
+            Some(_) => "stopped; the same command goes on",
+            None => "stopped: the chain is gone, and so is what was on it; --state DIR keeps one",
+        };
         terminal::on_interrupt(words.to_owned(), || false);
         ready(arguments, &server, &addresses, &accounts)?;
 
@@ -107,6 +118,49 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
             }
         }
     })
+}
+
+/// The chain, and the folder that keeps it for this process alone.
+struct State {
+    chain: LocalChain,
+    _claim: Option<Claim>,
+}
+
+impl State {
+    fn open(folder: Option<&Path>, accounts: &[Wallet; 10]) -> Result<Self, Failure> {
+        let genesis =
+            |began| Genesis::development(began).fund(accounts.each_ref().map(Wallet::address));
+        let Some(folder) = folder else {
+            return Ok(Self { chain: LocalChain::new(genesis(now()?.0)), _claim: None });
+        };
+        let claim = Claim::alone(folder).map_err(unwritten)?;
+        let [chain, began] = KEPT.map(|name| folder.join(name));
+        if !began.exists() {
+            if chain.exists() {
+                let what = format!("{}: there is a chain and not when it began", folder.display());
+                return Err(refuse(what, "give another folder, or empty this one"));
+            }
+            let now = format!("{}\n", now()?.0);
+            folder::write_over(&began, now.as_bytes()).map_err(unwritten)?;
+        }
+        let text = super::text(&began)?;
+        let began: u64 = text.trim().parse().map_err(|_| {
+            refuse(format!("{}: no Unix seconds", began.display()), "give another folder")
+        })?;
+        let file = FileStorage::open(&chain).map_err(|error| {
+            refuse(format!("{}: {error}", chain.display()), "give another folder")
+        })?;
+        let opened = LocalChain::open(genesis(began), file);
+        let (chain, torn) = opened.map_err(|error| {
+            Failure::Input(anyhow::Error::new(error).context(format!("{}", chain.display())))
+        })?;
+        if torn.is_some() {
+            note(
+                "note: the last block was not whole when the chain stopped; it goes on from the one before",
+            );
+        }
+        Ok(Self { chain, _claim: Some(claim) })
+    }
 }
 
 /// The chain's time: as far from its start as this machine's, times the speed. It may be ahead, where somebody moved it.
@@ -171,14 +225,21 @@ fn ready(
     }
     let at = &addresses.contracts;
     let mut text = format!(
-        "A development chain with a dark pool on it, until Ctrl-C.\n\n\
+        "A development chain with a dark pool on it, until Ctrl-C{}.\n\n\
          rpc        {rpc}, chain {}\n\
          pool       {}\n\
          venue      {}\n\
          collateral {}\n\
          addresses  {file}\n\n\
          Accounts of the development mnemonic, with {TOKENS} of the collateral each:\n",
-        at.chain_id, at.pool, at.dark_pool, at.cash
+        arguments
+            .state
+            .as_ref()
+            .map_or_else(String::new, |state| format!(", kept in {}", state.display())),
+        at.chain_id,
+        at.pool,
+        at.dark_pool,
+        at.cash
     );
     for (number, address) in DEPOSITORS.zip(owned) {
         text += &format!("  --account {number}  {address}\n");
