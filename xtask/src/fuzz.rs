@@ -55,6 +55,22 @@ pub(crate) fn run(only: Option<&[&str]>, seconds: u32) -> Result<()> {
     Ok(())
 }
 
+/// Whether the lock files of all packages are as their manifests ask, and those of ours that they depend on.
+///
+/// # Errors
+/// When one is not.
+pub(crate) fn check_locks() -> Result<()> {
+    for (package, _) in PACKAGES {
+        Call::new("cargo fetch --quiet --locked --manifest-path")
+            .arg(format!("{package}/Cargo.toml"))
+            .run()
+            .with_context(|| {
+                format!("hint: cargo update --workspace --manifest-path {package}/Cargo.toml")
+            })?;
+    }
+    Ok(())
+}
+
 fn run_package(dir: &Path, package: &str, targets: &[&str], seconds: u32) -> Result<()> {
     // With a target named, the flags are not for build scripts, which have no fuzzer to link.
     let host = Call::new("rustc --print host-tuple").read()?;
