@@ -6,6 +6,7 @@ pub(crate) mod manual;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod simulate;
+pub(crate) mod status;
 pub(crate) mod verify;
 pub(crate) mod workflow;
 

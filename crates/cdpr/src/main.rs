@@ -52,6 +52,8 @@ enum Command {
     /// Pay in, see what there is, and leave: over a node of the chain and nothing else.
     #[command(subcommand)]
     Maker(Box<commands::maker::Maker>),
+    /// A deployment in words: roles, what is open, what waits, and what is wrong.
+    Status(commands::status::Arguments),
     /// Make, build and simulate CRE workflows: anyone's, as Chainlink's `cre workflow` does.
     #[command(subcommand)]
     Workflow(Box<commands::workflow::Workflow>),
@@ -153,6 +155,7 @@ fn run(command: Command) -> Result<Ending, Failure> {
         }
         Command::Dev(arguments) => commands::dev::run(&arguments),
         Command::Maker(command) => commands::maker::run(&command),
+        Command::Status(arguments) => commands::status::run(&arguments),
         Command::Workflow(command) => commands::workflow::run(&command),
         Command::Completions(arguments) => {
             commands::manual::completions(&arguments, Cli::command())

@@ -12,7 +12,7 @@ use std::time::Duration;
 use evm::abi::CashToken;
 use evm::alloy::primitives::Address;
 use evm::alloy::providers::{DynProvider, Provider as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const CDPR: &str = env!("CARGO_BIN_EXE_cdpr");
 /// Looks at a balance before it is given up: an absorption takes a proof.
@@ -103,6 +103,10 @@ impl Dev {
         serde_json::from_str(&said).unwrap()
     }
 
+    fn status(&self) -> Value {
+        serde_json::from_str(&self.said(&["status", "--json"])).unwrap()
+    }
+
     /// Waits until the collateral is so much spendable, locked, announced and waiting.
     fn until(&self, maker: &str, wanted: [&str; 4]) {
         let mut row = Value::Null;
@@ -162,6 +166,12 @@ fn a_maker_pays_in_leaves_and_comes_back_from_its_words() {
     deposit("one", "500", &["--premium-min", "80", "--fill-min", "10"]);
     dev.until("one", ["1000", "500", "0", "0"]);
     dev.until("two", ["70.5", "0", "0", "0"]);
+
+    let status = dev.status();
+    let held = json!({ "token": dev.cash, "recorded": "1570.5", "held": "1570.5", "cap": status["pool"]["collateral"]["cap"] });
+    assert_eq!(status["pool"]["collateral"], held);
+    assert_eq!(status["pool"]["waiting"]["leaves"], 0);
+    assert_eq!(status["wrong"], json!([]));
 
     // What is held leaves when its owner likes, in part; whoever pays the gas.
     let exit =
@@ -262,6 +272,14 @@ fn what_a_maker_cannot_do_is_said_and_nothing_is_sent() {
     fs::write(dev.folder.join("typed.txt"), rest).unwrap();
     dev.refused(&restore, &["23 words where 24 are needed"]);
     assert!(!dev.folder.join("typed").exists());
+
+    // A feed that fell silent is told of, and what it means.
+    dev.pass(31_536_001);
+    let wrong = dev.status()["wrong"].clone();
+    assert!(
+        wrong[0].as_str().unwrap().contains("s old: no round that closes now settles"),
+        "{wrong}"
+    );
 
     // Words that others can read, a second process, and a file of another system.
     let file = dev.folder.join("one/words");

@@ -2,7 +2,7 @@
 //! ours is asked, so none of them can keep anything in. Notes are found by a seed and the pool's logs; an account of the
 //! chain pays gas and has no other part in it.
 
-mod amount;
+pub(super) mod amount;
 mod ledger;
 mod place;
 

@@ -31,7 +31,7 @@ pub(super) fn parse(text: &str, decimals: u8) -> Result<Amount, Failure> {
 }
 
 /// Base units in tokens, without zeros at the end.
-pub(super) fn words(units: u128, decimals: u8) -> String {
+pub(in crate::commands) fn words(units: u128, decimals: u8) -> String {
     let one = 10_u128.pow(u32::from(decimals));
     let (whole, rest) = (units / one, units % one);
     if rest == 0 {
