@@ -3,11 +3,16 @@
 // The official examples are `packages/cre-sdk-examples` of smartcontractkit/cre-sdk-typescript; their packages have to be
 // in a node_modules there or above, with bun, typescript and the Javy plugin. A log trigger's transaction is not made up.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 
 const [project, cdpr] = process.argv.slice(2).map((path) => resolve(path));
 if (!cdpr) throw new Error("give the project's folder and the program");
+
+// Secrets that the project names are numbers here: nobody is asked for the real ones.
+const secrets = join(project, "secrets.yaml");
+const named = existsSync(secrets) ? readFileSync(secrets, "utf8").matchAll(/^\s*-\s*(\w+)\s*$/gm) : [];
+const env = { ...process.env, ...Object.fromEntries([...named].map(([, name]) => [name, "1"])) };
 
 const workflows = readdirSync(project, { recursive: true })
   .filter((path) => basename(path) === "workflow.yaml" && !path.includes("node_modules"))
@@ -21,7 +26,7 @@ for (const folder of workflows) {
     spawnSync(
       cdpr,
       ["workflow", "simulate", folder, "-R", project, "--non-interactive", "--trigger-index", "0", "--json", ...more],
-      { encoding: "utf8", timeout: 300_000 },
+      { encoding: "utf8", timeout: 300_000, env },
     );
   let { status, stdout, stderr } = run(extra);
   // Its first trigger may be another.
