@@ -114,16 +114,17 @@ pub(super) async fn init(arguments: &Arguments) -> Result<Ending, Failure> {
     keep(ADDRESSES, &addresses.to_json())?;
     let state = State { format: FORMAT.to_owned(), birthday, number: 0, lines: Vec::new() };
     keep(STATE, &state.to_json())?;
-    let mut said = format!("maker in {}, from block {birthday} on\n", folder.display());
+    let mut said =
+        Zeroizing::new(format!("maker in {}, from block {birthday} on\n", folder.display()));
     if is_new {
-        said += &format!(
+        *said += &format!(
             "\n{}\nThese 24 words are all that there is of what it will have: whoever reads them has it, and\n\
              who loses them has lost it. They are in {}, readable by you alone; write them down elsewhere too.\n",
             *columns(&words),
             file.display()
         );
     }
-    say(said)?;
+    say(said.as_bytes())?;
     Ok(Ending::Done)
 }
 
@@ -131,10 +132,8 @@ pub(super) async fn init(arguments: &Arguments) -> Result<Ending, Failure> {
 fn columns(words: &Mnemonic) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::new());
     for (word, number) in words.words().zip(1..) {
-        *text += &format!("{number:>4} {word:<9}");
-        if number % 4 == 0 {
-            *text += "\n";
-        }
+        *text += &format!("{number:>4} {word}");
+        *text += if number % 4 == 0 { "\n" } else { &"         "[word.len().min(9)..] };
     }
     text
 }
@@ -169,7 +168,8 @@ fn parse(phrase: &str) -> Result<Mnemonic, (String, String)> {
         let hint = format!("{meant}All are of BIP 39's English list");
         return Err((format!("word {} is {:?}, which is none", at + 1, given[at]), hint));
     }
-    Mnemonic::parse_normalized(&given.join(" ").to_lowercase()).map_err(|_| {
+    let phrase = Zeroizing::new(given.join(" ").to_lowercase());
+    Mnemonic::parse_normalized(&phrase).map_err(|_| {
         let what = "every word is one, but together they are not: their checksum is wrong";
         (what.to_owned(), "look for two that changed places, or one taken for another".to_owned())
     })
