@@ -1,10 +1,13 @@
 //! One file per command.
 
+mod amount;
 pub(crate) mod dev;
+pub(crate) mod issuer;
 pub(crate) mod maker;
 pub(crate) mod manual;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod sending;
 pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod verify;

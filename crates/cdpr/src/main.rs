@@ -17,6 +17,7 @@ mod shown;
 mod stack;
 mod terminal;
 mod transcript;
+mod words;
 
 use std::process::ExitCode;
 
@@ -52,6 +53,9 @@ enum Command {
     /// Pay in, see what there is, and leave: over a node of the chain and nothing else.
     #[command(subcommand)]
     Maker(Box<commands::maker::Maker>),
+    /// Open and fund the account at the venue, say what may be raised, and see what there is.
+    #[command(subcommand)]
+    Issuer(Box<commands::issuer::Command>),
     /// A deployment in words: roles, what is open, what waits, and what is wrong.
     Status(commands::status::Arguments),
     /// Make, build and simulate CRE workflows: anyone's, as Chainlink's `cre workflow` does.
@@ -155,6 +159,7 @@ fn run(command: Command) -> Result<Ending, Failure> {
         }
         Command::Dev(arguments) => commands::dev::run(&arguments),
         Command::Maker(command) => commands::maker::run(&command),
+        Command::Issuer(command) => commands::issuer::run(&command),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Workflow(command) => commands::workflow::run(&command),
         Command::Completions(arguments) => {

@@ -205,6 +205,60 @@ fn a_maker_pays_in_leaves_and_comes_back_from_its_words() {
 }
 
 #[test]
+fn an_issuer_opens_funds_and_comes_back_from_its_words() {
+    let dev = Dev::start("issuer");
+    let init = ["issuer", "init", "one", "--addresses", "cdpr-dev.json", "--premium-max", "150"];
+    dev.said(&init);
+    let issuer = |what: &'static str| ["issuer", what, "one", "--account", "1"];
+    let position = |folder: &'static str| -> Value {
+        let said = dev.said(&["issuer", "position", folder, "--json"]);
+        serde_json::from_str(&said).unwrap()
+    };
+    let fund = |amount: &'static str| ["issuer", "fund", "one", amount, "--account", "1"];
+    dev.refused(&fund("5"), &["the account is not open"]);
+    let other = ["issuer", "open", "one", "--account", "3"];
+    dev.refused(&other, &["is not the venue's issuer"]);
+    assert_eq!(position("one")["account"], Value::Null);
+    dev.said(&issuer("open"));
+    dev.refused(&issuer("open"), &["open already"]);
+    dev.said(&fund("2500.5"));
+    dev.said(&["issuer", "take-back", "one", "500", "--account", "1"]);
+    dev.refused(
+        &["issuer", "take-back", "one", "2000.6", "--account", "1"],
+        &["is more than the account has"],
+    );
+    let release = [
+        "issuer",
+        "release",
+        "one",
+        "1",
+        "--to",
+        "0x00000000000000000000000000000000000000EE",
+        "--account",
+        "1",
+    ];
+    dev.refused(&release, &["is more than the account has"]);
+    dev.said(&issuer("mandate"));
+    let wanted = json!({ "raised": "0", "consideration": "2000.5" });
+    assert_eq!(
+        (&position("one")["account"], &position("one")["mandate_is_ours"]),
+        (&wanted, &json!(true))
+    );
+    assert_eq!(dev.status()["venue"]["account"], true);
+    assert_eq!(dev.status()["pool"]["claim"]["recorded"], "2000.5");
+
+    // The words alone open it; the mandate takes what it allows as well, and other words open nothing.
+    let again = ["issuer", "init", "again", "--addresses", "cdpr-dev.json", "--words", "one/words"];
+    dev.said(&[&again[..], &["--premium-max", "150"]].concat());
+    assert_eq!(position("again"), position("one"));
+    dev.said(&["issuer", "init", "other", "--addresses", "cdpr-dev.json"]);
+    assert_eq!(position("other")["account"], Value::Null);
+    assert_eq!(position("other")["mandate_is_ours"], false);
+    dev.refused(&["issuer", "position", "none"], &["no issuer's folder"]);
+    dev.refused(&init, &["there are words already"]);
+}
+
+#[test]
 fn a_chain_that_is_killed_goes_on_where_it_stopped() {
     let folder = empty("makers-killed");
     let state = ["--state", "kept"];

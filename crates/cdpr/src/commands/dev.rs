@@ -1,6 +1,6 @@
 //! `cdpr dev`: a chain on this machine with the pool on it, for whoever programs against it, as anvil is for Foundry.
-//! It ends with the process, unless a folder keeps it. No enclave, no DON and no issuer's account yet: what there is takes
-//! deposits, absorbs them and lets them out.
+//! It ends with the process, unless a folder keeps it. No enclave and no DON yet: what there is takes deposits,
+//! absorbs them and lets them out, and has an issuer's account.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -231,7 +231,9 @@ fn ready(
          venue      {}\n\
          collateral {}\n\
          addresses  {file}\n\n\
-         Accounts of the development mnemonic, with {TOKENS} of the collateral each:\n",
+         Accounts of the development mnemonic: the issuer with {TOKENS} of the claim,\n\
+         the rest with {TOKENS} of the collateral each:\n  \
+         --account 1  {}\n",
         arguments
             .state
             .as_ref()
@@ -239,7 +241,8 @@ fn ready(
         at.chain_id,
         at.pool,
         at.dark_pool,
-        at.cash
+        at.cash,
+        accounts[1].address()
     );
     for (number, address) in DEPOSITORS.zip(owned) {
         text += &format!("  --account {number}  {address}\n");
@@ -249,7 +252,9 @@ fn ready(
          cdpr maker init maker --addresses {file}\n  \
          cdpr maker deposit maker 1000 --account 3\n  \
          cdpr maker balance maker\n  \
-         cdpr maker exit maker 400 --to {} --account 4\n",
+         cdpr maker exit maker 400 --to {} --account 4\n  \
+         cdpr issuer init issuer --addresses {file}\n  \
+         cdpr status\n",
         accounts[9].address()
     );
     say(text)
@@ -259,11 +264,10 @@ fn ready(
 async fn config(provider: &DynProvider, accounts: &[Wallet]) -> Result<DeployConfig, Failure> {
     let [deployer, issuer, ..] = accounts else { unreachable!("there are ten") };
     let owner = deployer.address();
-    let mints = accounts[DEPOSITORS].iter().map(|account| Mint {
-        token: Token::Cash,
-        to: account.address(),
-        amount: TOKENS * UNIT,
-    });
+    let mint =
+        |token, account: &Wallet| Mint { token, to: account.address(), amount: TOKENS * UNIT };
+    let mints = accounts[DEPOSITORS].iter().map(|account| mint(Token::Cash, account));
+    let mints = mints.chain([mint(Token::Claim, issuer)]);
     Ok(DeployConfig {
         gas_limit: gas::ceiling(provider, owner).await.context("the chain's gas")?,
         deployer: deployer.clone(),

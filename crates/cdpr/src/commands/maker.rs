@@ -2,11 +2,8 @@
 //! ours is asked, so none of them can keep anything in. Notes are found by a seed and the pool's logs; an account of the
 //! chain pays gas and has no other part in it.
 
-pub(super) mod amount;
 mod ledger;
 mod place;
-
-use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use circuits::keys::Circuit;
@@ -14,23 +11,21 @@ use circuits::second::prove::{Prover, Published as _};
 use circuits::second::spend::Witness;
 use clap::{Args, Subcommand};
 use client::second::{Deposit, Line};
-use evm::alloy::primitives::{Address, B256, Bytes, U256};
-use evm::alloy::providers::Provider as _;
+use evm::Wallet;
+use evm::alloy::primitives::{Address, U256};
 use evm::alloy::rpc::types::TransactionReceipt;
-use evm::alloy::sol_types::SolCall;
-use evm::revert::Errors;
 use evm::second::abi::ShieldedPool;
 use evm::second::{Proven, call, element};
-use evm::{Call, Fees, Wallet, development_wallets, gas, send};
 use pool::second::context::{Exit, Kind};
 use pool::second::wallet::{Held, PlanError, Spend, Wanted};
 use primitives::{Amount, Premium};
 use serde_json::json;
 
-use self::amount::{parse, words};
 use self::ledger::Ledger;
 use self::place::Place;
+use super::amount::{parse, words};
 use super::refuse;
+use super::sending::{Common, Sending, account, done, transact};
 use crate::addresses;
 use crate::terminal::{Progress, on_interrupt, say};
 use crate::{Ending, Failure, counts, keys};
@@ -51,29 +46,6 @@ pub(crate) enum Maker {
     Announce(Sending),
     /// Take money out.
     Exit(ExitArguments),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Common {
-    /// The maker's folder, as `init` made it.
-    #[arg(value_name = "DIR")]
-    folder: PathBuf,
-    /// A node of the chain, instead of the address file's.
-    #[arg(long, value_name = "URL", env = "ETH_RPC_URL", hide_env_values = true)]
-    rpc: Option<String>,
-    /// One JSON object on stdout.
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Sending {
-    #[command(flatten)]
-    common: Common,
-    /// Account of the development mnemonic that pays gas, on chain 31337 alone. Elsewhere its private key is in
-    /// CDPR_PRIVATE_KEY.
-    #[arg(long, value_name = "N", value_parser = counts::from_to::<u8>(0, 9))]
-    account: Option<u8>,
 }
 
 #[derive(Debug, Args)]
@@ -193,8 +165,8 @@ async fn deposit(arguments: &DepositArguments) -> Result<Ending, Failure> {
         hint: U256::from_be_bytes(hint),
         memo: U256::from_be_bytes(memo),
     };
-    transact(&ledger, &account, token, &approve, "the token's approval").await?;
-    let receipt = transact(&ledger, &account, ledger.pool(), &pay, "the deposit").await?;
+    transact(&ledger.provider, &account, token, &approve, "the token's approval").await?;
+    let receipt = transact(&ledger.provider, &account, ledger.pool(), &pay, "the deposit").await?;
     let kind = if arguments.premium_min.is_some() { "a standing line" } else { "held" };
     let amount = words(amount.units(), decimals);
     done(
@@ -299,41 +271,6 @@ async fn exit(arguments: &ExitArguments) -> Result<Ending, Failure> {
     Ok(Ending::Done)
 }
 
-/// Says what a transaction did.
-fn done(
-    common: &Common,
-    receipt: &TransactionReceipt,
-    mut facts: serde_json::Value,
-    text: &str,
-) -> Result<Ending, Failure> {
-    if common.json {
-        facts["transaction"] = json!(receipt.transaction_hash);
-        facts["block"] = json!(receipt.block_number);
-        facts["gas"] = json!(receipt.gas_used);
-        say(format!("{facts}\n"))?;
-    } else {
-        let block = receipt.block_number.unwrap_or_default();
-        say(format!("{text}\n  block {block}, {} gas\n", receipt.gas_used))?;
-    }
-    Ok(Ending::Done)
-}
-
-/// Whoever pays gas.
-fn account(arguments: &Sending, chain_id: u64) -> Result<Wallet, Failure> {
-    const HINT: &str = "set CDPR_PRIVATE_KEY to a key of 64 hexadecimal digits, or give --account on a development chain";
-    if let Some(number) = arguments.account {
-        if chain_id != evm::DEVELOPMENT_CHAIN_ID {
-            let what = format!("--account is everybody's, and this is chain {chain_id}");
-            return Err(refuse(what, HINT));
-        }
-        return Ok(development_wallets(chain_id)[usize::from(number)].clone());
-    }
-    let text = std::env::var("CDPR_PRIVATE_KEY").map(zeroize::Zeroizing::new);
-    let text = text.map_err(|_| refuse("no account pays for the transaction", HINT))?;
-    let key: B256 = text.trim().parse().map_err(|_| refuse("CDPR_PRIVATE_KEY is no key", HINT))?;
-    Wallet::new(&key, chain_id).map_err(|_| refuse("CDPR_PRIVATE_KEY is no key", HINT))
-}
-
 fn prover(ledger: &Ledger) -> Result<Prover<Witness>, Failure> {
     let chain_id = ledger.market().chain_id;
     if chain_id != evm::DEVELOPMENT_CHAIN_ID {
@@ -374,43 +311,7 @@ async fn spend(
     let proven = Proven { proof: proof.to_words(), posted: statement.posted() };
     let exit = call::exit(plan, &exit).context("the exit")?;
     let call = call::spend(exit, slots, &proven);
-    transact(ledger, account, ledger.pool(), &call, "the spend").await
-}
-
-/// Sends a call and waits for its receipt. What it would revert with is told before anything is sent.
-async fn transact<C: SolCall>(
-    ledger: &Ledger,
-    account: &Wallet,
-    to: Address,
-    call: &C,
-    what: &'static str,
-) -> Result<TransactionReceipt, Failure> {
-    let (provider, from) = (&ledger.provider, account.address());
-    let input = Bytes::from(call.abi_encode());
-    let limit = gas::limit(provider, from, to, input.clone()).await.map_err(|error| {
-        let revert = error.as_error_resp().and_then(|it| it.as_revert_data());
-        match revert {
-            Some(data) => refuse(
-                format!("{what} is refused: {}", Errors::default().words(&data)),
-                "nothing was sent",
-            ),
-            None => anyhow!(error).context(format!("asking what {what} costs")).into(),
-        }
-    })?;
-    let asked = |words: &'static str| format!("asking for {words}");
-    let nonce = provider.get_transaction_count(from).await.context(asked("a nonce"))?;
-    let block = provider.get_block_by_number(Default::default()).await.context(asked("fees"))?;
-    let base = block.and_then(|block| block.header.base_fee_per_gas).unwrap_or(1_000_000_000);
-    let tip = if ledger.market().chain_id == evm::DEVELOPMENT_CHAIN_ID { 0 } else { 1_000_000_000 };
-    let fees = Fees { fee_max: u128::from(base) * 2 + tip, priority_fee_max: tip };
-    let transaction = account.sign(nonce, fees, Call::new(to, input, limit));
-    let progress = Progress::working(format!("{what}: waiting for a block"));
-    let receipt = send(provider, &transaction.bytes).await.with_context(|| what)?;
-    drop(progress);
-    if !receipt.status() {
-        return Err(anyhow!("{what} failed in block {:?}", receipt.block_number).into());
-    }
-    Ok(receipt)
+    transact(&ledger.provider, account, ledger.pool(), &call, "the spend").await
 }
 
 fn unplanned(error: PlanError) -> Failure {

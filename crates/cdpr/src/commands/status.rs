@@ -18,7 +18,7 @@ use primitives::{Disclosure, Timestamp};
 use protocol::RequestStatus;
 use serde_json::{Value, json};
 
-use super::maker::amount::words;
+use super::amount::words;
 use crate::addresses::{self, Addresses, Connected};
 use crate::terminal::{Progress, on_interrupt, say};
 use crate::{Ending, Failure};

@@ -15,10 +15,10 @@ use pool::Fr;
 use pool::second::wallet::{At, Held, Spend, Trees};
 use serde_json::json;
 
-use super::amount::words;
 use super::place::Place;
 use crate::Failure;
 use crate::addresses::{self, Connected};
+use crate::commands::amount::words;
 use crate::commands::refuse;
 use crate::terminal::Progress;
 
