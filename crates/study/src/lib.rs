@@ -8,6 +8,7 @@ pub mod spec;
 pub mod plan;
 
 pub mod chunk;
+pub mod claims;
 pub mod execute;
 pub mod study;
 pub mod summary;

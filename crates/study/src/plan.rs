@@ -13,7 +13,7 @@ use toml::{Table, Value};
 use crate::level::{self, Stack};
 use crate::spec::{Error, Level, Model, Reason, Spec, policy_name, set};
 use crate::stats::{index_floor, len_f64};
-use crate::{data, hash, model};
+use crate::{claims, data, hash, model};
 
 /// Replications of a chunk of the recovery model: some seconds of work, so that a kill loses little.
 pub const CHUNK: u64 = 100;
@@ -155,6 +155,7 @@ impl Plan {
         } else if let Some(key) = plan.spec.unused_by_benchmark() {
             return Err((key.into(), Reason::not_of_a_benchmark()));
         }
+        claims::check(&plan)?;
         Ok(plan)
     }
 

@@ -82,6 +82,7 @@ pub fn json(studies: &[Summary]) -> serde_json::Value {
                 "id": id,
                 "question": summary.question,
                 "conclusion": summary.conclusion,
+                "claims": summary.claims,
                 "card": summary.card,
                 "figures": figures,
                 "left_out": left_out,

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 use toml::{Table, Value};
 
+use crate::claims::Claim;
 use crate::data::Fill;
 use crate::design;
 use crate::places::{Place, Places};
@@ -245,6 +246,9 @@ pub struct Spec {
     pub question: String,
     /// What is concluded, in words; the report prints it and says it is the author's.
     pub conclusion: String,
+    /// What it rests on, evaluated on every run.
+    #[serde(skip)]
+    pub claims: Vec<Claim>,
     /// Which model runs.
     pub model: Model,
     /// Where it runs.
@@ -427,6 +431,7 @@ const STUDY: &[&str] = &[
     "name",
     "question",
     "conclusion",
+    "claims",
     "model",
     "level",
     "seed",
@@ -525,10 +530,12 @@ impl Spec {
         let sweep = sweep(table(&mut top, "sweep")?.unwrap_or_default(), &names, runs_per_point)?;
         let question = text(&mut study, "study.question")?.unwrap_or_default();
         let conclusion = text(&mut study, "study.conclusion")?.unwrap_or_default();
+        let claims = claims(&mut study)?;
         Ok(Self {
             name,
             question,
             conclusion,
+            claims,
             model,
             level,
             seed,
@@ -561,6 +568,22 @@ impl Places {
 /// The name a policy goes by in tables.
 pub fn policy_name(policy: &Table) -> String {
     policy.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn claims(study: &mut Table) -> Result<Vec<Claim>, (String, Reason)> {
+    let written = match study.remove("claims") {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(written)) => written,
+        Some(other) => return Err(not_a("study.claims", &other, "a list of claims")),
+    };
+    let claim = |(index, written): (usize, Value)| {
+        let key = format!("study.claims[{index}]");
+        match written.as_str() {
+            Some(text) => Claim::parse(text).map_err(|reason| (key, reason)),
+            None => Err(not_a(&key, &written, "a claim in quotes")),
+        }
+    };
+    written.into_iter().enumerate().map(claim).collect()
 }
 
 fn stop(study: &mut Table) -> Result<Stop, (String, Reason)> {

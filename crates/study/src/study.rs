@@ -12,7 +12,7 @@ use crate::output::{RunCard, Tables};
 use crate::plan::Plan;
 use crate::spec::Design;
 use crate::summary::{self, PointSums, Summary};
-use crate::{chunk, folder, reading};
+use crate::{chunk, claims, folder, reading};
 
 /// Most bytes of a run card: it has a name for each policy.
 const CARD_LEN_MAX: u64 = 16 << 20;
@@ -165,6 +165,7 @@ fn finished(plan: &Plan, out: &Path) -> Result<Option<Summary>, Error> {
     let spec = plan.spec();
     summary.question.clone_from(&spec.question);
     summary.conclusion.clone_from(&spec.conclusion);
+    summary.claims = claims::judge(&spec.claims, &summary.axes, &summary.points);
     write_json(&out.join("summary.json"), &summary)?;
     Ok(Some(summary))
 }
@@ -242,6 +243,7 @@ fn merge(
     let summary = Summary {
         question: spec.question.clone(),
         conclusion: spec.conclusion.clone(),
+        claims: claims::judge(&spec.claims, &axes, &points),
         baseline: spec.baseline.clone(),
         design: match spec.sweep.design {
             Design::Grid => "grid",

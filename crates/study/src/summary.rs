@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::adversary::{self, Leakage};
+use crate::claims::Judged;
 use crate::data::Series;
 use crate::model::{self, Column, Kind};
 use crate::output::RunCard;
@@ -47,6 +48,9 @@ pub struct Summary {
     pub question: String,
     /// The conclusion, in the author's words.
     pub conclusion: String,
+    /// What became of each claim that it rests on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Judged>,
     /// The policy that others are compared with.
     pub baseline: String,
     /// Policies, in order.

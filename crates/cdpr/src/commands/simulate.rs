@@ -482,6 +482,11 @@ const STUDY_KEYS: &[(&str, &str)] = &[
     ("study.name", "Short name of a-z, 0-9 and -."),
     ("study.question", "What is asked, in words; the report prints it."),
     ("study.conclusion", "What is concluded, in words; changing it does not run anything again."),
+    (
+        "study.claims",
+        "What the conclusion rests on, each such as \"recovered(silent) >= 0.99\" or \"cost_bp(a, key = value) < 0.5 * cost_bp(b)\": \
+         evaluated on every run, and shown as holding or failing; changing them does not run anything again.",
+    ),
     ("study.model", "\"recovery\" (default), \"bench-1\" or \"bench-1-naive\"."),
     (
         "study.level",
@@ -648,6 +653,9 @@ fn table(
         text,
         "\n95 % intervals; hours to recovery count the horizon where there was none."
     );
+    for claim in &summary.claims {
+        let _ = writeln!(text, "{claim}");
+    }
     for warning in summary.warnings() {
         let _ = writeln!(text, "warning: {warning}");
     }

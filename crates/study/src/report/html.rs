@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::plot::{self, escape};
 use super::{Figure, Table};
+use crate::claims::Judged;
 use crate::spec::thousands;
 use crate::summary::Summary;
 
@@ -15,7 +16,7 @@ header{padding-top:64px}h1{font-size:34px;line-height:1.2;letter-spacing:-.02em;
 h2{font-size:25px;line-height:1.25;letter-spacing:-.012em;font-weight:660;margin:72px 0 8px;padding-top:28px;border-top:2px solid var(--ink);text-wrap:balance}
 h3{font-size:18px;font-weight:650;margin:48px 0 4px}
 p{margin:8px 0 12px;max-width:70ch}.lead{font-size:19px;color:var(--soft)}.soft{color:var(--soft)}
-.conclusion{border-left:3px solid var(--s0);padding:4px 0 4px 18px;margin:20px 0}.conclusion p{margin:4px 0}
+.conclusion{border-left:3px solid var(--s0);padding:4px 0 4px 18px;margin:20px 0}.conclusion p{margin:4px 0}.conclusion.failing{border-left-color:#b3261e}.claims{list-style:none;margin:8px 0 0;padding:0}.claims li{margin:3px 0;overflow-wrap:anywhere}.claims .fails b{color:#b3261e}
 .label{font-size:12px;letter-spacing:.06em;text-transform:uppercase;color:var(--soft);font-weight:600}
 .facts{display:flex;flex-wrap:wrap;gap:8px 36px;margin:20px 0;padding:0;list-style:none}.facts b{display:block;font-size:21px;font-weight:640;letter-spacing:-.01em}
 figure{margin:12px 0 8px;max-width:880px}figure svg{width:100%;height:auto;display:block}
@@ -75,10 +76,37 @@ fn study(page: &mut String, id: &str, summary: &Summary, is_only: bool) {
         let words = if summary.question.is_empty() { &card.study } else { &summary.question };
         let _ = writeln!(page, "<section id=\"{id}\">\n<h2>{}</h2>", escape(words));
     }
-    if !summary.conclusion.is_empty() {
-        page.push_str("<div class=\"conclusion\"><span class=\"label\">Conclusion, written by the study's author; the figures below are of this run</span>");
+    if !summary.conclusion.is_empty() || !summary.claims.is_empty() {
+        let failing = summary.claims.iter().filter(|claim| !claim.holds).count();
+        let of = summary.claims.len();
+        let label = match (of, failing) {
+            (0, _) => {
+                "Conclusion, written by the study's author; the figures below are of this run"
+                    .to_owned()
+            }
+            (_, 0) => format!(
+                "Conclusion, written by the study's author; the {of} claims that it rests on hold in this run"
+            ),
+            _ => format!(
+                "Conclusion, written by the study's author; {failing} of the {of} claims that it rests on FAIL in this run"
+            ),
+        };
+        let class = if failing > 0 { "conclusion failing" } else { "conclusion" };
+        let _ = write!(page, "<div class=\"{class}\"><span class=\"label\">{label}</span>");
         for paragraph in summary.conclusion.split("\n\n") {
             let _ = write!(page, "<p>{}</p>", escape(paragraph.trim()));
+        }
+        if of > 0 {
+            page.push_str("<ul class=\"claims\">");
+            for Judged { claim, holds, figures } in &summary.claims {
+                let word = if *holds { "holds" } else { "fails" };
+                let (claim, figures) = (escape(claim), escape(figures));
+                let _ = write!(
+                    page,
+                    "<li class=\"{word}\"><b>{word}</b> <code>{claim}</code> <span class=\"soft\">{figures}</span></li>"
+                );
+            }
+            page.push_str("</ul>");
         }
         page.push_str("</div>\n");
     }

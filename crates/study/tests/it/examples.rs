@@ -51,6 +51,10 @@ fn sampled(source: &str, replications: u64) -> Summary {
 
 fn check(source: &str, replications: u64, all: &[Stated]) {
     let summary = sampled(source, replications);
+    assert!(!summary.claims.is_empty(), "nothing is claimed");
+    for claim in &summary.claims {
+        assert!(claim.holds, "{claim}");
+    }
     let conclusion = summary.conclusion.replace('\n', " ");
     for one in all {
         assert!(conclusion.contains(one.words), "{:?} is not in: {conclusion}", one.words);
@@ -148,4 +152,51 @@ fn rumour_concludes_what_the_model_gives() {
             stated("and 0.3 % where it publishes", ("open", "40%"), REDEEMED, (0.3, 0.05)),
         ],
     );
+}
+
+#[test]
+fn a_claim_that_fails_is_shown_beside_the_conclusion_it_is_under() {
+    let source = include_str!("../../../../examples/rumour.toml");
+    let turned = source.replace("redeemed_72h(open) <= 0.01", "redeemed_72h(open) >= 0.01");
+    let summary = sampled(&turned, 20);
+    let failing: Vec<_> = summary.claims.iter().filter(|claim| !claim.holds).collect();
+    assert_eq!(failing.len(), 1);
+    let page = study::report::html(&[summary]);
+    assert!(page.contains("1 of the 3 claims that it rests on FAIL in this run"));
+    assert!(
+        page.contains(
+            "<li class=\"fails\"><b>fails</b> <code>redeemed_72h(open) &gt;= 0.01</code>"
+        )
+    );
+    let whole = study::report::html(&[sampled(source, 20)]);
+    assert!(
+        whole.contains("the 3 claims that it rests on hold in this run") && !whole.contains("FAIL")
+    );
+}
+
+#[test]
+fn a_claim_of_what_the_study_does_not_have_is_refused_at_its_line() {
+    let source = include_str!("../../../../examples/rumour.toml");
+    for (from, to, wants) in [
+        ("failed(silent)", "faild(silent)", ["study.claims[2]", "did you mean \"failed\"?"]),
+        ("failed(silent)", "failed(silence)", ["study.claims[2]", "did you mean \"silent\"?"]),
+        (
+            "shock.rumour = 10%",
+            "shock.rumor = 10%",
+            ["study.claims[0]", "did you mean \"shock.rumour\"?"],
+        ),
+        (
+            "shock.rumour = 10%",
+            "shock.rumour = 15%",
+            ["study.claims[0]", "\"15%\" is not one of 0%, 10%"],
+        ),
+        ("failed(silent) <= 0", "failed(silent)", ["study.claims[2]", "is not a claim"]),
+    ] {
+        let source = source.replace(from, to);
+        assert_ne!(source, include_str!("../../../../examples/rumour.toml"));
+        let plan = Spec::parse(&source, "r.toml")
+            .and_then(|spec| Plan::new(spec, "r.toml", |_| Err("no data".to_owned())));
+        let said = plan.map(drop).unwrap_err().to_string();
+        assert!(wants.iter().all(|want| said.contains(want)), "{said}");
+    }
 }
