@@ -47,8 +47,6 @@ pub struct Maker {
     market: Market,
     wallet: Wallet,
     terms: BTreeMap<Fr, Terms>,
-    /// Numbers given out and perhaps not seen on chain yet end here.
-    given: u64,
 }
 
 impl fmt::Debug for Maker {
@@ -64,7 +62,7 @@ impl Maker {
     /// [`Error::Keys`] if the seed is too short.
     pub fn new(seed: &[u8], market: Market, birthday: u64) -> Result<Self, Error> {
         let wallet = Wallet::new(Keys::new(seed)?, market.assets(), birthday);
-        Ok(Self { market, wallet, terms: BTreeMap::new(), given: 0 })
+        Ok(Self { market, wallet, terms: BTreeMap::new() })
     }
 
     /// The wallet: balances, exits, announcements.
@@ -82,12 +80,12 @@ impl Maker {
 
     /// The number of the next deposit: above all that were seen on chain and all that were given out.
     pub fn number(&self) -> u64 {
-        self.wallet.next().max(self.given)
+        self.wallet.next()
     }
 
     /// Numbers below this one were given out in an earlier life, and perhaps not seen on chain yet.
     pub fn resume(&mut self, number: u64) {
-        self.given = self.given.max(number);
+        self.wallet.reserve(number);
     }
 
     /// The deposit that locks a new line under its terms.
@@ -108,7 +106,7 @@ impl Maker {
 
     fn deposit(&mut self, asset: Address, amount: Amount, order_hash: Fr) -> Deposit {
         let number = self.number();
-        self.given = number + 1;
+        self.wallet.reserve(number + 1);
         let words = self.wallet.keys().words(number, amount.units(), order_hash);
         let [inner, hint, memo] =
             [words.inner, words.hint, words.memo].map(|word| field::to_bytes(&word));

@@ -227,10 +227,17 @@ impl Wallet {
     }
 
     /// The number for what comes in next. The wallet does not remember which numbers were given out: before
-    /// one is seen on chain, whoever gives out another takes the one after it.
+    /// one is seen on chain, whoever gives out another takes the one after it, and says so ([`Self::reserve`]).
     #[must_use]
     pub fn next(&self) -> u64 {
         self.next
+    }
+
+    /// Numbers below this one were given out, and perhaps not seen on chain yet: none of them is given out again, for a
+    /// deposit or for what a spend makes. Two notes of one number would tell how much they differ by.
+    pub fn reserve(&mut self, number: u64) {
+        self.next = self.next.max(number);
+        self.look_out();
     }
 
     /// Where the scan is; the next event must be after it.

@@ -65,6 +65,8 @@ struct Offered {
 }
 
 const FORMAT: &str = "cdpr/maker/v1";
+/// Most deposits of one maker: each is looked for whenever the chain is read.
+const NUMBERS_MAX: u64 = 1 << 20;
 
 pub(super) async fn init(arguments: &Arguments) -> Result<Ending, Failure> {
     let addresses = Addresses::read(&arguments.addresses)?;
@@ -130,6 +132,14 @@ impl Place {
             return Err(refuse(
                 format!("{}: format {:?}", path.display(), state.format),
                 format!("this version reads {FORMAT:?}"),
+            ));
+        }
+        if state.number > NUMBERS_MAX {
+            return Err(refuse(
+                format!("{}: {} deposits were made", path.display(), state.number),
+                format!(
+                    "a wallet looks for {NUMBERS_MAX} at most: make the folder anew from its words"
+                ),
             ));
         }
         Ok(Self {

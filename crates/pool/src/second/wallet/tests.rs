@@ -128,6 +128,30 @@ fn notes_are_found_within_the_window_and_move_it() {
 }
 
 #[test]
+fn a_number_that_was_given_out_is_not_given_to_what_a_spend_makes() {
+    let mut wallet = wallet();
+    wallet.scan(at(5), &queued(0, 0, 70, Fr::from(0))).unwrap();
+    let mut trees = Trees::default();
+    trees.apply(&queued(0, 0, 70, Fr::from(0))).unwrap();
+    let mut entry = crate::second::tree::Tree::new(crate::second::tree::NOTE_DEPTH);
+    let Event::Queued { leaf, .. } = queued(0, 0, 70, Fr::from(0)) else { unreachable!() };
+    entry.append(&[leaf], 2).unwrap();
+    let absorbed = Event::Absorbed { position: 0, count: 1, index: 0, root: entry.root() };
+    trees.apply(&absorbed).unwrap();
+    wallet.scan(at(6), &absorbed).unwrap();
+    // One that was deposited to number 1, and of which nothing was seen yet.
+    wallet.reserve(2);
+    wallet.reserve(1);
+    assert_eq!(wallet.next(), 2);
+    let wanted = Wanted { asset: asset().address, amount: 50, outputs: Vec::new() };
+    let plan = wallet.spend(&trees, &wanted, 0, 600).unwrap();
+    assert_eq!(plan.outputs[0], (20, keys().words(2, 20, Fr::from(0))));
+    // Which is found all the same.
+    wallet.scan(at(7), &queued(1, 1, 5, Fr::from(0))).unwrap();
+    assert_eq!((wallet.balance(asset().address), wallet.next()), (75, 2));
+}
+
+#[test]
 fn what_only_looks_like_the_wallets_is_not_held() {
     let honest = keys().words(0, 10, Fr::from(4));
     let one = Fr::from(1);
