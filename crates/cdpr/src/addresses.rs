@@ -7,6 +7,7 @@ use client::second::Market;
 use don::http::connect_within;
 use evm::Patience;
 use evm::abi::CashToken as Token;
+use evm::alloy::eips::BlockNumberOrTag;
 use evm::alloy::primitives::{Address, U256};
 use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::second::abi::{DarkPool, ShieldedPool};
@@ -17,6 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::commands::{refuse, text};
+
+/// Most decimals of a token: beyond that a pool's largest amount is less than one.
+const DECIMALS_MAX: u8 = 33;
 
 /// What an address file is.
 const FORMAT: &str = "cdpr/addresses/v1";
@@ -47,6 +51,21 @@ pub(crate) struct Instrument {
     pub(crate) expiry: u64,
 }
 
+impl Connected {
+    /// Number and time, Unix seconds, of the newest block that is final; on a development chain, where nothing is taken
+    /// back, of the newest.
+    pub(crate) async fn final_block(&self) -> Result<(u64, u64), Failure> {
+        let tag = if self.market.chain_id == evm::DEVELOPMENT_CHAIN_ID {
+            BlockNumberOrTag::Latest
+        } else {
+            BlockNumberOrTag::Finalized
+        };
+        let block = self.provider.get_block_by_number(tag).await.context("asking for a block")?;
+        let header = block.context("the node knows no final block")?.header;
+        Ok((header.number, header.timestamp))
+    }
+}
+
 impl Addresses {
     pub(crate) fn new(
         contracts: Deployment,
@@ -59,14 +78,15 @@ impl Addresses {
 
     /// Reads an address file.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let text = text(path)?;
-        let hint = "`cdpr dev` writes one";
-        let wrong =
-            |what: &dyn std::fmt::Display| refuse(format!("{}: {what}", path.display()), hint);
-        let addresses: Self = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+        let wrong = |what| refuse(format!("{}: {what}", path.display()), "`cdpr dev` writes one");
+        Self::parse(&text(path)?).map_err(wrong)
+    }
+
+    /// The same from a file's text; else what is wrong with it.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let addresses: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if addresses.format != FORMAT {
-            let found = format!("format {:?} where {FORMAT:?} is read", addresses.format);
-            return Err(wrong(&found));
+            return Err(format!("format {:?} where {FORMAT:?} is read", addresses.format));
         }
         Ok(addresses)
     }
@@ -147,7 +167,14 @@ pub(crate) async fn connect(
 
 async fn decimals(provider: &DynProvider, token: Address) -> Result<u8, Failure> {
     let asked = Token::new(token, provider).decimals().call().await;
-    Ok(asked.with_context(|| format!("asking {token} for its decimals"))?)
+    let decimals = asked.with_context(|| format!("asking {token} for its decimals"))?;
+    if decimals > DECIMALS_MAX {
+        return Err(refuse(
+            format!("{token} has {decimals} decimals"),
+            format!("amounts of 112 bits make sense with {DECIMALS_MAX} at most"),
+        ));
+    }
+    Ok(decimals)
 }
 
 /// What an account has of a token, base units.

@@ -1,6 +1,6 @@
 //! One file per command.
 
-mod amount;
+pub(crate) mod amount;
 pub(crate) mod dev;
 pub(crate) mod issuer;
 pub(crate) mod maker;
@@ -76,6 +76,12 @@ fn read_to(path: &Path, most: u64) -> Result<String, String> {
 fn now() -> Result<Timestamp, Failure> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).context("a clock before 1970")?;
     Ok(Timestamp(since.as_secs()))
+}
+
+/// Drives alloy's futures, one call at a time.
+fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("an event loop")?.block_on(future)
 }
 
 /// Writes a file whole, over none but our own.

@@ -8,9 +8,12 @@ use protocol::journal::{self, Journal};
 use store::{Log, MemoryStorage};
 use study::places::{Places, dates_as_text};
 
+use crate::addresses::Addresses;
+use crate::commands::amount;
 use crate::commands::verify::attestation::Examined;
 use crate::commands::workflow::{limits, project, trigger};
 use crate::damage::{damaged, damaged_text, damages};
+use crate::words;
 
 const SETTINGS: &str = "a: &x { b: [1, \"1\", 0x01] }\nc: *x\nstaging-settings:\n  rpcs:\n    - chain-name: e\n      url: \
                         http://${A}/x # why\n  - ~\n";
@@ -20,6 +23,46 @@ const PROJECT: &str = "staging-settings:\n  rpcs:\n    - { chain-name: ethereum-
                        KEY: [A, C]\n  OTHER:\n    - C\n";
 const ENVIRONMENT: &str = "# why\nexport A='b c'\nC=\"d\"\n\nE==f\n";
 const DOCUMENT: &[u8] = include_bytes!("../../attestation/tests/vectors/aws-eu-central-1.cose");
+
+/// An address file, of contracts that are all at one place.
+fn addresses() -> String {
+    const NAMES: [&str; 17] = [
+        "forwarder",
+        "cash",
+        "claim",
+        "price_feed",
+        "timelock",
+        "pool",
+        "guard",
+        "registry",
+        "por",
+        "status_hash",
+        "absorb_verifier",
+        "absorb_many_verifier",
+        "spend_verifier",
+        "account_verifier",
+        "clear_verifier",
+        "dark_pool",
+        "stablecoin",
+    ];
+    let mut contracts = serde_json::Map::new();
+    contracts.insert("chain_id".to_owned(), 31_337.into());
+    let there = "0x00000000000000000000000000000000000000EE";
+    contracts.extend(NAMES.map(|name| (name.to_owned(), there.into())));
+    let instrument = serde_json::json!({ "number": 1, "price": [1, 2], "expiry": 3 });
+    let file = serde_json::json!({
+        "format": "cdpr/addresses/v1",
+        "rpc": null,
+        "created": 1,
+        "instrument": instrument,
+        "contracts": contracts,
+    });
+    file.to_string()
+}
+
+/// BIP 39's own vector of 32 zero bytes.
+const WORDS: &str = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon \
+                     abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon art";
 
 /// A log of three records.
 fn log(kind: &'static Kind) -> Vec<u8> {
@@ -66,6 +109,19 @@ proptest! {
     }
 
     #[test]
+    fn an_address_file_words_and_amounts_of_any_bytes_are_read_or_refused(
+        damages in damages(1..6),
+        decimals in 0_u8..=36,
+    ) {
+        let _ = Addresses::parse(&damaged_text(&addresses(), &damages));
+        let _ = words::parse(&damaged_text(WORDS, &damages));
+        if let Ok(units) = amount::parse(&damaged_text("1234.5", &damages), decimals) {
+            let again = amount::parse(&amount::words(units.units(), decimals), decimals);
+            prop_assert_eq!(again.map(|it| it.units()).ok(), Some(units.units()));
+        }
+    }
+
+    #[test]
     fn an_event_of_any_bytes_is_read_or_refused(damages in damages(1..6)) {
         let good = r#"{"requestId": "0x01", "round": 1, "zkProof": "0x", "teeAttestation": "0x0102"}"#;
         let _ = trigger::text("--fill", &damaged_text(good, &damages));
@@ -106,6 +162,7 @@ proptest! {
 #[test]
 fn what_is_damaged_here_is_good_before() {
     assert!(project::read_yaml("a: &x { b: [1] }\nc: *x\n").is_ok());
+    assert!(Addresses::parse(&addresses()).is_ok() && words::parse(WORDS).is_ok());
     let (settings, environment) =
         (project::read_yaml(PROJECT).unwrap(), project::Environment::parse(ENVIRONMENT));
     assert!(project::secrets("s.yaml".as_ref(), &settings, &environment).is_ok());

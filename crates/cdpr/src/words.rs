@@ -7,18 +7,33 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use bip39::Mnemonic;
+use study::folder::Claim;
 use zeroize::Zeroizing;
 
 use crate::Failure;
-use crate::commands::refuse;
+use crate::commands::{refuse, unwritten};
 
 /// The file of a party's folder that they are in.
 const FILE: &str = "words";
 /// Most bytes of 24 words in a file.
 const LEN_MAX: u64 = 1_024;
 
+/// A party's folder begins, with these words or new ones.
+pub(crate) fn begin(folder: &Path, given: Option<Mnemonic>) -> Result<(Mnemonic, Claim), Failure> {
+    if are_in(folder) {
+        return Err(refuse(
+            format!("{}: there are words already", folder.display()),
+            "a folder is one party's: give another",
+        ));
+    }
+    let words = given.map_or_else(new, Ok)?;
+    let claim = Claim::alone(folder).map_err(unwritten)?;
+    keep(folder, &words)?;
+    Ok((words, claim))
+}
+
 /// New ones.
-pub(crate) fn new() -> anyhow::Result<Mnemonic> {
+fn new() -> anyhow::Result<Mnemonic> {
     let mut entropy = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *entropy).map_err(|error| anyhow!("no entropy: {error}"))?;
     Mnemonic::from_entropy(&*entropy).context("32 bytes make 24 words")
@@ -35,7 +50,7 @@ pub(crate) fn are_in(folder: &Path) -> bool {
 }
 
 /// Writes them into a folder that has none, for its owner's eyes.
-pub(crate) fn keep(folder: &Path, words: &Mnemonic) -> anyhow::Result<()> {
+fn keep(folder: &Path, words: &Mnemonic) -> anyhow::Result<()> {
     let file = folder.join(FILE);
     let phrase = Zeroizing::new(format!("{words}\n"));
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
@@ -96,7 +111,7 @@ pub(crate) fn read(path: &Path) -> Result<Mnemonic, Failure> {
 }
 
 /// What is wrong with words, and what to do about it. The words themselves are not repeated but for one that is none.
-fn parse(phrase: &str) -> Result<Mnemonic, (String, String)> {
+pub(crate) fn parse(phrase: &str) -> Result<Mnemonic, (String, String)> {
     let given: Vec<&str> = phrase.split_whitespace().collect();
     if given.len() != 24 {
         let hint = "all 24, in their order, with spaces or line ends between";

@@ -364,6 +364,16 @@ mod tests {
         assert!(!judge(&[claim], &[], &[])[0].holds, "nothing to look at is no proof");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_stands_there_is_read_or_refused(text in "[a-z_]{0,4}[ *0-9.%]{0,4}[(,=) ]{0,6}[<>=]{0,3}.{0,12}") {
+            if let Ok(claim) = Claim::parse(&text) {
+                let (axes, points) = grid();
+                proptest::prop_assert!(!judge(&[claim], &axes, &points)[0].figures.is_empty());
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_claim_is_refused() {
         for text in [

@@ -6,7 +6,7 @@ use super::refuse;
 use crate::Failure;
 
 /// Reads tokens, such as `1000` or `12.5`, as base units of a token with so many decimals.
-pub(super) fn parse(text: &str, decimals: u8) -> Result<Amount, Failure> {
+pub(crate) fn parse(text: &str, decimals: u8) -> Result<Amount, Failure> {
     let wrong = |what: &str| {
         refuse(
             format!("amount {text:?} {what}"),
@@ -31,7 +31,7 @@ pub(super) fn parse(text: &str, decimals: u8) -> Result<Amount, Failure> {
 }
 
 /// Base units in tokens, without zeros at the end.
-pub(super) fn words(units: u128, decimals: u8) -> String {
+pub(crate) fn words(units: u128, decimals: u8) -> String {
     let one = 10_u128.pow(u32::from(decimals));
     let (whole, rest) = (units / one, units % one);
     if rest == 0 {

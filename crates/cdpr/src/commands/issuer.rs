@@ -10,9 +10,8 @@ use circuits::second::prove::{Prover, Published as _};
 use clap::{Args, Subcommand};
 use client::Secrets;
 use client::second::{AccountMove, Error, Issuer, Mandated, Market};
-use evm::alloy::eips::BlockNumberOrTag;
 use evm::alloy::primitives::{Address, U256};
-use evm::alloy::providers::{DynProvider, Provider as _};
+use evm::alloy::providers::DynProvider;
 use evm::alloy::rpc::types::TransactionReceipt;
 use evm::second::abi::DarkPool;
 use evm::second::log::Facts;
@@ -26,7 +25,7 @@ use zeroize::Zeroizing;
 
 use super::amount::{parse, words as tokens};
 use super::sending::{Common, Sending, account, done, transact};
-use super::{refuse, text, unwritten};
+use super::{block_on, refuse, text, unwritten};
 use crate::addresses::{self, Addresses, Connected};
 use crate::terminal::{Progress, on_interrupt, say};
 use crate::{Ending, Failure, counts, keys, words};
@@ -106,11 +105,7 @@ pub(crate) fn run(command: &Command) -> Result<Ending, Failure> {
     let words =
         "interrupted; what was sent stays sent: `cdpr issuer position` says what became of it";
     on_interrupt(words.to_owned(), || false);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("an event loop")?;
-    runtime.block_on(async {
+    block_on(async {
         match command {
             Command::Init(arguments) => init(arguments).await,
             Command::Open(sending) => {
@@ -170,6 +165,7 @@ impl State {
 async fn init(arguments: &InitArguments) -> Result<Ending, Failure> {
     let addresses = Addresses::read(&arguments.addresses)?;
     let given = arguments.words.as_deref().map(words::read).transpose()?;
+    let is_new = given.is_none();
     let Connected { market, .. } = addresses::connect(&addresses, arguments.rpc.as_deref()).await?;
     let units = |text: &str| Ok::<_, Failure>(parse(text, market.collateral_decimals)?.units());
     let state = State {
@@ -181,16 +177,7 @@ async fn init(arguments: &InitArguments) -> Result<Ending, Failure> {
         slot_min: units(&arguments.slot_min)?,
     };
     let folder = &arguments.folder;
-    if words::are_in(folder) {
-        return Err(refuse(
-            format!("{}: there are words already", folder.display()),
-            "a folder is one issuer's: give another",
-        ));
-    }
-    let is_new = given.is_none();
-    let words = given.map_or_else(words::new, Ok)?;
-    let _claim = Claim::alone(folder).map_err(unwritten)?;
-    words::keep(folder, &words)?;
+    let (words, _claim) = words::begin(folder, given)?;
     let keep = |name: &str, text: &str| {
         folder::write_over(&folder.join(name), text.as_bytes()).map_err(unwritten)
     };
@@ -232,17 +219,11 @@ impl Treasury {
         })?;
         let addresses = Addresses::read(&folder.join(ADDRESSES))?;
         let connected = addresses::connect(&addresses, common.rpc.as_deref()).await?;
+        let (block, _) = connected.final_block().await?;
         let Connected { provider, market, .. } = connected;
         let secrets = secrets(words::seed(&words::kept(folder)?));
         let mut issuer = Issuer::new(&state.mandated()?, market, secrets)
             .map_err(|error| refuse(error, "the tokens' decimals do not fit one another"))?;
-        let tag = if market.chain_id == evm::DEVELOPMENT_CHAIN_ID {
-            BlockNumberOrTag::Latest
-        } else {
-            BlockNumberOrTag::Finalized
-        };
-        let block = provider.get_block_by_number(tag).await.context("asking for a block")?;
-        let block = block.context("the node knows no final block")?.header.number;
         let progress = Progress::working("reading the venue's logs");
         let mut facts = Facts::new(&addresses.contracts);
         let mut scan = Scan::of(&addresses.contracts, addresses.created);

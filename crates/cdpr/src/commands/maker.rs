@@ -24,8 +24,8 @@ use serde_json::json;
 use self::ledger::Ledger;
 use self::place::Place;
 use super::amount::{parse, words};
-use super::refuse;
 use super::sending::{Common, Sending, account, done, transact};
+use super::{block_on, refuse};
 use crate::addresses;
 use crate::terminal::{Progress, on_interrupt, say};
 use crate::{Ending, Failure, counts, keys};
@@ -94,11 +94,7 @@ pub(crate) fn run(command: &Maker) -> Result<Ending, Failure> {
     let words =
         "interrupted; what was sent stays sent: `cdpr maker balance` says what became of it";
     on_interrupt(words.to_owned(), || false);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("an event loop")?;
-    runtime.block_on(async {
+    block_on(async {
         match command {
             Maker::Init(arguments) => place::init(arguments).await,
             Maker::Deposit(arguments) => deposit(arguments).await,

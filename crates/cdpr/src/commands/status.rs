@@ -19,6 +19,7 @@ use protocol::RequestStatus;
 use serde_json::{Value, json};
 
 use super::amount::words;
+use super::block_on;
 use crate::addresses::{self, Addresses, Connected};
 use crate::terminal::{Progress, on_interrupt, say};
 use crate::{Ending, Failure};
@@ -42,11 +43,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     on_interrupt("interrupted; nothing was changed".to_owned(), || false);
     let addresses = Addresses::read(&arguments.addresses)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("an event loop")?;
-    let status = runtime.block_on(async {
+    let status = block_on(async {
         let connected = addresses::connect(&addresses, arguments.rpc.as_deref()).await?;
         let progress = Progress::working("asking");
         let status = Status::read(&addresses, &connected).await;

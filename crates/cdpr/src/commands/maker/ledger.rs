@@ -5,7 +5,6 @@ use core::fmt;
 
 use anyhow::Context as _;
 use client::second::{Maker, Market};
-use evm::alloy::eips::BlockNumberOrTag;
 use evm::alloy::primitives::Address;
 use evm::alloy::providers::{DynProvider, Provider as _};
 use evm::second::call::Slots;
@@ -38,29 +37,23 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Reads the chain up to its newest final block; on a development chain, where nothing is taken back, up to its
-    /// newest.
+    /// Reads the chain up to its newest final block.
     pub(super) async fn open(place: &Place, rpc: Option<&str>) -> Result<Self, Failure> {
         let addresses = place.addresses();
-        let Connected { provider, market, window } = addresses::connect(addresses, rpc).await?;
+        let connected = addresses::connect(addresses, rpc).await?;
+        let (block, time) = connected.final_block().await?;
+        let Connected { provider, market, window } = connected;
         let mut maker = place.maker(market)?;
-        let tag = if market.chain_id == evm::DEVELOPMENT_CHAIN_ID {
-            BlockNumberOrTag::Latest
-        } else {
-            BlockNumberOrTag::Finalized
-        };
-        let block = provider.get_block_by_number(tag).await.context("asking for a block")?;
-        let block = block.context("the node knows no final block")?.header;
         let head = provider.get_block_number().await.context("asking for the newest block")?;
         let mut trees = Trees::default();
         let mut scan = Scan::new(vec![addresses.contracts.pool], addresses.created);
-        let bar = ProgressBar::new(block.number).with_position(addresses.created);
+        let bar = ProgressBar::new(block).with_position(addresses.created);
         let template = "{bar:30} block {pos} of {len} ({eta})";
         let progress = Progress::new(bar, template, |bar| {
             format!("reading: block {} of {}", bar.position(), bar.length().unwrap_or_default())
         });
-        while !scan.has_read(block.number) {
-            let logs = scan.advance(&provider, block.number).await.context("reading the pool")?;
+        while !scan.has_read(block) {
+            let logs = scan.advance(&provider, block).await.context("reading the pool")?;
             for log in logs {
                 let at = log::cursor(&log).context("reading the pool")?;
                 let event = log::event(&log, addresses.contracts.pool);
@@ -71,16 +64,7 @@ impl Ledger {
             progress.bar.set_position(scan.next());
         }
         drop(progress);
-        Ok(Self {
-            provider,
-            maker,
-            trees,
-            market,
-            window,
-            block: block.number,
-            time: block.timestamp,
-            head,
-        })
+        Ok(Self { provider, maker, trees, market, window, block, time, head })
     }
 
     pub(super) const fn market(&self) -> &Market {

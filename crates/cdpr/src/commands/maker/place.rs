@@ -80,16 +80,8 @@ pub(super) async fn init(arguments: &Arguments) -> Result<Ending, Failure> {
         }
     };
     let is_new = given.is_none();
-    let words = given.map_or_else(words::new, Ok)?;
     let folder = &arguments.folder;
-    if words::are_in(folder) {
-        return Err(refuse(
-            format!("{}: there are words already", folder.display()),
-            "a folder is one maker's: give another",
-        ));
-    }
-    let _claim = Claim::alone(folder).map_err(unwritten)?;
-    words::keep(folder, &words)?;
+    let (words, _claim) = words::begin(folder, given)?;
     let keep = |name: &str, text: &str| {
         folder::write_over(&folder.join(name), text.as_bytes()).map_err(unwritten)
     };
