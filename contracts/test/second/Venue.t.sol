@@ -229,6 +229,23 @@ contract VenueTest is PoolFixture {
         assertTrue(pool.venueRoot(venueOf(A), 1) != last, "the ring has gone round");
     }
 
+    /// @dev What a stranger can void: a round over a root whose minute is not over. One over the last root of a minute
+    /// that is over stands, whoever absorbs.
+    function test_clear_isVoidedByAnAbsorptionWithinItsRootsMinuteOnly() public {
+        depositMany(3);
+        vm.warp((block.timestamp / 60 + 1) * 60);
+        absorb(1);
+        vm.warp(block.timestamp + 60);
+        Round memory over = roundOf(A, block.timestamp);
+        absorb(1);
+        Round memory within = roundOf(A, block.timestamp);
+        vm.warp(block.timestamp + 30);
+        vm.prank(BOB);
+        absorb(1);
+        expectRevertOfRound(within, mismatch(within.posted, Values.CLEAR_ENTRY_ROOT, entryTree.root()));
+        send(over);
+    }
+
     function test_clear_revertsWhenAValueIsNotThePools() public {
         Round memory r = roundOf(A, block.timestamp);
         uint256[6] memory known = [

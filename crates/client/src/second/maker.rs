@@ -7,7 +7,7 @@ use pool::second::results;
 use pool::second::terms::Terms;
 use pool::second::wallet::{self, At, Cleared, Cursor, Event, Held, Keys, Source, Wallet};
 use pool::{Fr, field, seal};
-use primitives::{Address, Amount, Premium, decode, encode, secp256k1};
+use primitives::{Address, Amount, Premium, decode, encode, secp256k1, sha256};
 use protocol::second::{LockedNote, ORDER_INFO, Order, Receipt};
 use protocol::wire::{ENVELOPE_LEN, Word};
 
@@ -180,14 +180,39 @@ impl Maker {
         self.seal(enclave, &self.order(held)?)
     }
 
+    /// The order in an envelope of other bytes, `again` from 1 on: for whoever finds its place in the order set taken. The
+    /// enclave knows an envelope by its bytes, and gives these a receipt, and a place, of their own.
+    ///
+    /// # Errors
+    /// [`Error::NotOffered`]; [`Error::Seal`] if the key is no key.
+    pub fn envelope_again(
+        &self,
+        enclave: &Word,
+        held: &Held,
+        again: u64,
+    ) -> Result<Vec<u8>, Error> {
+        self.seal_again(enclave, &self.order(held)?, again)
+    }
+
     /// Any order, sealed as this maker seals.
     ///
     /// # Errors
     /// [`Error::Seal`] if the key is no key, or the order is longer than an envelope.
     pub fn seal(&self, enclave: &Word, order: &Order) -> Result<Vec<u8>, Error> {
+        self.seal_again(enclave, order, 0)
+    }
+
+    fn seal_again(&self, enclave: &Word, order: &Order, again: u64) -> Result<Vec<u8>, Error> {
         let failed = |source| Error::Seal { what: "an order", source };
         let padded = seal::pad(&encode(order), ENVELOPE_LEN - seal::OVERHEAD).map_err(failed)?;
-        let entropy = self.wallet.keys().envelope(enclave, &padded);
+        let entropy = match again {
+            0 => self.wallet.keys().envelope(enclave, &padded),
+            // Padded orders are longer than a digest, so that none has the entropy of another sent again.
+            _ => {
+                let of = sha256(&[&padded, &again.to_be_bytes()]);
+                self.wallet.keys().envelope(enclave, &of)
+            }
+        };
         seal::seal(enclave, ORDER_INFO, &[], &padded, *entropy).map_err(failed)
     }
 

@@ -753,6 +753,37 @@ fn of_two_orders_at_one_place_the_larger_note_is_in_the_set() {
     assert_eq!(world.fills(), [(0, 300)]);
 }
 
+/// A larger note that nobody can be filled from takes a smaller one's place in the set, at no risk to its owner, and
+/// what the receipt advises, to send the order again, must be a way out.
+#[test]
+fn whoever_finds_its_place_taken_can_send_the_order_again() {
+    let mut world = World::new(2);
+    world.deposit(0, &line(300));
+    // Above what any request pays.
+    world.deposit(1, &Line { premium_min: bps(10_000), ..line(400) });
+    world.absorb();
+    world.show();
+    let envelopes = world.envelopes();
+    assert_eq!(world.apply(Command::Order(envelopes[0].clone())), Ok(true));
+    for other in 1..PLACES {
+        world.state.envelopes.insert(sha256(&[&other.to_be_bytes()]), (other, Timestamp(0)));
+    }
+    assert_eq!(world.apply(Command::Order(envelopes[1].clone())), Ok(true));
+    world.ask();
+    assert_eq!(world.clear(), Ok(false), "nobody can be filled");
+    // The same bytes are the same order, in the same place.
+    assert_eq!(world.apply(Command::Order(envelopes[0].clone())), Ok(false));
+    let key = world.state.hpke.public_key();
+    let maker = &world.makers[0];
+    let held = maker.lines().next().unwrap();
+    let again = [1, 2].map(|again| maker.envelope_again(&key, held, again).unwrap());
+    assert!(again[0] != again[1] && !again.contains(&envelopes[0]));
+    let [again, _] = again;
+    assert_eq!(world.apply(Command::Order(again)), Ok(true));
+    assert_eq!(world.clear(), Ok(true));
+    assert_eq!(world.fills(), [(0, 300)]);
+}
+
 #[test]
 fn lines_that_wait_are_bounded_and_the_oldest_goes_first() {
     let mut world = World::new(1);

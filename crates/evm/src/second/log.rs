@@ -18,8 +18,8 @@ use protocol::second::Fact;
 
 use super::abi::{DarkPool, ShieldedPool};
 use super::deploy::Deployment;
-use super::scalar;
 use super::settlement::{POSTED, at};
+use super::{scalar, word};
 use crate::abi::{ConfidentialPoR, RecoveryGuard};
 use crate::mission::Emitters;
 
@@ -128,8 +128,8 @@ pub fn event(log: &Log, pool: Address) -> Result<Option<Event>, LogError> {
             Event::Queued {
                 position: of.number("position", it.position)?,
                 leaf: of.scalar("leaf", it.leaf)?,
-                hint: of.scalar("hint", it.hint)?,
-                memo: of.scalar("memo", it.memo)?,
+                hint: guess(it.hint),
+                memo: guess(it.memo),
             }
         }
         ShieldedPool::Absorbed::SIGNATURE_HASH => {
@@ -386,6 +386,13 @@ fn elsewhere(
         }
         _ => return Ok(None),
     }))
+}
+
+/// What the pool emits as anyone gave it, hint and memo. A wallet takes them for a guess and recomputes the leaf, so
+/// that any element will do for a word that is none; refused, one deposit would stop all who read the pool.
+fn guess(given: U256) -> Fr {
+    let order = word(&-Fr::from(1)) + U256::ONE;
+    scalar(given % order).expect("it is below the order")
 }
 
 /// Which event is read, for errors.

@@ -50,7 +50,7 @@ fn absorbed(position: u64, count: u64) -> ShieldedPool::Absorbed {
 
 fn cleared(venue: &Fr, disclosure: u64, status: u64) -> ShieldedPool::Cleared {
     let mut posted: Vec<_> = (0..POSTED as u64).map(|at| number(1_000 + at)).collect();
-    posted[2] = super::super::word(venue);
+    posted[2] = word(venue);
     posted[at::DISCLOSURE] = number(disclosure);
     posted[at::STATUS] = number(status);
     ShieldedPool::Cleared { venue: posted[2], posted }
@@ -97,6 +97,25 @@ fn leaves_become_a_fact_when_they_enter_the_tree() {
     }
     // What was refused has changed nothing.
     assert!(facts.read(&log(4, pool, &absorbed(2, 1))).unwrap().is_some());
+}
+
+/// The pool emits hint and memo as it was given them, by anyone: what is no element must stop nobody.
+#[test]
+fn words_for_a_wallet_that_are_no_elements_stop_nobody() {
+    let pool = deployment().pool;
+    let order = word(&-Fr::from(1)) + U256::ONE;
+    for words in [[U256::MAX; 2], [order, U256::ZERO], [U256::ZERO, order + number(5)]] {
+        let [hint, memo] = words;
+        let log = log(0, pool, &ShieldedPool::Queued { hint, memo, ..queued(0) });
+        let read = event(&log, pool).expect("a log that the pool may emit");
+        let [hint, memo] = words.map(|word| scalar(word % order).unwrap());
+        assert_eq!(read, Some(Event::Queued { position: 0, leaf: Fr::from(100), hint, memo }));
+        let mut facts = Facts::new(&deployment());
+        assert_eq!(facts.read(&log).expect("read"), None);
+    }
+    // The pool computes the leaf, so that one is no element only if a node says so.
+    let leaf = ShieldedPool::Queued { leaf: order, ..queued(0) };
+    assert!(matches!(event(&log(0, pool, &leaf), pool), Err(LogError::Range { what: "leaf", .. })));
 }
 
 #[test]
@@ -153,7 +172,7 @@ fn each_fact_has_one_contract_that_may_say_it() {
     let request = RequestId(id.0);
     let nullifiers = [number(1), number(2)];
     let moved = ShieldedPool::AccountMoved {
-        venue: super::super::word(&at.venue()),
+        venue: word(&at.venue()),
         kind: 2,
         asset: Address::repeat_byte(6),
         amount: number(40),
