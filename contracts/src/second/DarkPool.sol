@@ -402,9 +402,13 @@ contract DarkPool is IDarkPool, CREReceiver, EIP712, ReentrancyGuardTransient {
         uint256 next = 0;
         if (latest != priceRound) {
             (answer, updatedAt) = _roundOfFeed(priceRound);
-            unchecked {
-                // The last round there could be is followed by 0, which no feed has.
-                (, next) = _roundOfFeed(priceRound + 1);
+            // A proxy's round is phase · 2^64 + number, and an aggregator that it left may go on: what that says is no
+            // price any more.
+            if (priceRound >> 64 == latest >> 64) {
+                unchecked {
+                    // The last round there could be is followed by 0, which no feed has.
+                    (, next) = _roundOfFeed(priceRound + 1);
+                }
             }
             if (next <= closedAt) revert PriceNotOfClosing(priceRound, updatedAt, next, closedAt);
         }

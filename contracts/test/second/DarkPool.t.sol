@@ -375,6 +375,27 @@ contract SecondDarkPoolTest is VenueFixture(IDarkPool.Disclosure.Immediate) {
         expectRevertOfPrice(2, closing - 10, 0);
     }
 
+    /// @dev A proxy's old aggregator may go on for a while. What it says is no price of the feed any more.
+    function test_price_revertsWhenTheRoundIsOfAPhaseThatIsOver() public {
+        uint256 closing = darkPool.request(id).opened + TICK;
+        feed.set(uint80(1) << 64 | 7, 90e6, closing - 10);
+        feed.set(uint80(1) << 64 | 8, 91e6, closing + 10);
+        feed.set(uint80(2) << 64 | 1, 101e6, closing - 60);
+        vm.warp(closing + 60);
+        Fill memory f = fillOf(darkPool, id, 0);
+        f.round.posted[Values.CLEAR_PRICE] = 101e6;
+        rebind(f);
+        uint256 state = vm.snapshotState();
+        settle(f);
+        vm.revertToState(state);
+        f.priceRound = uint80(1) << 64 | 7;
+        f.round.posted[Values.CLEAR_PRICE] = 90e6;
+        rebind(f);
+        expectRevertOfFill(
+            f, abi.encodeWithSelector(IDarkPool.PriceNotOfClosing.selector, f.priceRound, closing - 10, 0, closing)
+        );
+    }
+
     function test_price_revertsWhenStaleOrNotPositive() public {
         uint256 closing = darkPool.request(id).opened + TICK;
         vm.warp(closing + 60);
